@@ -1,0 +1,47 @@
+# Every target explains itself in the text behind its ##; plain `make` prints them.
+
+PYTHON = python3
+PORT = 8000
+DATA = data
+SPEED =
+CHAOS = short
+ARGS =
+
+BIN = .venv/bin
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+
+.DEFAULT_GOAL = help
+.PHONY: help setup setup-dev run test check bench lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what the program needs into .venv, at the locked versions
+	@PYTHON="$(PYTHON)" scripts/bootstrap requirements.lock
+
+setup-dev: ## install what tests and checks need as well
+	@PYTHON="$(PYTHON)" scripts/bootstrap requirements-dev.lock
+
+run: setup ## trade on the practice venue and open the dashboard: PORT=8000 DATA=data SPEED=n; Ctrl-C stops
+	@exec $(BIN)/trading-orchestrator run --practice --port "$(PORT)" --data-dir "$(DATA)" $(if $(SPEED),--speed "$(SPEED)")
+
+test: setup-dev ## run the whole suite: CHAOS=long kills 40 times, ARGS='-k journal' picks tests
+	@$(if $(filter long,$(CHAOS)),CHAOS_KILLS=40) $(BIN)/pytest $(ARGS)
+
+check: setup-dev ## ruff, formatting, types, and imports that point down only
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: setup ## measure again every figure the README quotes
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+lock: setup-dev ## resolve the dependencies anew into requirements.lock and requirements-dev.lock: ARGS=--upgrade
+	@$(COMPILE) $(ARGS) --group build pyproject.toml --output-file requirements.lock
+	@$(COMPILE) $(ARGS) --group dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
+
+clean: ## remove .venv and caches; data stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
