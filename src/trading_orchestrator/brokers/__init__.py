@@ -1,0 +1,1 @@
+"""Venues, reached: the port here, one folder a broker."""

@@ -1,0 +1,219 @@
+"""The broker port: orders out, evidence in. The words and codes are FIX 4.4's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from trading_orchestrator.errors import Refused, Unknown
+
+
+class Side(Enum):
+    """FIX tag 54."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+
+class OrdType(Enum):
+    """FIX tag 40."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    LIMIT_MAKER = "limit_maker"
+
+
+class TimeInForce(Enum):
+    """FIX tag 59."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class VenueStatus(Enum):
+    """What a venue says an order is; our own status is derived from this and from trades, never copied."""
+
+    NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+class NewOrder(msgspec.Struct, frozen=True):
+    """An order as sent. `px` is None for MARKET."""
+
+    cl_ord_id: str
+    symbol: str
+    side: Side
+    ord_type: OrdType
+    order_qty: Decimal
+    px: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+
+
+class TradeReport(msgspec.Struct, frozen=True):
+    """One execution on our account. `cl_ord_id` is "" when the venue does not say; ask by `venue_order_id` then."""
+
+    symbol: str
+    trade_id: str
+    venue_order_id: str
+    cl_ord_id: str
+    side: Side
+    last_qty: Decimal
+    last_px: Decimal
+    fee: Decimal
+    fee_asset: str
+    at_ns: int
+
+
+class OrderReport(msgspec.Struct, frozen=True):
+    """What the venue says of one order, with the trades it mentioned. `cum_qty` is the venue's own sum."""
+
+    symbol: str
+    cl_ord_id: str
+    venue_order_id: str
+    status: VenueStatus
+    side: Side
+    ord_type: OrdType
+    order_qty: Decimal
+    px: Decimal | None
+    cum_qty: Decimal
+    at_ns: int
+    source: str
+    raw_hash: str = ""
+    trades: tuple[TradeReport, ...] = ()
+    text: str = ""
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """One asset of the account; total = free + locked."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.free + self.locked
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """The report stream is (again) up: whatever happened before may have been missed; poll."""
+
+    at_ns: int
+
+
+class OrderRefused(Refused):
+    """The venue's definite no, proven to come before matching. Facts: venue_code, text."""
+
+    code = "order.refused"
+
+
+class DuplicateOrder(Unknown):
+    """The venue says this cl_ord_id exists: ask for it and adopt it."""
+
+    code = "order.duplicate"
+
+
+class NoAnswer(Unknown):
+    """Bytes may have left and no trustworthy answer came (5xx, time-out, reset, empty, mismatching echo)."""
+
+    code = "order.no_answer"
+
+
+class OrderNotFound(Refused):
+    """The venue authoritatively does not know this id now. On its own this proves nothing (ORDER_PROTOCOL R4)."""
+
+    code = "order.not_found"
+
+
+class CancelRefused(Refused):
+    """The venue has no such open order: filled, canceled or never existed; ask for the order and its trades."""
+
+    code = "order.cancel_refused"
+
+
+class Broker(Protocol):
+    """One account at one venue, reached. Never retries by itself.
+
+    Raises, from every method:
+        Transient: nothing was sent, or the venue refused to look at it (rate limit, ban, clock); see retry_after_s.
+        Refused: the venue said no; the reason is in `facts["text"]` and `facts["venue_code"]`.
+        Unknown: it was sent and no trustworthy answer came. Ask for the order before you resend.
+    """
+
+    @property
+    def validity_s(self) -> float:
+        """Return how long after its time stamp the venue still accepts a request (recvWindow)."""
+        ...
+
+    @property
+    def timeout_s(self) -> float:
+        """Return the longest wait for one answer."""
+        ...
+
+    async def connect(self) -> None:
+        """Load instruments, measure the clock offset, warm TLS: everything a first order should not wait for."""
+        ...
+
+    async def submit(self, order: NewOrder) -> OrderReport:
+        """Send one order; the answer is evidence that it was accepted.
+
+        Raises:
+            OrderRefused: proven never to have reached matching.
+            DuplicateOrder, NoAnswer: as their docstrings say.
+        """
+        ...
+
+    async def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        """Ask for one order to be canceled. Its OK is evidence, not the end (ORDER_PROTOCOL §7).
+
+        Raises:
+            CancelRefused: no such open order.
+        """
+        ...
+
+    async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        """Return the venue's view of one order, found by our id.
+
+        Raises:
+            OrderNotFound: the venue answered authoritatively that it has no such order.
+        """
+        ...
+
+    async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
+        """Return every open order of the account on the symbols."""
+        ...
+
+    async def trades(
+        self, symbol: str, *, after_id: str | None = None, since_ns: int | None = None
+    ) -> Sequence[TradeReport]:
+        """Return the account's trades, oldest first: ids above `after_id`, or since a venue time; all pages."""
+        ...
+
+    async def balances(self) -> Sequence[Balance]:
+        """Return every non-zero balance."""
+        ...
+
+    async def clock_offset_s(self) -> float:
+        """Return venue time minus ours, in seconds, measured now."""
+        ...
+
+    def reports(self) -> AsyncIterator[OrderReport | TradeReport | Connected]:
+        """Yield live reports; `Connected` first and after each gap. Reconnects by itself until closed."""
+        ...
+
+    async def close(self) -> None:
+        """End streams and connections within 1 s even when the venue does not answer."""
+        ...

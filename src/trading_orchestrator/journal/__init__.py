@@ -1,0 +1,1 @@
+"""The journal and the lease: facts, folds, fencing, and proof of death."""

@@ -1,0 +1,97 @@
+"""Time as an argument: the real clock, and a virtual one that simulations advance."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Three times with three uses; mixing them is the oldest bug in failover code."""
+
+    def wall_ns(self) -> int:
+        """Return UTC nanoseconds since 1970. May step either way; never compare for deadlines."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """Return nanoseconds that never step, for deadlines within one process (CLOCK_MONOTONIC)."""
+        ...
+
+    def boot_ns(self) -> int:
+        """Return nanoseconds since boot, suspend included, equal in all processes (CLOCK_BOOTTIME)."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds` of this clock's time."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def boot_ns(self) -> int:
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class VirtualClock:
+    """A clock that moves only when told: months pass in seconds.
+
+    Use within one event loop. `advance` wakes sleepers in order of their wake time.
+    """
+
+    def __init__(self, *, wall_ns: int = 1_700_000_000_000_000_000, boot_ns: int = 1_000_000_000) -> None:
+        self._wall_offset_ns = wall_ns - boot_ns
+        self._boot_ns = boot_ns
+        self._order = itertools.count()
+        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    def wall_ns(self) -> int:
+        return self._boot_ns + self._wall_offset_ns
+
+    def monotonic_ns(self) -> int:
+        return self._boot_ns
+
+    def boot_ns(self) -> int:
+        return self._boot_ns
+
+    def step_wall(self, by_ns: int) -> None:
+        """Step the wall clock as an operator or NTP would; the other two do not move."""
+        self._wall_offset_ns += by_ns
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._boot_ns + int(seconds * 1e9), next(self._order), wake))
+        await wake
+
+    async def advance(self, seconds: float) -> None:
+        """Move time forward, waking each sleeper at its own time and letting it run."""
+        until_ns = self._boot_ns + int(seconds * 1e9)
+        await _let_others_run()
+        while self._sleepers and self._sleepers[0][0] <= until_ns:
+            at_ns, _, wake = heapq.heappop(self._sleepers)
+            self._boot_ns = max(self._boot_ns, at_ns)
+            if not wake.done():
+                wake.set_result(None)
+            await _let_others_run()
+        self._boot_ns = until_ns
+
+
+async def _let_others_run(turns: int = 5) -> None:
+    """A woken task may need several turns of the loop before it sleeps again."""
+    for _ in range(turns):
+        await asyncio.sleep(0)

@@ -1,0 +1,1 @@
+"""Prices: the port for quotes and trades, and bars built from trades."""
