@@ -1,0 +1,1 @@
+"""Wing one: strategies decide, risk reserves, orders leave, evidence and fills are booked."""
