@@ -1,0 +1,121 @@
+"""Config files into frozen structs: an unknown key stops the start and names the nearest one."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from trading_orchestrator.errors import Refused
+
+T = TypeVar("T")
+
+
+class ConfigRefused(Refused):
+    """The configuration cannot be used as written. Facts: key, source."""
+
+    code = "config.refused"
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the file as a mapping.
+
+    Raises:
+        ConfigRefused: missing, unreadable or not TOML; the message names file, line and what to do.
+    """
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise ConfigRefused(
+            f"config file {path} does not exist; write one with: trading-orchestrator init {path}", source=str(path)
+        ) from None
+    except OSError as error:
+        raise ConfigRefused(f"config file {path} cannot be read: {error.strerror}", source=str(path)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigRefused(f"config file {path} is not valid TOML: {error}", source=str(path)) from None
+
+
+def build(kind: type[T], values: Mapping[str, Any], *, source: str) -> T:
+    """Return `values` as the struct `kind`, whose classes say `forbid_unknown_fields=True`.
+
+    Raises:
+        ConfigRefused: a key is unknown (the nearest known one is named), missing, or of the wrong type or range.
+    """
+    _refuse_unknown_keys(kind, values, (), source)
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        said, _, key = str(error).removesuffix("`").partition(" - at `$")
+        key = key.removeprefix(".") or "the top level"
+        raise ConfigRefused(f"{source}: {key}: {said[0].lower()}{said[1:]}", key=key, source=source) from None
+
+
+def environment(prefix: str, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the variables `PREFIX_A__B=x` as {"a": {"b": "x"}}: they override the file key by key."""
+    found: dict[str, Any] = {}
+    for name, value in sorted((os.environ if environ is None else environ).items()):
+        if not name.startswith(f"{prefix}_"):
+            continue
+        *path, last = name.removeprefix(f"{prefix}_").lower().split("__")
+        at = found
+        for key in path:
+            at = at.setdefault(key, {})
+        at[last] = value
+    return found
+
+
+def variable(name: str, environ: Mapping[str, str] | None = None) -> str | None:
+    """Return one environment variable, for secrets that config names by reference."""
+    return (os.environ if environ is None else environ).get(name)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both mappings as one, deeply; `above` wins."""
+    result = dict(below)
+    for key, value in above.items():
+        old = result.get(key)
+        both_mappings = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(old, value) if both_mappings else value  # type: ignore[arg-type]  # both are, see above
+    return result
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """Return " (did you mean `x`?)" or the list of what is known."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean `{close[0]}`?" if close else f"known are: {', '.join(sorted(known))}"
+
+
+def _refuse_unknown_keys(kind: Any, value: Any, path: tuple[str, ...], source: str) -> None:
+    """Walk type and value side by side, so that the message can name the key as it stands in the file."""
+    kind = _struct_of_union(kind)
+    if _is_struct(kind) and isinstance(value, Mapping):
+        hints = get_type_hints(kind)
+        for name, inner in value.items():
+            if name not in hints:
+                key = ".".join((*path, name))
+                raise ConfigRefused(
+                    f"{source}: unknown key `{key}`; {nearest(name, list(hints))}", key=key, source=source
+                )
+            _refuse_unknown_keys(hints[name], inner, (*path, name), source)
+    elif isinstance(value, Mapping) and get_origin(kind) is dict:
+        for name, inner in value.items():
+            _refuse_unknown_keys(get_args(kind)[1], inner, (*path, name), source)
+    elif isinstance(value, list) and get_args(kind):
+        for index, inner in enumerate(value):
+            _refuse_unknown_keys(get_args(kind)[0], inner, (*path, str(index)), source)
+
+
+def _struct_of_union(kind: Any) -> Any:
+    structs = [arg for arg in get_args(kind) if _is_struct(arg)] if get_origin(kind) in (Union, UnionType) else []
+    return structs[0] if structs else kind
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
