@@ -1,0 +1,39 @@
+"""What every test shares: the tree it tests, markers by folder, and Hypothesis without a stopwatch."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+MARKED_FOLDERS = ("integration", "simulation", "chaos")
+
+# A deadline per example times the machine, not the code; the blob repeats a failure anywhere.
+settings.register_profile("house", deadline=None, print_blob=True)
+settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the rung its folder stands for, so `-m 'not chaos'` needs no marks by hand."""
+    for item in items:
+        for folder in MARKED_FOLDERS:
+            if folder in item.path.relative_to(ROOT).parts:
+                item.add_marker(folder)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the source tree."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def tracked() -> tuple[Path, ...]:
+    """Every file under version control that still exists, as absolute paths."""
+    # A clone that belongs to somebody else (a container's mount) is still ours to read.
+    command = ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True)
+    return tuple(path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file())
