@@ -1,4 +1,4 @@
-"""What every test shares: the tree it tests, markers by folder, and Hypothesis without a stopwatch."""
+"""What every test shares: the tree, a mark by folder, and Hypothesis without a stopwatch."""
 
 from __future__ import annotations
 

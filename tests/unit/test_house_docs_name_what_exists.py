@@ -30,7 +30,8 @@ def paths_in(document: str) -> set[str]:
 
 def missing_from(root: Path, words: set[str]) -> list[str]:
     """Return the places that are neither in the tree nor in the package; `/paths` belong to the web."""
-    named = sorted(word for word in words if not word.startswith(("/", ".venv/")))
+    made_later = {"/", *(line for line in (root / ".gitignore").read_text().splitlines() if line.endswith("/"))}
+    named = sorted(word for word in words if not word.startswith(tuple(made_later)))
     return [word for word in named if not (root / word).exists() and not (root / CODE / word).exists()]
 
 
@@ -44,7 +45,11 @@ def test_every_place_a_decision_links_to_exists(root: Path) -> None:
     missing = {
         path.name: gone
         for path in decisions
-        if (gone := missing_from(path.parent, set(IN_LINKS.findall(path.read_text()))))
+        if (
+            gone := missing_from(
+                root, {str((path.parent / link).relative_to(root)) for link in IN_LINKS.findall(path.read_text())}
+            )
+        )
     }
 
     assert len(decisions) > 0

@@ -1,4 +1,4 @@
-"""Packages come from wherever the machine's own configuration says: no file names a registry."""
+"""Packages come from where the machine's configuration says: no file names a registry."""
 
 from __future__ import annotations
 
