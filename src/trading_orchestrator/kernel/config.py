@@ -96,7 +96,7 @@ def _refuse_unknown_keys(kind: Any, value: Any, path: tuple[str, ...], source: s
     """Walk type and value side by side, so that the message can name the key as it stands in the file."""
     kind = _struct_of_union(kind)
     if _is_struct(kind) and isinstance(value, Mapping):
-        hints = get_type_hints(kind)
+        hints = _types_by_key(kind)
         for name, inner in value.items():
             if name not in hints:
                 key = ".".join((*path, name))
@@ -110,6 +110,12 @@ def _refuse_unknown_keys(kind: Any, value: Any, path: tuple[str, ...], source: s
     elif isinstance(value, list) and get_args(kind):
         for index, inner in enumerate(value):
             _refuse_unknown_keys(get_args(kind)[0], inner, (*path, str(index)), source)
+
+
+def _types_by_key(kind: Any) -> dict[str, Any]:
+    """Return the types by the keys as they stand in a file: a field may be renamed there (`class_` → `class`)."""
+    hints = get_type_hints(kind)
+    return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
 
 
 def _struct_of_union(kind: Any) -> Any:
