@@ -34,13 +34,17 @@ class OrdType(Enum):
 class TimeInForce(Enum):
     """FIX tag 59."""
 
+    DAY = "day"
     GTC = "gtc"
     IOC = "ioc"
     FOK = "fok"
 
 
 class VenueStatus(Enum):
-    """What a venue says an order is; our own status is derived from this and from trades, never copied."""
+    """What a venue says an order is; our own status is derived from this and from trades, never copied.
+
+    The last six come from venues that speak FIX; most crypto venues never say them.
+    """
 
     NEW = "new"
     PARTIALLY_FILLED = "partially_filled"
@@ -48,6 +52,12 @@ class VenueStatus(Enum):
     CANCELED = "canceled"
     EXPIRED = "expired"
     REJECTED = "rejected"
+    DONE_FOR_DAY = "done_for_day"
+    SUSPENDED = "suspended"
+    STOPPED = "stopped"
+    TRIGGERED = "triggered"
+    PENDING_CANCEL = "pending_cancel"
+    PENDING_REPLACE = "pending_replace"
 
 
 class NewOrder(msgspec.Struct, frozen=True):

@@ -9,8 +9,14 @@ import msgspec
 from trading_orchestrator.brokers.port import NewOrder, OrderReport, TradeReport
 
 
-class Body(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of one fact; unknown fields of a newer release are ignored when read."""
+class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The body of one fact; unknown fields of a newer release are ignored when read.
+
+    `at_ns` is the desk's wall clock when it recorded the fact (`Book.record` stamps it). The journal's own
+    time is that of the commit and not yet known when the projection rows are made, so rows use this one.
+    """
+
+    at_ns: int = 0
 
 
 class AccountOpened(Body, frozen=True):
@@ -29,6 +35,17 @@ class OrderIntended(Body, frozen=True):
     strategy: str
     order: NewOrder
     reserved_notional: Decimal
+
+
+class OrderDenied(Body, frozen=True):
+    """Our own risk refused the order: nothing was sent and nothing is reserved."""
+
+    intent_id: str
+    generation: int
+    strategy: str
+    order: NewOrder
+    code: str
+    text: str
 
 
 class OrderAccepted(Body, frozen=True):
@@ -72,6 +89,36 @@ class OrderQuarantined(Body, frozen=True):
     reason: str
 
 
+class OrderAdopted(Body, frozen=True):
+    """An order that carries our prefix and is not in this journal (a restored backup): ours from here on."""
+
+    report: OrderReport
+
+
+class OrderRestated(Body, frozen=True):
+    """The venue changed a live order's terms (quantity, price, id) or its condition (halted, done for the day)."""
+
+    cl_ord_id: str
+    report: OrderReport
+
+
+class OrderFlagged(Body, frozen=True):
+    """Something about this order that an operator must hear; `code` is the key of alert and runbook."""
+
+    cl_ord_id: str
+    code: str
+    text: str
+
+
+class OrderRevived(Body, frozen=True):
+    """A finished order taken back into memory for late evidence; `record` is the whole order as it was.
+
+    A fact, so that a fold never needs a projection.
+    """
+
+    record: msgspec.Raw
+
+
 class CancelIntended(Body, frozen=True):
     """W5: we are about to ask for this order's cancellation. `request_id` names the request, not the order."""
 
@@ -97,11 +144,90 @@ class CancelDoubted(Body, frozen=True):
     reason: str
 
 
+class RequestAcknowledged(Body, frozen=True):
+    """The venue has our cancel or replace and has not decided it yet (FIX: pending)."""
+
+    cl_ord_id: str
+    request_id: str
+    report: OrderReport
+
+
+class ReplaceIntended(Body, frozen=True):
+    """W5: we are about to ask for new terms. `request_id` is the cl_ord_id the order has if the venue agrees."""
+
+    cl_ord_id: str
+    request_id: str
+    order_qty: Decimal
+    px: Decimal | None
+    reason: str = ""
+
+
+class ReplaceAccepted(Body, frozen=True):
+    """The venue put the new terms in force; `report` is the order as it is now."""
+
+    cl_ord_id: str
+    request_id: str
+    report: OrderReport
+
+
+class ReplaceRefused(Body, frozen=True):
+    """The venue keeps the old terms, or has no such open order; the order's own fate is asked separately."""
+
+    cl_ord_id: str
+    request_id: str
+    venue_code: str
+    text: str
+
+
+class ReplaceDoubted(Body, frozen=True):
+    """No trustworthy answer to the replace came: the larger quantity stays reserved."""
+
+    cl_ord_id: str
+    request_id: str
+    reason: str
+
+
+class HoleSeen(Body, frozen=True):
+    """The venue counts more filled (`report.cum_qty`) than our trades sum to: trades are to be fetched."""
+
+    cl_ord_id: str
+    report: OrderReport
+
+
 class TradeBooked(Body, frozen=True):
-    """W4: one venue trade, by its key (venue account, symbol, trade_id), with its position and balances."""
+    """W4: one venue trade, by its key (venue account, symbol, trade_id), with its position and balances.
+
+    `cl_ord_id` names the order it was attributed to, "" when no order of this account is known for it.
+    """
 
     trade: TradeReport
     source: str
+    cl_ord_id: str = ""
+
+
+class TradeInferred(Body, frozen=True):
+    """A hole outlived its grace: a synthetic fill that real trades of the order replace, never add to."""
+
+    cl_ord_id: str
+    trade: TradeReport
+    cum_from: Decimal
+    cum_to: Decimal
+
+
+class TradeBusted(Body, frozen=True):
+    """The venue took a booked trade back; `trade` is the trade as it was booked."""
+
+    cl_ord_id: str
+    trade: TradeReport
+    reason: str = ""
+
+
+class TradeCorrected(Body, frozen=True):
+    """The venue changed a booked trade: same key, other price or quantity, by an explicit message."""
+
+    cl_ord_id: str
+    before: TradeReport
+    after: TradeReport
 
 
 class TradeConflicted(Body, frozen=True):
@@ -115,6 +241,29 @@ class ForeignOrderSeen(Body, frozen=True):
     """An order on the account that is not ours: its exposure counts, we do not touch it."""
 
     report: OrderReport
+
+
+class CursorAdvanced(Body, frozen=True):
+    """Every trade of the symbol up to this id is booked: polls start after it."""
+
+    symbol: str
+    trade_id: str
+
+
+class SymbolBlocked(Body, frozen=True):
+    """No new orders on this symbol until a human releases it; cancels and evidence go on."""
+
+    symbol: str
+    code: str
+    text: str
+
+
+class SymbolReleased(Body, frozen=True):
+    """A named operator lifted the block."""
+
+    symbol: str
+    by: str
+    reason: str
 
 
 class StrategySaved(Body, frozen=True):
@@ -147,18 +296,35 @@ class DeskModeChanged(Body, frozen=True):
 KINDS: dict[str, type[Body]] = {
     "account.opened": AccountOpened,
     "order.intended": OrderIntended,
+    "order.denied": OrderDenied,
     "order.accepted": OrderAccepted,
     "order.refused": OrderRefused,
     "order.doubted": OrderDoubted,
     "order.ended": OrderEnded,
     "order.abandoned": OrderAbandoned,
     "order.quarantined": OrderQuarantined,
+    "order.adopted": OrderAdopted,
+    "order.restated": OrderRestated,
+    "order.flagged": OrderFlagged,
+    "order.revived": OrderRevived,
     "cancel.intended": CancelIntended,
     "cancel.refused": CancelRefused,
     "cancel.doubted": CancelDoubted,
+    "request.acknowledged": RequestAcknowledged,
+    "replace.intended": ReplaceIntended,
+    "replace.accepted": ReplaceAccepted,
+    "replace.refused": ReplaceRefused,
+    "replace.doubted": ReplaceDoubted,
+    "hole.seen": HoleSeen,
     "trade.booked": TradeBooked,
+    "trade.inferred": TradeInferred,
+    "trade.busted": TradeBusted,
+    "trade.corrected": TradeCorrected,
     "trade.conflicted": TradeConflicted,
     "foreign_order.seen": ForeignOrderSeen,
+    "cursor.advanced": CursorAdvanced,
+    "symbol.blocked": SymbolBlocked,
+    "symbol.released": SymbolReleased,
     "strategy.saved": StrategySaved,
     "desk.reconciled": DeskReconciled,
     "desk.mode_changed": DeskModeChanged,
