@@ -1,0 +1,217 @@
+"""What can be asked of the venue: one table for REST and the WebSocket API alike."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from trading_orchestrator.practice_venue.exchange import Exchange, Fees
+from trading_orchestrator.practice_venue.ledger import Order
+from trading_orchestrator.practice_venue.order_request import (
+    Params,
+    read_client_id,
+    read_integer,
+    read_order,
+    required,
+)
+from trading_orchestrator.practice_venue.refusals import VenueRefusal, missing, refusal
+from trading_orchestrator.practice_venue.views import (
+    account_view,
+    aggregate_trade_view,
+    book_ticker_view,
+    canceled_view,
+    my_trade_view,
+    order_view,
+    placed_view,
+    public_trade_view,
+    text,
+)
+
+DAY_MS = 86_400_000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the calls work on."""
+
+    exchange: Exchange
+    fees: Fees
+    now_ms: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One call. `name` is what faults and the log call it; `ws_method` is None where Binance has none."""
+
+    name: str
+    rest: tuple[str, str]
+    ws_method: str | None
+    signed: bool
+    run: Callable[[Desk, str, Params], Any]
+
+    @property
+    def changes_orders(self) -> bool:
+        return self.name in ("order.place", "order.cancel", "open_orders.cancel")
+
+
+def _ping(desk: Desk, account: str, params: Params) -> Any:
+    return {}
+
+
+def _time(desk: Desk, account: str, params: Params) -> Any:
+    return {"serverTime": desk.now_ms()}
+
+
+def _exchange_info(desk: Desk, account: str, params: Params) -> Any:
+    return {
+        "timezone": "UTC",
+        "serverTime": desk.now_ms(),
+        "rateLimits": [],
+        "exchangeFilters": [],
+        "symbols": [market.instrument.described() for market in desk.exchange.markets.values()],
+    }
+
+
+def _book_ticker(desk: Desk, account: str, params: Params) -> Any:
+    if "symbol" in params:
+        return book_ticker_view(desk.exchange.market(params["symbol"]))
+    return [book_ticker_view(market) for market in desk.exchange.markets.values()]
+
+
+def _public_trades(desk: Desk, account: str, params: Params) -> Any:
+    tape = list(desk.exchange.market(required(params, "symbol")).tape)
+    return [public_trade_view(trade) for trade in tape[-_limit(params) :]]
+
+
+def _aggregate_trades(desk: Desk, account: str, params: Params) -> Any:
+    tape = list(desk.exchange.market(required(params, "symbol")).tape)
+    start_ms = read_integer(params, "startTime") or 0
+    return [aggregate_trade_view(trade) for trade in tape if trade.at_ms >= start_ms][-_limit(params) :]
+
+
+def _depth(desk: Desk, account: str, params: Params) -> Any:
+    market = desk.exchange.market(required(params, "symbol"))
+    limit = read_integer(params, "limit") or 100
+    sides = {name: market.depth(side, limit) for name, side in (("bids", "BUY"), ("asks", "SELL"))}
+    levels = {name: [[text(price), text(qty)] for price, qty in side] for name, side in sides.items()}
+    return {"lastUpdateId": market.update_id, **levels}
+
+
+def _account(desk: Desk, account: str, params: Params) -> Any:
+    ledger = desk.exchange.ledger
+    return account_view(ledger.accounts[account], ledger.last_at_ms, desk.fees.maker_ratio, desk.fees.taker_ratio)
+
+
+def _place(desk: Desk, account: str, params: Params) -> Any:
+    request = read_order(params)
+    order = desk.exchange.place(account, request)
+    return placed_view(order, desk.exchange.ledger.trades_of_order(order.order_id), request.response_type)
+
+
+def _cancel(desk: Desk, account: str, params: Params) -> Any:
+    order = _named_order(desk, account, params)
+    if order is None:
+        raise refusal(-2011)
+    cancel_id = read_client_id(params, "newClientOrderId")
+    used_id = desk.exchange.cancel(order, cancel_id=cancel_id, sent_ms=read_integer(params, "timestamp"))
+    return canceled_view(order, used_id)
+
+
+def _cancel_open(desk: Desk, account: str, params: Params) -> Any:
+    symbol = desk.exchange.market(required(params, "symbol")).instrument.symbol
+    canceled = desk.exchange.cancel_all(account, symbol, sent_ms=read_integer(params, "timestamp"))
+    if not canceled:
+        raise refusal(-2011)
+    return [canceled_view(order, cancel_id) for order, cancel_id in canceled]
+
+
+def _query(desk: Desk, account: str, params: Params) -> Any:
+    order = _named_order(desk, account, params)
+    if order is None:
+        raise refusal(-2013)
+    return order_view(order)
+
+
+def _open_orders(desk: Desk, account: str, params: Params) -> Any:
+    symbol = params.get("symbol")
+    if symbol is not None:
+        desk.exchange.market(symbol)
+    return [order_view(order) for order in desk.exchange.ledger.open_orders_of(account, symbol)]
+
+
+def _all_orders(desk: Desk, account: str, params: Params) -> Any:
+    symbol = desk.exchange.market(required(params, "symbol")).instrument.symbol
+    start_ms, end_ms = _period(params)
+    first_id = read_integer(params, "orderId")
+    orders = [
+        order
+        for order in desk.exchange.ledger.orders_of(account, symbol)
+        if order.order_id >= (first_id or 0) and start_ms <= order.accepted_ms <= end_ms
+    ]
+    return [order_view(order) for order in _page(orders, params, oldest_first=first_id is not None or start_ms > 0)]
+
+
+def _my_trades(desk: Desk, account: str, params: Params) -> Any:
+    symbol = desk.exchange.market(required(params, "symbol")).instrument.symbol
+    ledger = desk.exchange.ledger
+    start_ms, end_ms = _period(params)
+    first_id, order_id = read_integer(params, "fromId"), read_integer(params, "orderId")
+    trades = ledger.trades_of(account, symbol) if first_id is None else ledger.trades_from_id(account, symbol, first_id)
+    if order_id is not None:
+        trades = [trade for trade in trades if trade.order_id == order_id]
+    if "startTime" in params or "endTime" in params:
+        trades = [trade for trade in trades if start_ms <= trade.at_ms <= end_ms]
+    oldest_first = first_id is not None or start_ms > 0
+    return [my_trade_view(trade) for trade in _page(trades, params, oldest_first=oldest_first)]
+
+
+def _named_order(desk: Desk, account: str, params: Params) -> Order | None:
+    symbol = desk.exchange.market(required(params, "symbol")).instrument.symbol
+    order_id = read_integer(params, "orderId")
+    client_order_id = read_client_id(params, "origClientOrderId")
+    if order_id is not None:
+        return desk.exchange.ledger.order_by_id(account, symbol, order_id)
+    if client_order_id is None:
+        raise VenueRefusal(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
+    return desk.exchange.ledger.order_by_client_id(account, symbol, client_order_id)
+
+
+def _limit(params: Params) -> int:
+    limit = read_integer(params, "limit")
+    if limit == 0:
+        raise missing("limit")
+    return min(limit or 500, 1000)
+
+
+def _page(found: list[T], params: Params, *, oldest_first: bool) -> list[T]:
+    """Binance starts at the given point, or, without one, ends at the newest."""
+    limit = _limit(params)
+    return found[:limit] if oldest_first else found[-limit:]
+
+
+def _period(params: Params) -> tuple[int, int]:
+    start_ms, end_ms = read_integer(params, "startTime"), read_integer(params, "endTime")
+    if start_ms is not None and end_ms is not None and end_ms - start_ms > DAY_MS:
+        raise refusal(-1127)
+    return start_ms or 0, DAY_MS * 1_000_000 if end_ms is None else end_ms
+
+
+ROWS = (
+    Row("ping", ("GET", "/api/v3/ping"), "ping", False, _ping),
+    Row("time", ("GET", "/api/v3/time"), "time", False, _time),
+    Row("exchange_info", ("GET", "/api/v3/exchangeInfo"), "exchangeInfo", False, _exchange_info),
+    Row("book_ticker", ("GET", "/api/v3/ticker/bookTicker"), "ticker.book", False, _book_ticker),
+    Row("public_trades", ("GET", "/api/v3/trades"), "trades.recent", False, _public_trades),
+    Row("public_trades", ("GET", "/api/v3/aggTrades"), "trades.aggregate", False, _aggregate_trades),
+    Row("depth", ("GET", "/api/v3/depth"), "depth", False, _depth),
+    Row("account.query", ("GET", "/api/v3/account"), "account.status", True, _account),
+    Row("order.place", ("POST", "/api/v3/order"), "order.place", True, _place),
+    Row("order.cancel", ("DELETE", "/api/v3/order"), "order.cancel", True, _cancel),
+    Row("order.query", ("GET", "/api/v3/order"), "order.status", True, _query),
+    Row("open_orders.query", ("GET", "/api/v3/openOrders"), "openOrders.status", True, _open_orders),
+    Row("open_orders.cancel", ("DELETE", "/api/v3/openOrders"), "openOrders.cancelAll", True, _cancel_open),
+    Row("orders.query", ("GET", "/api/v3/allOrders"), "allOrders", True, _all_orders),
+    Row("trades.query", ("GET", "/api/v3/myTrades"), "myTrades", True, _my_trades),
+)
+BY_REST: Mapping[tuple[str, str], Row] = {row.rest: row for row in ROWS}
+BY_WS_METHOD: Mapping[str, Row] = {row.ws_method: row for row in ROWS if row.ws_method}

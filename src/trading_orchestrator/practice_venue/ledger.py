@@ -1,0 +1,212 @@
+"""Accounts, orders and trades: a fold over the venue's facts, live and after a restart."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from trading_orchestrator.practice_venue.facts import (
+    ZERO,
+    AccountOpened,
+    AccountTransferred,
+    Fact,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderTraded,
+    TradeIdsReserved,
+)
+
+
+class Balance(msgspec.Struct):
+    free: Decimal = ZERO
+    locked: Decimal = ZERO
+
+
+class Order(msgspec.Struct):
+    """An order as the venue sees it; `locked` is what it still holds of its account's balance."""
+
+    order_id: int
+    account: str
+    symbol: str
+    client_order_id: str
+    side: str
+    type: str
+    time_in_force: str
+    price: Decimal
+    qty: Decimal
+    quote_order_qty: Decimal
+    accepted_ms: int
+    updated_ms: int
+    locked_asset: str
+    locked: Decimal
+    external: bool
+    status: str = "NEW"
+    cum_qty: Decimal = ZERO
+    cum_quote_qty: Decimal = ZERO
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        return self.qty - self.cum_qty
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in ("NEW", "PARTIALLY_FILLED")
+
+
+class Ledger:
+    """What every account holds, ordered and traded. Only `apply` changes it."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, dict[str, Balance]] = {}
+        self.orders: dict[int, Order] = {}
+        self.open_orders: dict[tuple[str, str], Order] = {}
+        self.next_order_id = 1
+        self.next_trade_id: dict[str, int] = defaultdict(lambda: 1)
+        self.last_at_ms = 0
+        self.last_seq = 0
+        self._latest_by_client_id: dict[tuple[str, str, str], Order] = {}
+        self._orders: dict[tuple[str, str], list[Order]] = defaultdict(list)
+        self._trades: dict[tuple[str, str], list[OrderTraded]] = defaultdict(list)
+        self._trades_of_order: dict[int, list[OrderTraded]] = defaultdict(list)
+        self._apply_by_type: dict[type[Fact], Any] = {
+            AccountOpened: self._account_opened,
+            AccountTransferred: self._account_transferred,
+            OrderAccepted: self._order_accepted,
+            OrderTraded: self._order_traded,
+            OrderCanceled: self._order_canceled,
+            OrderExpired: self._order_expired,
+            TradeIdsReserved: self._trade_ids_reserved,
+        }
+
+    def apply(self, fact: Fact) -> None:
+        """Take one fact in. Facts without an effect here (refusals, faults) only move the counters."""
+        self.last_seq = fact.seq
+        self.last_at_ms = fact.at_ms
+        apply = self._apply_by_type.get(type(fact))
+        if apply is not None:
+            apply(fact)
+
+    def balance(self, account: str, asset: str) -> Balance:
+        return self.accounts[account].setdefault(asset, Balance())
+
+    def order_by_id(self, account: str, symbol: str, order_id: int) -> Order | None:
+        order = self.orders.get(order_id)
+        return order if order is not None and (order.account, order.symbol) == (account, symbol) else None
+
+    def order_by_client_id(self, account: str, symbol: str, client_order_id: str) -> Order | None:
+        """Return the open order with the id, else the latest one: ids may be used again once an order is closed."""
+        live = self.open_orders.get((account, client_order_id))
+        if live is not None and live.symbol == symbol:
+            return live
+        return self._latest_by_client_id.get((account, symbol, client_order_id))
+
+    def open_orders_of(self, account: str, symbol: str | None) -> list[Order]:
+        found = [o for (name, _), o in self.open_orders.items() if name == account and symbol in (None, o.symbol)]
+        return sorted(found, key=lambda order: order.order_id)
+
+    def orders_of(self, account: str, symbol: str) -> list[Order]:
+        """Return every order, oldest first; the caller must not change the list."""
+        return self._orders[account, symbol]
+
+    def trades_of(self, account: str, symbol: str) -> list[OrderTraded]:
+        """Return every trade, oldest first; the caller must not change the list."""
+        return self._trades[account, symbol]
+
+    def trades_from_id(self, account: str, symbol: str, trade_id: int) -> list[OrderTraded]:
+        trades = self._trades[account, symbol]
+        return trades[bisect_left(trades, trade_id, key=lambda trade: trade.trade_id) :]
+
+    def trades_of_order(self, order_id: int) -> list[OrderTraded]:
+        return self._trades_of_order.get(order_id, [])
+
+    def every_trade(self) -> Iterator[OrderTraded]:
+        for trades in self._trades.values():
+            yield from trades
+
+    def _account_opened(self, fact: AccountOpened) -> None:
+        self.accounts[fact.account] = {asset: Balance(free=qty) for asset, qty in fact.balances.items()}
+
+    def _account_transferred(self, fact: AccountTransferred) -> None:
+        self.balance(fact.account, fact.asset).free += fact.qty
+
+    def _order_accepted(self, fact: OrderAccepted) -> None:
+        order = Order(
+            order_id=fact.order_id,
+            account=fact.account,
+            symbol=fact.symbol,
+            client_order_id=fact.client_order_id,
+            side=fact.side,
+            type=fact.type,
+            time_in_force=fact.time_in_force,
+            price=fact.price,
+            qty=fact.qty,
+            quote_order_qty=fact.quote_order_qty,
+            accepted_ms=fact.at_ms,
+            updated_ms=fact.at_ms,
+            locked_asset=fact.locked_asset,
+            locked=fact.locked_qty,
+            external=fact.external,
+        )
+        balance = self.balance(fact.account, fact.locked_asset)
+        balance.free -= fact.locked_qty
+        balance.locked += fact.locked_qty
+        self.orders[order.order_id] = order
+        self.open_orders[order.account, order.client_order_id] = order
+        self._latest_by_client_id[order.account, order.symbol, order.client_order_id] = order
+        self._orders[order.account, order.symbol].append(order)
+        self.next_order_id = max(self.next_order_id, order.order_id + 1)
+
+    def _order_traded(self, fact: OrderTraded) -> None:
+        order = self.orders[fact.order_id]
+        order.cum_qty = fact.cum_qty
+        order.cum_quote_qty = fact.cum_quote_qty
+        order.status = fact.order_status
+        order.updated_ms = fact.at_ms
+        spent = fact.quote_qty if fact.side == "BUY" else fact.qty
+        received = (fact.qty if fact.side == "BUY" else fact.quote_qty) - fact.commission
+        self.balance(fact.account, order.locked_asset).locked -= spent
+        order.locked -= spent
+        self.balance(fact.account, fact.commission_asset).free += received
+        self._release(order, keep=self._still_needed(order))
+        self._trades[fact.account, fact.symbol].append(fact)
+        self._trades_of_order[fact.order_id].append(fact)
+        self.next_trade_id[fact.symbol] = max(self.next_trade_id[fact.symbol], fact.trade_id + 1)
+        if not order.is_open:
+            self._close(order)
+
+    def _order_canceled(self, fact: OrderCanceled) -> None:
+        self._finish(self.orders[fact.order_id], "CANCELED", fact.at_ms)
+
+    def _order_expired(self, fact: OrderExpired) -> None:
+        status = "EXPIRED_IN_MATCH" if fact.reason == "SELF_TRADE" else "EXPIRED"
+        self._finish(self.orders[fact.order_id], status, fact.at_ms)
+
+    def _trade_ids_reserved(self, fact: TradeIdsReserved) -> None:
+        self.next_trade_id[fact.symbol] = max(self.next_trade_id[fact.symbol], fact.up_to)
+
+    def _finish(self, order: Order, status: str, at_ms: int) -> None:
+        order.status = status
+        order.updated_ms = at_ms
+        self._release(order, keep=ZERO)
+        self._close(order)
+
+    def _close(self, order: Order) -> None:
+        self._release(order, keep=ZERO)
+        del self.open_orders[order.account, order.client_order_id]
+
+    def _release(self, order: Order, *, keep: Decimal) -> None:
+        balance = self.balance(order.account, order.locked_asset)
+        freed = order.locked - keep
+        balance.locked -= freed
+        balance.free += freed
+        order.locked = keep
+
+    def _still_needed(self, order: Order) -> Decimal:
+        """A limit buy filled below its price frees the difference at once; a market order only when it closes."""
+        if order.side == "BUY" and order.price:
+            return order.price * order.leaves_qty
+        return order.locked
