@@ -44,4 +44,4 @@ lock: setup-dev ## resolve the dependencies anew into requirements.lock and requ
 
 clean: ## remove .venv and caches; data stays
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
-	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

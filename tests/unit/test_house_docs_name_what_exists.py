@@ -30,7 +30,10 @@ def paths_in(document: str) -> set[str]:
 
 def missing_from(root: Path, words: set[str]) -> list[str]:
     """Return the places that are neither in the tree nor in the package; `/paths` belong to the web."""
-    made_later = {"/", *(line for line in (root / ".gitignore").read_text().splitlines() if line.endswith("/"))}
+    made_later = {
+        "/",
+        *(line.strip("/") + "/" for line in (root / ".gitignore").read_text().splitlines() if line.endswith("/")),
+    }
     named = sorted(word for word in words if not word.startswith(tuple(made_later)))
     return [word for word in named if not (root / word).exists() and not (root / CODE / word).exists()]
 
