@@ -1,0 +1,100 @@
+"""One account at one exchange, through ccxt."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from trading_orchestrator.brokers.ccxt.client import CcxtClient
+from trading_orchestrator.brokers.ccxt.config import CcxtConfig
+from trading_orchestrator.brokers.ccxt.dialect import Dialect, dialect_of
+from trading_orchestrator.brokers.ccxt.streams import Inbox, Stream
+from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, TradeReport
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.ids import RandomBytes, system_random
+
+_CLOCK_SAMPLES = 3
+
+
+class CcxtBroker:
+    """A `Broker`. Use within one event loop.
+
+    `client` may be shared with a CcxtFeed; closing either closes it.
+    """
+
+    def __init__(
+        self,
+        config: CcxtConfig,
+        *,
+        clock: Clock,
+        client: CcxtClient | None = None,
+        random_bytes: RandomBytes = system_random,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._client = client or CcxtClient(config, clock=clock)
+        self._dialect: Dialect = dialect_of(self._client)
+        self._random_bytes = random_bytes
+
+    @property
+    def validity_s(self) -> float:
+        return self._config.validity_s
+
+    @property
+    def timeout_s(self) -> float:
+        return self._config.timeout_s
+
+    async def connect(self) -> None:
+        await self._client.ready()
+        await self.clock_offset_s()
+
+    async def submit(self, order: NewOrder) -> OrderReport:
+        return await self._dialect.submit(order)
+
+    async def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        return await self._dialect.cancel(symbol, cl_ord_id)
+
+    async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        return await self._dialect.order(symbol, cl_ord_id)
+
+    async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
+        return await self._dialect.open_orders(symbols)
+
+    async def trades(
+        self, symbol: str, *, after_id: str | None = None, since_ns: int | None = None
+    ) -> Sequence[TradeReport]:
+        return await self._dialect.trades(symbol, after_id, since_ns)
+
+    async def balances(self) -> Sequence[Balance]:
+        return await self._dialect.balances()
+
+    async def clock_offset_s(self) -> float:
+        """Return venue time minus ours, from the quickest of three answers, and sign requests with it from now on.
+
+        Error bound: half that answer's round trip.
+        """
+        samples = [await self._clock_sample() for _ in range(_CLOCK_SAMPLES)]
+        self._client.offset_s = min(samples)[1]
+        return self._client.offset_s
+
+    async def reports(self) -> AsyncIterator[OrderReport | TradeReport | Connected]:
+        """See `Broker.reports`. An OrderReport carries the trade it tells in `trades`.
+
+        When the reader falls 10,000 reports behind, they are dropped and replaced by one Connected: poll.
+        """
+        inbox: Inbox[OrderReport | TradeReport | Connected] = Inbox(
+            most=10_000, instead=lambda: Connected(self._clock.wall_ns())
+        )
+        watches, stop = self._dialect.report_watches(inbox.put)
+        stream = Stream(watches, stop, inbox.end, self._config, self._clock, self._random_bytes)
+        async with self._client.holding(stream):
+            async for report in inbox:
+                yield report
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _clock_sample(self) -> tuple[int, float]:
+        began_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
+        server_ms = await self._dialect.server_time_ms()
+        took_ns = self._clock.monotonic_ns() - began_ns
+        return took_ns, server_ms / 1e3 - (wall_ns + took_ns / 2) / 1e9

@@ -1,0 +1,86 @@
+"""How to reach one exchange account through ccxt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from trading_orchestrator.errors import Refused
+
+
+class Credentials(NamedTuple):
+    """The two halves of an API key; never printed."""
+
+    api_key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+
+class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One exchange account.
+
+    `api_key` and `secret` are literals for the practice venue only; a real key is named by the environment
+    variables or files that hold it. `urls` and `options` are merged deeply over ccxt's own.
+
+    Defaults: `timeout_s` and `validity_s` of 1 s let a successor know soon that a lost request can no longer
+    arrive; `ping_s` finds a half-open stream within 15 s; `reconnect_most_s` keeps a day-long outage below
+    6,000 attempts.
+    """
+
+    exchange: str = "binance"
+    api_key: str = ""
+    secret: str = ""
+    api_key_env: str = ""
+    secret_env: str = ""
+    api_key_file: str = ""
+    secret_file: str = ""
+    urls: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    timeout_s: float = 1.0
+    validity_s: float = 1.0
+    ping_s: float = 5.0
+    reconnect_first_s: float = 0.1
+    reconnect_most_s: float = 15.0
+
+    def __post_init__(self) -> None:
+        for name in ("timeout_s", "validity_s", "ping_s", "reconnect_first_s", "reconnect_most_s"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}: expected seconds > 0, was {getattr(self, name)}")
+
+    def __repr__(self) -> str:
+        return f"CcxtConfig(exchange={self.exchange!r}, key=***)"
+
+    def credentials(self, variable: Callable[[str], str | None]) -> Credentials:
+        """Return the key, read from where the config names it.
+
+        Args:
+            variable: returns an environment variable or None (`kernel.config.variable`).
+
+        Raises:
+            Refused: a named variable is not set or a named file cannot be read.
+        """
+        return Credentials(
+            _resolve("api_key", self.api_key, self.api_key_env, self.api_key_file, variable),
+            _resolve("secret", self.secret, self.secret_env, self.secret_file, variable),
+        )
+
+
+def _resolve(name: str, literal: str, env: str, file: str, variable: Callable[[str], str | None]) -> str:
+    if env:
+        value = variable(env)
+        if not value:
+            raise Refused(
+                f"{name}_env: expected the environment variable {env} to be set, was empty", key=f"{name}_env"
+            )
+        return value
+    if file:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Refused(f"{name}_file: {file} cannot be read: {error.strerror}", key=f"{name}_file") from None
+    return literal

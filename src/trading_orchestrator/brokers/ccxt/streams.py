@@ -1,0 +1,129 @@
+"""Streams that never end by themselves: watch, lose, wait with jitter, watch again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
+
+from trading_orchestrator.brokers.ccxt.config import CcxtConfig
+from trading_orchestrator.brokers.ccxt.dialect import Watch
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.ids import RandomBytes
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+class Inbox(Generic[T]):
+    """What a stream has brought and nobody has read; one reader. Never refuses: over `most` it keeps `instead`."""
+
+    def __init__(self, *, most: int | None = None, instead: Callable[[], T] | None = None) -> None:
+        self._items: deque[T] = deque()
+        self._most = most
+        self._instead = instead
+        self._news = asyncio.Event()
+        self._ended = False
+
+    def put(self, item: T) -> None:
+        if self._instead is not None and self._most is not None and len(self._items) >= self._most:
+            self._items.clear()
+            self._items.append(self._instead())
+        self._items.append(item)
+        self._news.set()
+
+    def end(self) -> None:
+        """Let the reader leave once it has read what is here."""
+        self._ended = True
+        self._news.set()
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        while True:
+            while self._items:
+                yield self._items.popleft()
+            if self._ended:
+                return
+            self._news.clear()
+            await self._news.wait()
+
+
+def backoff_s(attempt: int, *, first_s: float, most_s: float, chance: float) -> float:
+    """Return the wait before attempt `attempt` (0 first): doubling, capped, and spread over its upper half.
+
+    Args:
+        chance: in [0, 1).
+    """
+    whole_s = min(most_s, first_s * 2.0 ** min(attempt, 30))
+    return whole_s * (0.5 + chance / 2)
+
+
+class Stream:
+    """Keeps a set of watches going in tasks of its own."""
+
+    def __init__(
+        self,
+        watches: Sequence[Watch],
+        stop: Callable[[], None],
+        ended: Callable[[], None],
+        config: CcxtConfig,
+        clock: Clock,
+        random_bytes: RandomBytes,
+    ) -> None:
+        self._watches = watches
+        self._stop = stop
+        self._ended = ended
+        self._config = config
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closed = False
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._keep(watch)) for watch in self._watches]
+
+    async def close(self) -> None:
+        """End the tasks and let the reader leave. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._ended()
+
+    async def _keep(self, watch: Watch) -> None:
+        attempt, began_ns = 0, self._clock.monotonic_ns()
+        while True:
+            lost = await _outcome(watch())
+            if lost is None:
+                continue
+            # A venue that takes every connection and drops it at once must meet the long wait too.
+            if self._clock.monotonic_ns() - began_ns > self._config.reconnect_most_s * 1e9:
+                attempt = 0
+            wait_s = backoff_s(
+                attempt,
+                first_s=self._config.reconnect_first_s,
+                most_s=self._config.reconnect_most_s,
+                chance=self._random_bytes(1)[0] / 256,
+            )
+            attempt += 1
+            _log.warning("%s: stream lost (%s), again in %.1f s", self._config.exchange, lost, wait_s)
+            await self._clock.sleep(wait_s)
+            began_ns = self._clock.monotonic_ns()
+
+
+async def _outcome(watching: Coroutine[Any, Any, None]) -> str | None:
+    """Return None when news came, or the kind of error that ended the watch."""
+    try:
+        await watching
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return "closed"  # ccxt cancels the futures of a connection it closes; nobody cancelled us
+    except Exception as error:  # noqa: BLE001  whatever a library's stream dies of, it is to be opened again
+        return type(error).__name__
+    return None

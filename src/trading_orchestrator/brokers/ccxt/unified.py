@@ -1,0 +1,189 @@
+"""Any exchange through ccxt's unified words.
+
+What the venue itself said decides nothing here that a table in `answers.py` does not prove: an exchange
+without a table has AMBIGUOUS for every refusal. Numbers are floats in ccxt; their shortest spelling is exact
+up to 15 digits. ccxt hands a watcher only what came while it waited, so a frame may be seen with the next one:
+poll trades as ORDER_PROTOCOL §6 says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from trading_orchestrator.brokers.ccxt import unified_words as words
+from trading_orchestrator.brokers.ccxt.client import CcxtClient, VenueRefused
+from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, Watch
+from trading_orchestrator.brokers.ccxt.reading import echoes, mismatch, reading
+from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, OrdType, TradeReport
+from trading_orchestrator.kernel.money import plain
+from trading_orchestrator.market.port import Instrument
+
+_PAGE = 500
+
+
+class Unified:
+    """See `Dialect`."""
+
+    def __init__(self, client: CcxtClient) -> None:
+        self._client = client
+
+    async def submit(self, order: NewOrder) -> OrderReport:
+        exchange = await self._client.ready()
+        params: dict[str, Any] = {"clientOrderId": order.cl_ord_id}
+        if order.ord_type is OrdType.LIMIT_MAKER:
+            params["postOnly"] = True
+        elif order.ord_type is OrdType.LIMIT:
+            params["timeInForce"] = order.time_in_force.name
+        ccxt_type = "market" if order.ord_type is OrdType.MARKET else "limit"
+        px = None if order.px is None else plain(order.px)
+        raw = await self._client.call(
+            "submit",
+            lambda: exchange.create_order(
+                order.symbol, ccxt_type, order.side.value, plain(order.order_qty), px, params
+            ),
+        )
+        with reading("submit"):
+            # Many venues answer with the ids only; what is there must match what was sent.
+            for key, asked in (("symbol", order.symbol), ("side", order.side.value)):
+                if raw.get(key) not in (None, asked):
+                    raise mismatch("submit", asked, raw[key])
+            if raw.get("amount") is not None and words.number(raw["amount"]) != order.order_qty:
+                raise mismatch("submit", order.order_qty, raw["amount"])
+            report = words.answer_report(raw, order, self._client.venue_now_ns())
+        return echoes(report, order.cl_ord_id, "submit")
+
+    async def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        exchange = await self._client.ready()
+        params = {"clientOrderId": cl_ord_id}
+        await self._client.call("cancel", lambda: exchange.cancel_order(None, symbol, params))
+        return await self.order(symbol, cl_ord_id)
+
+    async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        exchange = await self._client.ready()
+        params = {"clientOrderId": cl_ord_id}
+        raw = await self._client.call("order", lambda: exchange.fetch_order(None, symbol, params))
+        with reading("order"):
+            report = words.order_report(raw, "query", self._client.venue_now_ns())
+        return echoes(report, cl_ord_id, "order")
+
+    async def open_orders(self, symbols: Sequence[str]) -> list[OrderReport]:
+        exchange = await self._client.ready()
+        found: list[OrderReport] = []
+        for symbol in symbols:
+            raws = await self._client.call("open orders", partial(exchange.fetch_open_orders, symbol))
+            with reading("open orders"):
+                found += [words.order_report(raw, "open_orders", self._client.venue_now_ns()) for raw in raws]
+        return found
+
+    async def trades(self, symbol: str, after_id: str | None, since_ns: int | None) -> list[TradeReport]:
+        """Return trades as the port says. Ids are compared as numbers where they are numbers.
+
+        A venue that knows no paging by id is paged by time; two pages overlap in their last millisecond.
+        """
+        exchange = await self._client.ready()
+        since_ms = None if since_ns is None else since_ns // 1_000_000
+        found: dict[str, TradeReport] = {}
+        while True:
+            raws = await self._client.call("trades", partial(exchange.fetch_my_trades, symbol, since_ms, _PAGE))
+            with reading("trades"):
+                page = [words.trade_report(raw) for raw in raws]
+            fresh = [trade for trade in page if trade.trade_id not in found]
+            found.update((trade.trade_id, trade) for trade in fresh)
+            if len(page) < _PAGE or not fresh:
+                break
+            since_ms = max(trade.at_ns for trade in page) // 1_000_000
+        rows = sorted(found.values(), key=words.trade_order)
+        return [trade for trade in rows if after_id is None or words.is_after(trade.trade_id, after_id)]
+
+    async def balances(self) -> list[Balance]:
+        exchange = await self._client.ready()
+        raw = await self._client.call("balances", exchange.fetch_balance)
+        with reading("balances"):
+            rows = [
+                Balance(asset, words.number(raw["free"].get(asset)), words.number(raw["used"].get(asset)))
+                for asset in raw["total"]
+            ]
+        return [each for each in rows if each.total]
+
+    async def server_time_ms(self) -> float:
+        exchange = self._client.exchange
+        if not exchange.has.get("fetchTime"):
+            return self._client.clock.wall_ns() / 1e6  # the venue does not tell; its clock is taken to be ours
+        raw = await self._client.call("time", exchange.fetch_time)
+        with reading("time"):
+            return float(raw)
+
+    async def instruments(self) -> list[Instrument]:
+        exchange = await self._client.ready()
+        spot = [market for market in exchange.markets.values() if market.get("spot")]
+        found = [words.instrument(market, exchange.precisionMode) for market in spot]
+        return [each for each in found if each is not None]
+
+    def report_watches(self, sink: ReportSink) -> tuple[Sequence[Watch], Callable[[], None]]:
+        exchange = self._client.exchange
+        if not exchange.has.get("watchOrders") or not exchange.has.get("watchMyTrades"):
+            raise VenueRefused(f"{exchange.id} has no stream of orders and trades in ccxt", venue_code="", text="")
+        fresh = False
+
+        def connected() -> None:
+            nonlocal fresh
+            fresh = True
+            sink(Connected(self._client.clock.wall_ns()))
+
+        def first_news() -> None:
+            """No unified word says when a subscription took effect: the gap before the first news is polled again."""
+            nonlocal fresh
+            if fresh:
+                fresh = False
+                sink(Connected(self._client.clock.wall_ns()))
+
+        async def watch_orders() -> None:
+            await self._client.ready()
+            for raw in await exchange.watch_orders():
+                first_news()
+                sink(words.order_report(raw, "stream", self._client.venue_now_ns()))
+
+        async def watch_trades() -> None:
+            await self._client.ready()
+            for raw in await exchange.watch_my_trades():
+                first_news()
+                sink(words.trade_report(raw))
+
+        exchange.connect_taps.append(connected)
+        return [watch_orders, watch_trades], lambda: exchange.connect_taps.remove(connected)
+
+    def market_watches(self, symbols: Sequence[str], sink: MarketSink) -> tuple[Sequence[Watch], Callable[[], None]]:
+        exchange, wanted = self._client.exchange, list(symbols)
+        watches: list[Watch] = []
+        if exchange.has.get("watchBidsAsks"):
+            watches.append(self._quotes(lambda: exchange.watch_bids_asks(wanted), sink))
+        else:
+            watches += [self._quotes(partial(exchange.watch_ticker, symbol), sink) for symbol in wanted]
+        if exchange.has.get("watchTradesForSymbols"):
+            watches.append(self._trades(lambda: exchange.watch_trades_for_symbols(wanted), sink))
+        else:
+            watches += [self._trades(partial(exchange.watch_trades, symbol), sink) for symbol in wanted]
+        return watches, lambda: None
+
+    def _quotes(self, watch: Callable[[], Any], sink: MarketSink) -> Watch:
+        client = self._client
+
+        async def watching() -> None:
+            await client.ready()
+            raw: Mapping[str, Any] = await watch()
+            for ticker in [raw] if "bid" in raw else raw.values():
+                quote = words.quote(ticker, client.venue_now_ns(), client.clock.monotonic_ns())
+                if quote is not None:
+                    sink(quote)
+
+        return watching
+
+    def _trades(self, watch: Callable[[], Any], sink: MarketSink) -> Watch:
+        async def watching() -> None:
+            await self._client.ready()
+            for raw in await watch():
+                sink(words.public_trade(raw, self._client.clock.monotonic_ns()))
+
+        return watching
