@@ -1,0 +1,284 @@
+"""The Book: what one desk knows, as a fold over the facts of its stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from trading_orchestrator.brokers.port import Side, TradeReport
+from trading_orchestrator.errors import Broken
+from trading_orchestrator.storage.ports import Fact, NewFact, Put
+from trading_orchestrator.trading.facts import KIND_OF, KINDS, Body
+from trading_orchestrator.trading.fold import FOLDS, Desk
+from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.orders.shelf import Shelf
+from trading_orchestrator.trading.positions.position import Position
+from trading_orchestrator.trading.risk.exposure import Exposure
+from trading_orchestrator.trading.rows import SNAPSHOT, rows_touched
+from trading_orchestrator.trading.state import KnownTrade, Reconciled, State
+
+SNAPSHOT_EVERY_FACTS = 2_000
+"""A start-up folds at most this many facts beyond the snapshot (about 0.1 s)."""
+
+
+class StreamGap(Broken):
+    """A fact is missing between the book and the one it was given: read the stream again. Facts: expected, was."""
+
+    code = "book.stream_gap"
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """Facts ready to append, and the projection rows that belong to them."""
+
+    facts: tuple[NewFact, ...]
+    puts: tuple[Put, ...]
+
+
+class Book:
+    """A desk's orders, requests, positions, balances, strategy states and counters.
+
+    The acting desk calls `record` at the moment it decides: the book moves at once (so the next risk check
+    sees the reservation), and the desk then appends the facts with the rows. External effects wait until the
+    append is durable; if it fails, throw the book away and fold again. A standby follows with `apply_fact`.
+    No I/O, no clock. Memory is O(open orders). Not thread-safe: one event loop.
+    """
+
+    def __init__(self, desk: str, *, account: str, timeline: str) -> None:
+        self._desk = Desk(state=State(desk=desk, account=account, timeline=timeline), shelf=Shelf())
+        self._snapshot_seq = 0
+
+    @classmethod
+    def from_snapshot(cls, value: bytes) -> Book:
+        """Return the book that a `snapshot` row holds; then apply the facts with a higher seq than `seq`."""
+        state = msgspec.json.decode(value, type=State)
+        book = cls(state.desk, account=state.account, timeline=state.timeline)
+        for order in state.orders:
+            book._desk.shelf.put(order)
+        book._desk.shelf.linger(state.lingering)
+        state.strategy_states = {name: raw.copy() for name, raw in state.strategy_states.items()}
+        state.orders, state.lingering = [], []
+        book._desk.state = state
+        book._snapshot_seq = state.seq
+        return book
+
+    def to_snapshot(self) -> bytes:
+        """Return the whole book as canonical JSON."""
+        shelf = self._desk.shelf
+        state = msgspec.structs.replace(self._desk.state, orders=list(shelf), lingering=shelf.finished())
+        return msgspec.json.encode(state)
+
+    def on_timeline(self, timeline: str) -> None:
+        """New intents belong to this timeline (a restore mints a new one)."""
+        self._desk.state.timeline = timeline
+
+    # -- changes
+
+    def record(self, facts: Sequence[Body], at_ns: int) -> Recorded:
+        """Apply the facts in order, now, and return them ready to append, with their rows.
+
+        Args:
+            at_ns: the desk's wall clock (UTC); stamped into facts that carry no time of their own.
+
+        Raises:
+            Broken: a fact contradicts what the book knows; nothing of this call may be appended, fold again.
+        """
+        stamped = [body if body.at_ns else msgspec.structs.replace(body, at_ns=at_ns) for body in facts]
+        for body in stamped:
+            self._apply(body, body.at_ns)
+        stream = f"desk/{self.desk}"
+        new = tuple(NewFact(stream=stream, kind=KIND_OF[type(body)], body=body) for body in stamped)
+        return Recorded(facts=new, puts=tuple(self._take_rows()))
+
+    def apply_fact(self, fact: Fact) -> None:
+        """Apply one fact of the desk's stream as read from the journal; one already applied is skipped.
+
+        Raises:
+            StreamGap: facts before it are missing.
+        """
+        if fact.seq <= self.seq:
+            return
+        if fact.seq != self.seq + 1:
+            raise StreamGap(
+                f"stream {fact.stream}: expected seq {self.seq + 1}, was {fact.seq}",
+                expected=self.seq + 1,
+                was=fact.seq,
+            )
+        self.apply(fact.kind, fact.body, fact.at_ns)
+        self._forget_touched()
+
+    def apply(self, kind: str, body: bytes | Body, at_ns: int) -> None:
+        """Apply one fact. A kind this release does not know only counts."""
+        if isinstance(body, Body):
+            self._apply(body, body.at_ns or at_ns)
+            return
+        known = KINDS.get(kind)
+        if known is None:
+            self._desk.state.seq += 1
+            return
+        decoded = msgspec.json.decode(body, type=known)
+        self._apply(decoded, decoded.at_ns or at_ns)
+
+    def _apply(self, body: Body, at_ns: int) -> None:
+        FOLDS[type(body)](self._desk, body, at_ns)
+        self._desk.state.seq += 1
+        self._desk.state.at_ns = at_ns
+
+    def take_rows(self) -> Iterator[Put]:
+        """Yield the rows of everything touched since they were last taken."""
+        yield from rows_touched(self._desk)
+        self._forget_touched()
+
+    def _take_rows(self) -> Iterator[Put]:
+        yield from self.take_rows()
+        if self.seq - self._snapshot_seq >= SNAPSHOT_EVERY_FACTS:
+            yield self.snapshot_put()
+
+    def snapshot_put(self) -> Put:
+        """Return the row that lets a start-up begin here."""
+        self._snapshot_seq = self.seq
+        return Put(SNAPSHOT, self.desk, msgspec.Raw(self.to_snapshot()))
+
+    def _forget_touched(self) -> None:
+        self._desk.orders.clear()
+        self._desk.trades.clear()
+        self._desk.symbols.clear()
+
+    # -- questions
+
+    @property
+    def desk(self) -> str:
+        return self._desk.state.desk
+
+    @property
+    def account(self) -> str:
+        return self._desk.state.account
+
+    @property
+    def timeline(self) -> str:
+        return self._desk.state.timeline
+
+    @property
+    def seq(self) -> int:
+        """Return the seq of the last fact applied to the desk's stream."""
+        return self._desk.state.seq
+
+    @property
+    def mode(self) -> str:
+        return self._desk.state.mode
+
+    @property
+    def is_opened(self) -> bool:
+        """Return whether the account's opening balances are known."""
+        return self._desk.state.opened
+
+    @property
+    def reconciled(self) -> Reconciled | None:
+        return self._desk.state.reconciled
+
+    @property
+    def blocked(self) -> dict[str, str]:
+        """Return the symbols without new orders and why: blocked by a fact, or by a quarantined order."""
+        quarantined = {order.symbol: "order.quarantined" for order in self.quarantined_orders()}
+        return quarantined | self._desk.state.blocked
+
+    def order(self, cl_ord_id: str) -> Order | None:
+        """Return the order that has, had or was asked to take this id, if it is held."""
+        return self._desk.shelf.get(cl_ord_id)
+
+    def find_order(self, *, symbol: str, cl_ord_id: str, venue_order_id: str) -> Order | None:
+        """Return the held order a report speaks of: by our id, and only if it names none, by the venue's."""
+        return self._desk.shelf.find(symbol=symbol, cl_ord_id=cl_ord_id, venue_order_id=venue_order_id)
+
+    def orders(self) -> list[Order]:
+        """Return every order held: the unfinished, and the few that finished last."""
+        return list(self._desk.shelf)
+
+    def open_orders(self) -> list[Order]:
+        """Return every order not proved closed, in doubt or not, foreign ones included."""
+        return [order for order in self._desk.shelf if not order.is_closed]
+
+    def unfinished_orders(self) -> list[Order]:
+        """Return every order that something is still to come for: open, with a hole, or a request undecided."""
+        return [order for order in self._desk.shelf if not order.is_finished]
+
+    def unknown_orders(self) -> list[Order]:
+        """Return the orders to be asked for: UNKNOWN and QUARANTINED."""
+        return [order for order in self.open_orders() if order.lack is not None]
+
+    def quarantined_orders(self) -> list[Order]:
+        return [order for order in self.open_orders() if order.status.value == "quarantined"]
+
+    def holes(self) -> list[Order]:
+        """Return the orders of which the venue counts more filled than we have trades; see `hole_qty`, `hole_ns`."""
+        return [order for order in self._desk.shelf if order.hole_qty]
+
+    def live_order(self, intent_id: str) -> Order | None:
+        """Return the one order of the intent that is not closed (invariant I1)."""
+        return self._desk.shelf.live_of_intent(intent_id)
+
+    def next_intent_id(self, strategy: str) -> str:
+        """Return the id of the strategy's next intent: the same until one is recorded."""
+        number = self._desk.state.intents.get(strategy, 0) + 1
+        return f"{strategy}.{self.timeline[:8]}.{number}"
+
+    def strategy_state(self, strategy: str) -> bytes | None:
+        """Return the strategy's state as last saved, as JSON."""
+        raw = self._desk.state.strategy_states.get(strategy)
+        return None if raw is None else bytes(raw)
+
+    def position(self, symbol: str) -> Position:
+        """Return the position; flat when nothing traded."""
+        return self._desk.state.position(symbol)
+
+    def positions(self) -> list[Position]:
+        return list(self._desk.state.positions.values())
+
+    def balances(self) -> dict[str, Decimal]:
+        """Return the total of each asset: opening + trades - fees."""
+        return dict(self._desk.state.balances)
+
+    def exposure(self, symbol: str) -> Exposure:
+        """Return the position and what open orders may yet add on either side."""
+        shelf = self._desk.shelf
+        return Exposure(
+            position_qty=self.position(symbol).qty,
+            buy_qty=shelf.reserved(symbol, Side.BUY),
+            sell_qty=shelf.reserved(symbol, Side.SELL),
+        )
+
+    def intended_since(self, ns: int) -> int:
+        """Return how many orders were intended after this wall time (the last second is remembered)."""
+        return sum(at_ns > ns for at_ns in self._desk.state.intended_ns)
+
+    def trade_cursor(self, symbol: str) -> str | None:
+        """Return the id up to which every trade is booked, for the next poll."""
+        return self._desk.state.cursors.get(symbol)
+
+    def trade_key(self, trade: TradeReport) -> str:
+        """Return the key the trade is booked by, which is also that of its row."""
+        return self._desk.state.trade_key(trade.symbol, trade.trade_id)
+
+    def known_trade(self, trade: TradeReport) -> KnownTrade | None:
+        """Return what is remembered of the trade with this key."""
+        return self._desk.state.trades.get(self.trade_key(trade))
+
+    def is_booked(self, trade: TradeReport) -> bool | None:
+        """Return whether the trade is booked; None when it is so old that only its row can tell."""
+        if self.known_trade(trade) is not None:
+            return True
+        return None if trade.at_ns <= self._desk.state.forgotten_ns else False
+
+
+def rebuild(desk: str, *, account: str, timeline: str, facts: Iterable[Fact]) -> Iterator[Put]:
+    """Yield every projection row of the desk from its facts alone, oldest first; the last for a key holds.
+
+    Args:
+        facts: the whole stream of the desk, ascending.
+    """
+    book = Book(desk, account=account, timeline=timeline)
+    for fact in facts:
+        book.apply(fact.kind, fact.body, fact.at_ns)
+        yield from book.take_rows()
+    yield book.snapshot_put()

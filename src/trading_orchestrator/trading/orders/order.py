@@ -1,0 +1,160 @@
+"""One order: what was asked, what the venue said, what traded; its status is derived, never set."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from trading_orchestrator.brokers.port import OrdType, Side, TimeInForce, VenueStatus
+from trading_orchestrator.kernel.money import ZERO
+from trading_orchestrator.trading.orders.life import ORDER_LIFE, At, On, walk
+from trading_orchestrator.trading.orders.requests import Request, RequestAt, RequestKind
+
+
+class Inferred(msgspec.Struct, frozen=True):
+    """What is left of a synthetic fill after real trades took its place."""
+
+    trade_id: str
+    qty: Decimal
+    px: Decimal
+    at_ns: int
+
+
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An order record. Evolves by evidence (`evolve.py`), each time into a new record.
+
+    `order_qty` and `px` are the terms in force, `most_qty` the largest quantity that ever was in force.
+    `venue_cum` is the venue's own sum where it ran ahead of ours. `lack` is what the absence of answers
+    made of the order; any evidence from the venue clears it. `ended_id` is the venue order id that ended:
+    a venue that replaces by cancel-and-new ends the old id, not the order.
+    """
+
+    cl_ord_id: str
+    symbol: str
+    side: Side
+    ord_type: OrdType
+    order_qty: Decimal
+    px: Decimal | None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    most_qty: Decimal = ZERO
+    intent_id: str = ""
+    generation: int = 0
+    strategy: str = ""
+    foreign: bool = False
+    reserved_notional: Decimal = ZERO
+    created_ns: int = 0
+    updated_ns: int = 0
+    venue_order_id: str = ""
+    former_venue_ids: tuple[str, ...] = ()
+    refused: bool = False
+    accepted: bool = False
+    ended: At | None = None
+    ended_id: str = ""
+    lack: At | None = None
+    lack_ns: int = 0
+    condition: VenueStatus | None = None
+    told_ns: int = 0
+    traded_qty: Decimal = ZERO
+    traded_quote: Decimal = ZERO
+    inferred: tuple[Inferred, ...] = ()
+    venue_cum: Decimal = ZERO
+    hole_ns: int = 0
+    busted_ns: int = 0
+    requests: tuple[Request, ...] = ()
+    request_count: int = 0
+    text: str = ""
+
+    def evidence(self) -> list[On]:
+        """Return the evidence held, in the order in which `life.walk` reads it."""
+        held = self.venue_evidence()
+        if self.lack is not None:
+            held.append(On.DOUBTED)
+            if self.lack is not At.UNKNOWN:
+                held.append(_OF_LACK[self.lack])
+        return held
+
+    def venue_evidence(self) -> list[On]:
+        """Return the evidence that came from the venue: all but the lack of answers."""
+        held: list[On] = []
+        if self.refused:
+            held.append(On.REFUSED)
+        if self.accepted:
+            held.append(On.ACCEPTED)
+        if self.ended is not None:
+            held.append(_OF_END[self.ended])
+        if self.cum_qty > ZERO:
+            held.append(On.FULLY_TRADED if self.cum_qty >= self.effective_qty else On.PART_TRADED)
+        return held
+
+    @property
+    def status(self) -> At:
+        return walk(self.evidence())
+
+    @property
+    def confirmed_status(self) -> At:
+        """Return the status by the venue's evidence alone, as if nothing were in doubt."""
+        return walk(self.venue_evidence())
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether nothing of it works at the venue, by the best evidence."""
+        return self.status in ORDER_LIFE.terminal
+
+    @property
+    def is_finished(self) -> bool:
+        """Return whether it may leave memory: closed, every announced fill booked, no request undecided."""
+        return self.is_closed and not self.hole_qty and not any(self._holds(request) for request in self.requests)
+
+    def _holds(self, request: Request) -> bool:
+        """A doubted cancel of a closed order can change nothing; a doubted replace may still reopen it."""
+        return request.is_open and not (request.kind is RequestKind.CANCEL and request.at is RequestAt.DOUBTED)
+
+    @property
+    def inferred_qty(self) -> Decimal:
+        return sum((part.qty for part in self.inferred), ZERO)
+
+    @property
+    def cum_qty(self) -> Decimal:
+        return self.traded_qty + self.inferred_qty if self.inferred else self.traded_qty
+
+    @property
+    def effective_qty(self) -> Decimal:
+        """Return the quantity in force; a cut below what had filled means the filled quantity (FIX D.12)."""
+        return max(self.order_qty, min(self.cum_qty, self.most_qty))
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        return ZERO if self.is_closed else max(self.effective_qty - self.cum_qty, ZERO)
+
+    @property
+    def avg_px(self) -> Decimal | None:
+        if not self.cum_qty:
+            return None
+        return (self.traded_quote + sum((part.qty * part.px for part in self.inferred), ZERO)) / self.cum_qty
+
+    @property
+    def hole_qty(self) -> Decimal:
+        """Return how much the venue counts as filled beyond the trades we have."""
+        return max(self.venue_cum - self.cum_qty, ZERO)
+
+    @property
+    def overfilled_qty(self) -> Decimal:
+        return max(self.cum_qty - max(self.most_qty, self.order_qty), ZERO)
+
+    @property
+    def at_risk_qty(self) -> Decimal:
+        """Return what may yet trade, at worst: reserved until evidence says that it cannot."""
+        working = ZERO if self.is_closed else self.effective_qty - self.cum_qty
+        return max(working, self._replace_qty() - self.cum_qty, self.hole_qty, ZERO)
+
+    def _replace_qty(self) -> Decimal:
+        return max((request.order_qty or ZERO for request in self.requests if request.is_open), default=ZERO)
+
+    def request(self, request_id: str) -> Request | None:
+        """Return one of its requests that are still remembered, or None."""
+        return next((request for request in self.requests if request.request_id == request_id), None)
+
+
+_OF_END = {At.CANCELED: On.CANCELED, At.EXPIRED: On.EXPIRED, At.REJECTED: On.REJECTED}
+_OF_LACK = {At.QUARANTINED: On.QUARANTINED, At.ABANDONED: On.PROVED_ABSENT}

@@ -1,0 +1,1 @@
+"""Limits that every order passes before it exists, and the exposure they are measured on."""

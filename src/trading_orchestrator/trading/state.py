@@ -1,0 +1,109 @@
+"""What a desk's facts add up to, as plain data: the part of a Book that a snapshot stores."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from trading_orchestrator.brokers.port import TradeReport
+from trading_orchestrator.kernel.money import ZERO
+from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.positions.position import Position
+
+RECENT_TRADES = 2_000
+RECENT_INTENTS_NS = 1_000_000_000
+RECENT_INTENTS = 10_000
+
+
+class KnownTrade(msgspec.Struct, frozen=True, array_like=True):
+    """What it takes to recognise a trade again. `was`: quantity and price it had before corrections."""
+
+    qty: Decimal
+    px: Decimal
+    at_ns: int
+    busted: bool = False
+    was: tuple[tuple[Decimal, Decimal], ...] = ()
+
+    def tells(self, trade: TradeReport) -> bool:
+        """Return whether this report says what is booked, or what was booked before a correction."""
+        said = (trade.last_qty, trade.last_px)
+        return said == (self.qty, self.px) or said in self.was
+
+
+class Counts(msgspec.Struct, omit_defaults=True):
+    """What happened so far, for the summary of the desk."""
+
+    orders: int = 0
+    denied: int = 0
+    refused: int = 0
+    doubted: int = 0
+    trades: int = 0
+    inferred: int = 0
+    busted: int = 0
+    flagged: int = 0
+
+
+class Reconciled(msgspec.Struct, frozen=True):
+    """The last reconciliation."""
+
+    green: bool
+    at_ns: int
+    unknown: int
+    differences: list[str]
+
+
+class State(msgspec.Struct, omit_defaults=True):
+    """Everything a Book must remember. `seq` is that of the last fact applied to the desk's stream."""
+
+    desk: str
+    account: str
+    timeline: str
+    seq: int = 0
+    at_ns: int = 0
+    opened: bool = False
+    mode: str = "normal"
+    orders: list[Order] = []
+    lingering: list[str] = []
+    positions: dict[str, Position] = {}
+    balances: dict[str, Decimal] = {}
+    strategy_states: dict[str, msgspec.Raw] = {}
+    intents: dict[str, int] = {}
+    intended_ns: list[int] = []
+    cursors: dict[str, str] = {}
+    trades: dict[str, KnownTrade] = {}
+    forgotten_ns: int = 0
+    blocked: dict[str, str] = {}
+    counts: Counts = msgspec.field(default_factory=Counts)
+    reconciled: Reconciled | None = None
+
+    def trade_key(self, symbol: str, trade_id: str) -> str:
+        """Return the key a trade is booked by; the configured account stands for the venue too."""
+        return f"{self.account}/{symbol}/{trade_id}"
+
+    def remember_trade(self, key: str, known: KnownTrade) -> None:
+        """Keep the newest `RECENT_TRADES` keys, and until when a key may have been forgotten."""
+        self.trades[key] = known
+        while len(self.trades) > RECENT_TRADES:
+            forgotten = self.trades.pop(next(iter(self.trades)))
+            self.forgotten_ns = max(self.forgotten_ns, forgotten.at_ns)
+
+    def position(self, symbol: str) -> Position:
+        """Return the position; flat when nothing traded yet."""
+        return self.positions.get(symbol) or Position(symbol)
+
+    def realized(self) -> dict[str, Decimal]:
+        """Return realized profit before fees, by quote asset."""
+        total: dict[str, Decimal] = {}
+        for position in self.positions.values():
+            quote = position.symbol.partition(":")[0].partition("/")[2]
+            total[quote] = total.get(quote, ZERO) + position.realized
+        return total
+
+    def fees(self) -> dict[str, Decimal]:
+        """Return fees paid, by asset."""
+        total: dict[str, Decimal] = {}
+        for position in self.positions.values():
+            for asset, fee in position.fees.items():
+                total[asset] = total.get(asset, ZERO) + fee
+        return total
