@@ -1,10 +1,12 @@
 """What can be asked of the venue: one table for REST and the WebSocket API alike."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from trading_orchestrator.practice_venue.exchange import Exchange, Fees
+from trading_orchestrator.practice_venue.facts import OrderTraded
 from trading_orchestrator.practice_venue.ledger import Order
 from trading_orchestrator.practice_venue.order_request import (
     Params,
@@ -141,28 +143,19 @@ def _open_orders(desk: Desk, account: str, params: Params) -> Any:
 
 def _all_orders(desk: Desk, account: str, params: Params) -> Any:
     symbol = desk.exchange.market(required(params, "symbol")).instrument.symbol
-    start_ms, end_ms = _period(params)
+    orders = desk.exchange.ledger.orders_of(account, symbol)
     first_id = read_integer(params, "orderId")
-    orders = [
-        order
-        for order in desk.exchange.ledger.orders_of(account, symbol)
-        if order.order_id >= (first_id or 0) and start_ms <= order.accepted_ms <= end_ms
-    ]
-    return [order_view(order) for order in _page(orders, params, oldest_first=first_id is not None or start_ms > 0)]
+    return [order_view(order) for order in _page(orders, params, first_id, _order_place)]
 
 
 def _my_trades(desk: Desk, account: str, params: Params) -> Any:
     symbol = desk.exchange.market(required(params, "symbol")).instrument.symbol
     ledger = desk.exchange.ledger
-    start_ms, end_ms = _period(params)
-    first_id, order_id = read_integer(params, "fromId"), read_integer(params, "orderId")
-    trades = ledger.trades_of(account, symbol) if first_id is None else ledger.trades_from_id(account, symbol, first_id)
+    trades = ledger.trades_of(account, symbol)
+    order_id = read_integer(params, "orderId")
     if order_id is not None:
-        trades = [trade for trade in trades if trade.order_id == order_id]
-    if "startTime" in params or "endTime" in params:
-        trades = [trade for trade in trades if start_ms <= trade.at_ms <= end_ms]
-    oldest_first = first_id is not None or start_ms > 0
-    return [my_trade_view(trade) for trade in _page(trades, params, oldest_first=oldest_first)]
+        trades = ledger.trades_of_order(order_id) if ledger.order_by_id(account, symbol, order_id) else []
+    return [my_trade_view(trade) for trade in _page(trades, params, read_integer(params, "fromId"), _trade_place)]
 
 
 def _named_order(desk: Desk, account: str, params: Params) -> Order | None:
@@ -183,17 +176,29 @@ def _limit(params: Params) -> int:
     return min(limit or 500, 1000)
 
 
-def _page(found: list[T], params: Params, *, oldest_first: bool) -> list[T]:
-    """Binance starts at the given point, or, without one, ends at the newest."""
-    limit = _limit(params)
-    return found[:limit] if oldest_first else found[-limit:]
+def _order_place(order: Order) -> tuple[int, int]:
+    return order.order_id, order.accepted_ms
 
 
-def _period(params: Params) -> tuple[int, int]:
+def _trade_place(trade: OrderTraded) -> tuple[int, int]:
+    return trade.trade_id, trade.at_ms
+
+
+def _page(listed: list[T], params: Params, first_id: int | None, place: Callable[[T], tuple[int, int]]) -> list[T]:
+    """Return up to `limit` of a list that rises in id and time: from a given start, else up to the newest."""
     start_ms, end_ms = read_integer(params, "startTime"), read_integer(params, "endTime")
     if start_ms is not None and end_ms is not None and end_ms - start_ms > DAY_MS:
         raise refusal(-1127)
-    return start_ms or 0, DAY_MS * 1_000_000 if end_ms is None else end_ms
+    start, end = 0, len(listed)
+    if first_id is not None:
+        start = bisect_left(listed, first_id, key=lambda one: place(one)[0])
+    if start_ms is not None:
+        start = max(start, bisect_left(listed, start_ms, key=lambda one: place(one)[1]))
+    if end_ms is not None:
+        end = bisect_right(listed, end_ms, key=lambda one: place(one)[1])
+    limit = _limit(params)
+    from_start = first_id is not None or start_ms is not None
+    return listed[start : min(end, start + limit)] if from_start else listed[max(start, end - limit) : end]
 
 
 ROWS = (

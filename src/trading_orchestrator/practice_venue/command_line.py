@@ -42,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         venue_options = _venue_options(options)
-        return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(_run(venue_options, options))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(venue_options, options))
     except (VenueInUse, MarketGone, LogCorrupt, PricesUnreadable, ValueError, OSError) as error:
         sys.stderr.write(f"practice venue: {error}\n")
         return 2 if isinstance(error, (ValueError, PricesUnreadable)) else 1

@@ -217,7 +217,10 @@ def _completed(spec: FaultSpec) -> FaultSpec:
     given = msgspec.to_builtins(spec)
     if spec.fault and spec.fault not in NAMED:
         raise FaultUnknown(f"expected a fault named one of {', '.join(NAMED)}, was {spec.fault}")
-    whole = {"call": "*", **NAMED.get(spec.fault, {}), **given}
+    named = dict(NAMED.get(spec.fault, {}))
+    if "code" in given:
+        named.pop("status", None)  # the other code brings its own status
+    whole = {"call": "*", **named, **given}
     if whole.get("effect") not in BY_NAME:
         raise FaultUnknown(f"expected an effect named one of {', '.join(BY_NAME)}, was {whole.get('effect', '')!r}")
     if "times" not in whole and spec.for_s is None and spec.probability is None:

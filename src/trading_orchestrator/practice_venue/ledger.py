@@ -1,8 +1,6 @@
 """Accounts, orders and trades: a fold over the venue's facts, live and after a restart."""
 
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -109,23 +107,15 @@ class Ledger:
         return sorted(found, key=lambda order: order.order_id)
 
     def orders_of(self, account: str, symbol: str) -> list[Order]:
-        """Return every order, oldest first; the caller must not change the list."""
+        """Return every order, ids and times rising; the caller must not change the list."""
         return self._orders[account, symbol]
 
     def trades_of(self, account: str, symbol: str) -> list[OrderTraded]:
-        """Return every trade, oldest first; the caller must not change the list."""
+        """Return every trade, ids and times rising; the caller must not change the list."""
         return self._trades[account, symbol]
-
-    def trades_from_id(self, account: str, symbol: str, trade_id: int) -> list[OrderTraded]:
-        trades = self._trades[account, symbol]
-        return trades[bisect_left(trades, trade_id, key=lambda trade: trade.trade_id) :]
 
     def trades_of_order(self, order_id: int) -> list[OrderTraded]:
         return self._trades_of_order.get(order_id, [])
-
-    def every_trade(self) -> Iterator[OrderTraded]:
-        for trades in self._trades.values():
-            yield from trades
 
     def _account_opened(self, fact: AccountOpened) -> None:
         self.accounts[fact.account] = {asset: Balance(free=qty) for asset, qty in fact.balances.items()}

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -58,7 +59,7 @@ class MarketStreams:
         await socket.prepare(request)
         combined = path == "/stream"
         client = MarketClient(Connection(request.transport, socket), combined=combined)
-        named = query.get("streams", "") if combined else path.removeprefix("/ws").strip("/")
+        named = query.get("streams", "") if combined else unquote(path.removeprefix("/ws")).strip("/")
         self._subscribe(client, [name for name in named.split("/") if name])
         pump = request.loop.create_task(client.connection.pump())
         try:
@@ -77,6 +78,9 @@ class MarketStreams:
             return _encoder.encode({"error": {"code": 3, "msg": "Invalid JSON: expected value"}})
         method, streams, number = message.get("method"), message.get("params", []), message.get("id")
         result: list[str] | None = None
+        if not isinstance(streams, list):
+            said = "Invalid request: expected `params` to be a list of stream names"
+            return _encoder.encode({"error": {"code": 2, "msg": said}, "id": number})
         if method == "SUBSCRIBE":
             self._subscribe(client, streams)
         elif method == "UNSUBSCRIBE":

@@ -4,6 +4,7 @@ It survives `kill -9` of the venue, not the loss of the host: nothing is fsynced
 """
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -49,8 +50,13 @@ class VenueLog:
         for fact in facts:
             fact.more = fact is not facts[-1]
         data = b"".join([_encoder.encode(fact) + b"\n" for fact in facts])
-        while data:
-            data = data[os.write(self._descriptor(), data) :]
+        try:
+            while data:
+                data = data[os.write(self._descriptor(), data) :]
+        except OSError as error:
+            # Law: what is not in the log did not happen, so the venue dies before anyone hears of it.
+            sys.stderr.write(f"practice venue: cannot write {self._path}: {error}\n")
+            os._exit(1)
 
     def close(self) -> None:
         if self._fd >= 0:
