@@ -96,7 +96,10 @@ class RenewLease(msgspec.Struct, frozen=True):
 
 
 class ReleaseLease(msgspec.Struct, frozen=True):
-    """Let the lease expire now; a stale release does nothing."""
+    """Let the lease expire now; a stale release does nothing.
+
+    The expiry becomes 0, so that a lease given up in order differs from one that ran out.
+    """
 
     name: str
     holder: str
@@ -105,5 +108,4 @@ class ReleaseLease(msgspec.Struct, frozen=True):
     def apply(self, transaction: WriteTransaction) -> None:
         row = transaction.lease(self.name)
         if row is not None and (row.holder, row.epoch) == (self.holder, self.epoch):
-            now_ns = transaction.boot_ns
-            transaction.store_lease(msgspec.structs.replace(row, expires_ns=min(row.expires_ns, now_ns)))
+            transaction.store_lease(msgspec.structs.replace(row, expires_ns=0))
