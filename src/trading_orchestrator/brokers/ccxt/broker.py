@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.dialect import Dialect, dialect_of
-from trading_orchestrator.brokers.ccxt.streams import Inbox, Stream
+from trading_orchestrator.brokers.ccxt.streams import Stream
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, TradeReport
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes, system_random
+from trading_orchestrator.market.inbox import Inbox
 
 _CLOCK_SAMPLES = 3
 

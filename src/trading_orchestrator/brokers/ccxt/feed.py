@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
@@ -12,41 +10,8 @@ from trading_orchestrator.brokers.ccxt.dialect import Dialect, dialect_of
 from trading_orchestrator.brokers.ccxt.streams import Stream
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes, system_random
+from trading_orchestrator.market.inbox import MarketInbox
 from trading_orchestrator.market.port import Instrument, Quote, Trade
-
-
-class MarketInbox:
-    """Unread prices: every trade in order of arrival, and of each symbol only the newest quote."""
-
-    def __init__(self) -> None:
-        self._order: deque[Trade | str] = deque()  # a symbol stands for its newest quote
-        self._quotes: dict[str, Quote] = {}
-        self._news = asyncio.Event()
-        self._ended = False
-
-    def put(self, item: Quote | Trade) -> None:
-        if isinstance(item, Trade):
-            self._order.append(item)
-        else:
-            if item.symbol not in self._quotes:
-                self._order.append(item.symbol)
-            self._quotes[item.symbol] = item
-        self._news.set()
-
-    def end(self) -> None:
-        """Let the reader leave once it has read what is here."""
-        self._ended = True
-        self._news.set()
-
-    async def __aiter__(self) -> AsyncIterator[Quote | Trade]:
-        while True:
-            while self._order:
-                item = self._order.popleft()
-                yield self._quotes.pop(item) if isinstance(item, str) else item
-            if self._ended:
-                return
-            self._news.clear()
-            await self._news.wait()
 
 
 class CcxtFeed:

@@ -4,49 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.dialect import Watch
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
-
-
-class Inbox(Generic[T]):
-    """What a stream has brought and nobody has read; one reader. Never refuses: over `most` it keeps `instead`."""
-
-    def __init__(self, *, most: int | None = None, instead: Callable[[], T] | None = None) -> None:
-        self._items: deque[T] = deque()
-        self._most = most
-        self._instead = instead
-        self._news = asyncio.Event()
-        self._ended = False
-
-    def put(self, item: T) -> None:
-        if self._instead is not None and self._most is not None and len(self._items) >= self._most:
-            self._items.clear()
-            self._items.append(self._instead())
-        self._items.append(item)
-        self._news.set()
-
-    def end(self) -> None:
-        """Let the reader leave once it has read what is here."""
-        self._ended = True
-        self._news.set()
-
-    async def __aiter__(self) -> AsyncIterator[T]:
-        while True:
-            while self._items:
-                yield self._items.popleft()
-            if self._ended:
-                return
-            self._news.clear()
-            await self._news.wait()
 
 
 def backoff_s(attempt: int, *, first_s: float, most_s: float, chance: float) -> float:

@@ -53,10 +53,11 @@ def tapped(exchange_class: type[Any]) -> type[Any]:  # noqa: C901  five small ov
                 raise
 
         def handle_message(self, client: Any, message: Any) -> None:
-            for tap in self.frame_taps:
-                if tap(message):
-                    return
-            super().handle_message(client, message)
+            try:
+                if not any(tap(message) for tap in self.frame_taps):
+                    super().handle_message(client, message)
+            except Exception as error:  # noqa: BLE001  raised here it would end ccxt's receive loop, silently
+                client.on_error(error)
 
         def on_connected(self, client: Any, message: Any = None) -> None:
             super().on_connected(client, message)

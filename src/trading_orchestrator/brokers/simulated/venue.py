@@ -1,0 +1,237 @@
+"""The simulated venue: one account, orders filled against the quotes it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from msgspec import structs
+
+from trading_orchestrator.brokers.port import (
+    Balance,
+    CancelRefused,
+    DuplicateOrder,
+    NewOrder,
+    OrderNotFound,
+    OrderRefused,
+    OrderReport,
+    OrdType,
+    Side,
+    TimeInForce,
+    TradeReport,
+    VenueStatus,
+)
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.money import ZERO
+from trading_orchestrator.market.port import Instrument, Quote, Trade
+
+_OPEN = (VenueStatus.NEW, VenueStatus.PARTIALLY_FILLED)
+
+
+@dataclass
+class _Order:
+    new: NewOrder
+    venue_order_id: str
+    status: VenueStatus = VenueStatus.NEW
+    trades: list[TradeReport] = field(default_factory=list)
+
+    @property
+    def cum_qty(self) -> Decimal:
+        return sum((trade.last_qty for trade in self.trades), ZERO)
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        return self.new.order_qty - self.cum_qty if self.status in _OPEN else ZERO
+
+
+class SimulatedVenue:
+    """The truth that tests compare with: orders, trades and balances as the venue has them.
+
+    A taking order fills at the quote up to its quantity; a resting one at its own price when a quote crosses it.
+    Every new quote brings its full quantity again. The fee is `fee_ratio` of the value, in the quote asset.
+    Use within one event loop; nothing here waits.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        *,
+        clock: Clock,
+        balances: Mapping[str, Decimal],
+        fee_ratio: Decimal = Decimal("0.001"),
+    ) -> None:
+        self.instruments = {each.symbol: each for each in instruments}
+        self._clock = clock
+        self._totals = dict(balances)
+        self._fee_ratio = fee_ratio
+        self._orders: dict[str, _Order] = {}
+        self._trades: list[TradeReport] = []
+        self._public_trades = 0
+        self._quotes: dict[str, Quote] = {}
+        self.on_report: list[Callable[[OrderReport], None]] = []
+        self.on_market: list[Callable[[Quote | Trade], None]] = []
+
+    def show_quote(self, symbol: str, bid_px: Decimal, ask_px: Decimal, qty: Decimal = Decimal(1000)) -> None:
+        """Move the market, `qty` on either side, then fill the resting orders that it crosses, oldest first."""
+        quote = Quote(symbol, bid_px, qty, ask_px, qty, self._clock.wall_ns(), self._clock.monotonic_ns())
+        self._quotes[symbol] = quote
+        self._tell_market(quote)
+        for order in list(self._orders.values()):
+            if order.new.symbol == symbol and order.leaves_qty:
+                self._match(order, resting=True)
+
+    def show_trade(self, symbol: str, px: Decimal, qty: Decimal) -> None:
+        """Let the public see a trade between others."""
+        self._public_trades += 1
+        now = self._clock
+        self._tell_market(Trade(symbol, f"p{self._public_trades}", px, qty, now.wall_ns(), now.monotonic_ns()))
+
+    def accept(self, new: NewOrder) -> OrderReport:
+        """Take the order or refuse it, match it, and return the answer with its trades."""
+        self._refuse_bad(new)
+        order = _Order(new, venue_order_id=str(len(self._orders) + 1))
+        self._orders[new.cl_ord_id] = order
+        self._tell(order)
+        self._match(order, resting=False)
+        if order.leaves_qty and (new.ord_type is OrdType.MARKET or new.time_in_force is not TimeInForce.GTC):
+            self._end(order, VenueStatus.EXPIRED)
+        return self._report(order, "answer", tuple(order.trades))
+
+    def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        order = self._orders.get(cl_ord_id)
+        if order is None or order.new.symbol != symbol or not order.leaves_qty:
+            raise CancelRefused("-2011 Unknown order sent.", venue_code="-2011", text="Unknown order sent.")
+        self._end(order, VenueStatus.CANCELED)
+        return self._report(order, "answer")
+
+    def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        order = self._orders.get(cl_ord_id)
+        if order is None or order.new.symbol != symbol:
+            raise OrderNotFound("-2013 Order does not exist.", venue_code="-2013", text="Order does not exist.")
+        return self._report(order, "query")
+
+    def open_orders(self, symbols: Sequence[str]) -> list[OrderReport]:
+        found = [order for order in self._orders.values() if order.new.symbol in symbols and order.leaves_qty]
+        return [self._report(order, "open_orders") for order in found]
+
+    def orders(self) -> list[OrderReport]:
+        """Return every order ever accepted, oldest first."""
+        return [self._report(order, "query") for order in self._orders.values()]
+
+    def trades(self, symbol: str, after_id: str | None = None, since_ns: int | None = None) -> list[TradeReport]:
+        after, since = int(after_id or 0), since_ns or 0
+        return [
+            trade
+            for trade in self._trades
+            if trade.symbol == symbol and int(trade.trade_id) > after and trade.at_ns >= since
+        ]
+
+    def balances(self) -> list[Balance]:
+        locked = dict.fromkeys(self._totals, ZERO)
+        for order in self._orders.values():
+            asset, amount = self._needs(order.new, order.leaves_qty)
+            locked[asset] = locked.get(asset, ZERO) + amount
+        return [Balance(asset, total - locked[asset], locked[asset]) for asset, total in self._totals.items() if total]
+
+    def _refuse_bad(self, new: NewOrder) -> None:
+        if new.symbol not in self.instruments:
+            raise _refused("-1121", "Invalid symbol.")
+        if new.cl_ord_id in self._orders:
+            if self._orders[new.cl_ord_id].leaves_qty:
+                raise DuplicateOrder("-2010 Duplicate order sent.", venue_code="-2010", text="Duplicate order sent.")
+            # As Binance does: an id is only unique among open orders. Sending it again is the caller's bug.
+            raise AssertionError(f"{new.cl_ord_id} was sent a second time after its order had ended")
+        if new.order_qty <= 0 or new.order_qty % self.instruments[new.symbol].step_qty:
+            raise _refused("-1013", "Filter failure: LOT_SIZE")
+        if new.ord_type is OrdType.LIMIT_MAKER and self._crossed_px(new) is not None:
+            raise _refused("-2010", "Order would immediately match and take.")
+        asset, amount = self._needs(new, new.order_qty)
+        if amount > {each.asset: each.free for each in self.balances()}.get(asset, ZERO):
+            raise _refused("-2010", "Account has insufficient balance for requested action.")
+
+    def _needs(self, new: NewOrder, qty: Decimal) -> tuple[str, Decimal]:
+        instrument = self.instruments[new.symbol]
+        if new.side is Side.SELL:
+            return instrument.base, qty
+        quote = self._quotes.get(new.symbol)
+        px = new.px if new.px is not None else quote.ask_px if quote else ZERO
+        return instrument.quote, qty * px
+
+    def _crossed_px(self, new: NewOrder) -> Decimal | None:
+        """Return the quote's price that the order crosses, or None."""
+        quote = self._quotes.get(new.symbol)
+        if quote is None:
+            return None
+        px = quote.ask_px if new.side is Side.BUY else quote.bid_px
+        return px if new.px is None or (new.px - px) * new.side.sign >= 0 else None
+
+    def _match(self, order: _Order, *, resting: bool) -> None:
+        new, px = order.new, self._crossed_px(order.new)
+        if px is None:
+            return
+        quote = self._quotes[new.symbol]
+        there_qty = quote.ask_qty if new.side is Side.BUY else quote.bid_qty
+        qty = min(order.leaves_qty, there_qty)
+        if not qty or (new.time_in_force is TimeInForce.FOK and qty < new.order_qty):
+            return
+        taken = "ask_qty" if new.side is Side.BUY else "bid_qty"
+        self._quotes[new.symbol] = structs.replace(quote, **{taken: there_qty - qty})
+        self._fill(order, qty, new.px if resting and new.px is not None else px)
+
+    def _fill(self, order: _Order, qty: Decimal, px: Decimal) -> None:
+        new, instrument = order.new, self.instruments[order.new.symbol]
+        trade = TradeReport(
+            symbol=new.symbol,
+            trade_id=str(len(self._trades) + 1),
+            venue_order_id=order.venue_order_id,
+            cl_ord_id=new.cl_ord_id,
+            side=new.side,
+            last_qty=qty,
+            last_px=px,
+            fee=qty * px * self._fee_ratio,
+            fee_asset=instrument.quote,
+            at_ns=self._clock.wall_ns(),
+        )
+        self._trades.append(trade)
+        order.trades.append(trade)
+        order.status = VenueStatus.FILLED if order.cum_qty == new.order_qty else VenueStatus.PARTIALLY_FILLED
+        self._move(instrument.base, qty * new.side.sign)
+        self._move(instrument.quote, -qty * px * new.side.sign - trade.fee)
+        self._tell(order, trade)
+
+    def _move(self, asset: str, amount: Decimal) -> None:
+        self._totals[asset] = self._totals.get(asset, ZERO) + amount
+
+    def _end(self, order: _Order, status: VenueStatus) -> None:
+        order.status = status
+        self._tell(order)
+
+    def _tell(self, order: _Order, *trades: TradeReport) -> None:
+        for listener in list(self.on_report):
+            listener(self._report(order, "stream", trades))
+
+    def _tell_market(self, item: Quote | Trade) -> None:
+        for listener in list(self.on_market):
+            listener(item)
+
+    def _report(self, order: _Order, source: str, trades: tuple[TradeReport, ...] = ()) -> OrderReport:
+        new = order.new
+        return OrderReport(
+            symbol=new.symbol,
+            cl_ord_id=new.cl_ord_id,
+            venue_order_id=order.venue_order_id,
+            status=order.status,
+            side=new.side,
+            ord_type=new.ord_type,
+            order_qty=new.order_qty,
+            px=new.px,
+            cum_qty=order.cum_qty,
+            at_ns=self._clock.wall_ns(),
+            source=source,
+            trades=trades,
+        )
+
+
+def _refused(venue_code: str, text: str) -> OrderRefused:
+    return OrderRefused(f"{venue_code} {text}", venue_code=venue_code, text=text)
