@@ -79,6 +79,7 @@ def ccxt_client(venue: VenueProcess, account: str, **config: Any) -> Any:
             "apiKey": f"{account}-key",
             "secret": f"{account}-secret",
             "enableRateLimit": False,
+            "timeout_on_exit": 1,  # ccxt sleeps 250 ms in every close otherwise
             "options": {
                 "defaultType": "spot",
                 "fetchMarkets": {"types": ["spot"]},
