@@ -44,6 +44,10 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    def local_time(self) -> str:
+        """Return the time of day where the operator sits, HH:MM:SS."""
+        return time.strftime("%H:%M:%S")
+
 
 class VirtualClock:
     """A clock that moves only when told: months pass in seconds.

@@ -118,6 +118,12 @@ def _types_by_key(kind: Any) -> dict[str, Any]:
     return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
 
 
+def _keys_of(kind: Any) -> dict[str, Any]:
+    """Return the keys as they are written in a file (`class`, where Python needs `class_`) with their types."""
+    hints = get_type_hints(kind)
+    return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
+
+
 def _struct_of_union(kind: Any) -> Any:
     structs = [arg for arg in get_args(kind) if _is_struct(arg)] if get_origin(kind) in (Union, UnionType) else []
     return structs[0] if structs else kind

@@ -1,0 +1,135 @@
+"""One node's process: builds desks and console from the settings, hosts them until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from trading_orchestrator.app.settings import JOURNAL_FILE, Configured, configured
+from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
+from trading_orchestrator.brokers.ccxt.client import CcxtClient
+from trading_orchestrator.brokers.ccxt.feed import CcxtFeed
+from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.journal.deaths import Deaths, clear_dead
+from trading_orchestrator.journal.incarnation import Incarnation
+from trading_orchestrator.journal.leases import LeaseKeeper
+from trading_orchestrator.keeper.cluster import Cluster
+from trading_orchestrator.keeper.keeper import READY, REFUSED
+from trading_orchestrator.keeper.node import Node
+from trading_orchestrator.keeper.node_spec import NodeSpec, incarnations_dir
+from trading_orchestrator.kernel.clock import SystemClock
+from trading_orchestrator.kernel.faultpoint import FaultPoint, HoldingFaultPoint, no_fault
+from trading_orchestrator.kernel.log import start_logging
+from trading_orchestrator.kernel.tenancy import Tenancy
+from trading_orchestrator.storage.boot_id import read_boot_id
+from trading_orchestrator.storage.sqlite import SqliteStore, open_store
+from trading_orchestrator.trading.desk import Desk
+
+log = logging.getLogger(__name__)
+WILL_NOT_START = 78  # sysexits.h EX_CONFIG: the keeper has the sentence, and does not try again
+LEAVE_BEFORE_KILL_S = 1.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one node until SIGTERM or the end of the keeper; return the exit code."""
+    parser = argparse.ArgumentParser(description="One node; started by the keeper, which writes its spec to stdin.")
+    parser.add_argument("--ready-fd", type=int, required=True)
+    parser.add_argument("--keeper-fd", type=int, required=True)
+    options = parser.parse_args(argv)
+    spec = msgspec.json.decode(sys.stdin.buffer.read(), type=NodeSpec)
+    listener = start_logging(spec.node)
+    try:
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(spec, options.ready_fd, options.keeper_fd))
+        return 0
+    except OrchestratorError as error:
+        log.error("%s", error.message)
+        with contextlib.suppress(OSError):
+            os.write(options.ready_fd, f"{REFUSED}{error.message}\n".replace("\n", " ").encode().rstrip() + b"\n")
+        return WILL_NOT_START
+    finally:
+        listener.stop()
+
+
+async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
+    config = configured(spec.settings, spec.source)
+    stop = asyncio.Event()
+    _stop_when_told(stop, keeper_fd, config.settings.keeper.stop_deadline_s)
+    clock = SystemClock()
+    boot_id = read_boot_id()
+    incarnation = Incarnation.hold(incarnations_dir(config.data_dir), spec.node, clock=clock, boot_id=boot_id)
+    store = await open_store(config.data_dir / JOURNAL_FILE, clock=clock)
+    deaths = Deaths(incarnations_dir(config.data_dir))
+
+    async def ready() -> None:
+        os.write(ready_fd, f"{READY}\n".encode())
+        held = [row.holder for row in await store.leases()]
+        await asyncio.to_thread(clear_dead, incarnations_dir(config.data_dir), keep=held)
+
+    try:
+        node = Node(
+            _tenancies(spec, config, store, incarnation, clock),
+            store=store,
+            leases=LeaseKeeper(store, clock, holder=spec.node, ttl_s=config.settings.journal.lease_ttl_s),
+            deaths=deaths,
+            cluster=Cluster(store, node=spec.node, pid=os.getpid(), release=metadata.version("trading-orchestrator")),
+            beats=incarnation,
+            clock=clock,
+            boot_id=boot_id,
+            leave_deadline_s=config.settings.keeper.stop_deadline_s - LEAVE_BEFORE_KILL_S,
+        )
+        await node.run(stop, ready)
+    finally:
+        deaths.close()
+        await store.close()
+        incarnation.close()
+
+
+def _stop_when_told(stop: asyncio.Event, keeper_fd: int, deadline_s: float) -> None:
+    """SIGTERM, SIGINT and the end of the keeper all mean: leave in order, and not later than the deadline."""
+
+    def told() -> None:
+        if not stop.is_set():
+            signal.setitimer(signal.ITIMER_REAL, deadline_s + LEAVE_BEFORE_KILL_S)  # SIGALRM ends us if all else fails
+            stop.set()
+
+    def keeper_gone() -> None:
+        loop.remove_reader(keeper_fd)
+        log.warning("the keeper is gone: leaving in order")
+        told()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told)
+    loop.add_reader(keeper_fd, keeper_gone)
+
+
+def _tenancies(
+    spec: NodeSpec, config: Configured, store: SqliteStore, incarnation: Incarnation, clock: SystemClock
+) -> list[Tenancy]:
+    fault: FaultPoint = HoldingFaultPoint(Path(spec.hold_dir)) if spec.hold_dir else no_fault
+    tenancies: list[Tenancy] = []
+    for name, desk in config.settings.trading.desk.items():
+        client = CcxtClient(config.settings.brokers[desk.broker], clock=clock)
+        broker = CcxtBroker(config.settings.brokers[desk.broker], clock=clock, client=client)
+        feed = CcxtFeed(config.settings.brokers[desk.broker], clock=clock, client=client)
+        tenancies.append(
+            Desk(name, desk, store=store, node=spec.node, broker=broker, feed=feed, clock=clock, fault=fault)
+        )
+    return tenancies
+
+
+if __name__ == "__main__":
+    sys.exit(main())

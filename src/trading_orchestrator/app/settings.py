@@ -1,0 +1,113 @@
+"""The whole configuration: file, environment and arguments, checked before anything starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trading_orchestrator.brokers.ccxt.config import CcxtConfig
+from trading_orchestrator.journal.config import JournalConfig
+from trading_orchestrator.keeper.config import KeeperConfig
+from trading_orchestrator.kernel.config import ConfigRefused, build, environment, merged, nearest, read_toml
+from trading_orchestrator.perpetual_operations.config import OperationsConfig
+from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.strategies.load import load_strategy
+
+DEFAULT_CONFIG = Path("trading-orchestrator.toml")
+ENVIRONMENT = "TRADING_ORCHESTRATOR"
+JOURNAL_FILE = "journal.db"
+
+
+class TradingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """TOML: `[trading.desk.NAME]`, one table a desk."""
+
+    desk: dict[str, DeskConfig] = {}
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole configuration; each part is described beside the part."""
+
+    data_dir: str = "data"
+    keeper: KeeperConfig = KeeperConfig()
+    journal: JournalConfig = JournalConfig()
+    brokers: dict[str, CcxtConfig] = {}
+    trading: TradingConfig = TradingConfig()
+    perpetual_operations: OperationsConfig = OperationsConfig()
+
+
+@dataclass(frozen=True)
+class Configured:
+    """Settings with the mapping they were built from, and what to call that in messages."""
+
+    settings: Settings
+    values: dict[str, Any]
+    source: str
+
+    @property
+    def data_dir(self) -> Path:
+        return Path(self.settings.data_dir)
+
+
+def read_settings(
+    config: Path | None = None,
+    *,
+    data_dir: Path | None = None,
+    port: int | None = None,
+    practice: bool = False,
+) -> Configured:
+    """Return the settings: defaults, below the file, below the environment, below the arguments.
+
+    Raises:
+        ConfigRefused: no file to read, or a key that cannot be used; the sentence says what to do.
+    """
+    path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    if path is not None:
+        values, source = read_toml(path), str(path)
+    elif practice:
+        values, source = read_toml(practice_toml()), "the practice config"
+    else:
+        raise ConfigRefused(
+            "no config file: write one with `trading-orchestrator init`, or start with `run --practice`", source=""
+        )
+    values = merged(values, environment(ENVIRONMENT))
+    if data_dir is not None:
+        values["data_dir"] = str(data_dir)
+    if port is not None:
+        values = merged(values, {"keeper": {"port": port}})
+    return configured(values, source)
+
+
+def find_data_dir(config: Path | None = None, data_dir: Path | None = None) -> Path:
+    """Return the data directory for commands that only read: no config file is needed for the default one."""
+    if data_dir is not None:
+        return data_dir
+    path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    values = merged(read_toml(path) if path is not None else {}, environment(ENVIRONMENT))
+    return Path(str(values.get("data_dir", Settings().data_dir)))
+
+
+def practice_toml() -> Path:
+    """Return the commented config that `init` writes and `run --practice` falls back to."""
+    return Path(str(resources.files("trading_orchestrator") / "practice.toml"))
+
+
+def configured(values: dict[str, Any], source: str) -> Configured:
+    """Return checked settings: beyond types, every name that points somewhere must find it."""
+    settings = build(Settings, values, source=source)
+    for name, desk in settings.trading.desk.items():
+        if desk.broker not in settings.brokers:
+            hint = nearest(desk.broker, list(settings.brokers))
+            raise ConfigRefused(
+                f"{source}: trading.desk.{name}.broker: there is no [brokers.{desk.broker}]; {hint}",
+                key=f"trading.desk.{name}.broker",
+                source=source,
+            )
+        for strategy in desk.strategies:
+            load_strategy(
+                strategy.class_, strategy.params, source=f"{source}: trading.desk.{name}.strategies.{strategy.name}"
+            )
+    return Configured(settings, values, source)

@@ -1,0 +1,41 @@
+"""`trading-orchestrator`: gathers the commands and turns errors into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from trading_orchestrator.cli import init, journal, run, status, venue, version
+from trading_orchestrator.errors import OrchestratorError
+
+FAILED, WRONG_USE = 1, 2
+
+
+def build() -> typer.Typer:
+    """Return the command tree."""
+    app = typer.Typer(
+        name="trading-orchestrator",
+        help="Runs trading strategies for months without losing or doubling an order.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command("run")(run.run)
+    app.command("init")(init.init)
+    app.command("status")(status.status)
+    app.add_typer(journal.build(), name="journal")
+    app.command("venue", context_settings=venue.PASS_THROUGH)(venue.venue)
+    app.command("version")(version.version)
+    return app
+
+
+def main() -> None:
+    """Run the command; exit 0 when well, 1 when it failed, 2 on wrong use."""
+    try:
+        build()()
+    except OrchestratorError as error:
+        print(f"trading-orchestrator: {error.message}", file=sys.stderr)
+        sys.exit(WRONG_USE if error.code.startswith("config.") else FAILED)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""The parent process of the nodes on one host, and the handover of leases between them."""

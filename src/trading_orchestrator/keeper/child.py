@@ -1,0 +1,91 @@
+"""One child process under the keeper: started, heard, watched, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+
+READY_FD, KEEPER_FD = "{ready_fd}", "{keeper_fd}"
+
+
+class Phase(Enum):
+    """Where a child is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to start. The arguments READY_FD and KEEPER_FD are replaced by descriptor numbers.
+
+    stdin: bytes the child reads first; never arguments, which every user of the machine can see.
+    """
+
+    name: str
+    argv: Sequence[str]
+    stdin: bytes
+    pass_fds: Sequence[int] = ()
+    heartbeat_path: Path | None = None
+
+
+class Child:
+    """A running child process. Owns its pipes; `close` gives them back after it has ended."""
+
+    def __init__(self, spec: Spec, *, started_ns: int, environ: Mapping[str, str] | None = None) -> None:
+        self.spec = spec
+        self.phase = Phase.STARTING
+        self.started_ns = started_ns
+        self.doomed = False
+        self._said = b""
+        self.ready_fd, child_ready_fd = os.pipe()
+        child_keeper_fd, self._keeper_fd = os.pipe()
+        numbers = {READY_FD: str(child_ready_fd), KEEPER_FD: str(child_keeper_fd)}
+        argv = [numbers.get(part, part) for part in spec.argv]
+        try:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                pass_fds=(child_ready_fd, child_keeper_fd, *spec.pass_fds),
+                process_group=0,  # Ctrl-C is for the keeper, which then ends us in order
+                env=environ,
+            )
+        finally:
+            os.close(child_ready_fd)
+            os.close(child_keeper_fd)
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died at once; its exit is handled like any other
+            self._process.stdin.write(spec.stdin)
+            self._process.stdin.close()
+        self.pid = self._process.pid
+        self.pid_fd = os.pidfd_open(self.pid)
+        os.set_blocking(self.ready_fd, False)
+
+    def hear(self) -> str | None:
+        """Return the line the child said on its ready pipe once it is complete, else None."""
+        with contextlib.suppress(BlockingIOError):
+            self._said += os.read(self.ready_fd, 65536)
+        line, newline, _ = self._said.partition(b"\n")
+        return line.decode(errors="replace") if newline else None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to this very process: the pid cannot have been reused while we hold its descriptor."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pid_fd, number)
+
+    def reap(self) -> int:
+        """Wait for the ended process and return its exit code (negative: the signal that ended it)."""
+        self.phase = Phase.ENDED
+        return self._process.wait()
+
+    def close(self) -> None:
+        for descriptor in (self.ready_fd, self.pid_fd, self._keeper_fd):
+            os.close(descriptor)

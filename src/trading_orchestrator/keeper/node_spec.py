@@ -1,0 +1,23 @@
+"""What the keeper tells a node at its start: over standard input, never in arguments that others can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class NodeSpec(msgspec.Struct, frozen=True):
+    """The start message of one node. Descriptors are inherited; `settings` is the merged configuration."""
+
+    node: str
+    settings: dict[str, Any]
+    source: str
+    listen_fd: int
+    hold_dir: str | None = None
+
+
+def incarnations_dir(data_dir: Path) -> Path:
+    """Return where the nodes of a data directory prove that they live."""
+    return data_dir / "incarnations"

@@ -1,0 +1,96 @@
+"""Who may claim a lease, and when: released, expired, or its holder proved dead."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.journal.leases import HeldLease, LeaseKeeper
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.tenancy import Succession
+from trading_orchestrator.storage.ports import FactStore, LeaseHeld, LeaseRow
+
+LOOK_AGAIN_S = 0.5
+
+
+class Deaths(Protocol):
+    """Proof of death, by the lock on a node's incarnation file."""
+
+    def is_dead(self, node: str) -> bool:
+        """Return whether the process is proved gone, now."""
+        ...
+
+    async def wait_death(self, node: str) -> None:
+        """Return when the process is proved gone."""
+        ...
+
+
+class Heirs:
+    """Waits for a lease and claims it the moment that is lawful.
+
+    may_claim: the node's own policy, e.g. a node that trades leaves the console to an idle one.
+    """
+
+    def __init__(
+        self,
+        store: FactStore,
+        leases: LeaseKeeper,
+        deaths: Deaths,
+        *,
+        clock: Clock,
+        boot_id: str,
+        may_claim: Callable[[str], Awaitable[bool]],
+    ) -> None:
+        self._store = store
+        self._leases = leases
+        self._deaths = deaths
+        self._clock = clock
+        self._boot_id = boot_id
+        self._may_claim = may_claim
+
+    async def obtain(self, lease: str, *, standing_by: Callable[[], None]) -> tuple[HeldLease, Succession]:
+        """Return the lease once it is ours. `standing_by` is called when somebody living holds it."""
+        pos = 0
+        while True:
+            row = await self._row(lease)
+            how = self._claimable(row)
+            if how is not None and await self._may_claim(lease):
+                with contextlib.suppress(LeaseHeld, Refused):  # another heir was faster
+                    held = await self._leases.claim(lease, predecessor_dead=how is Succession.PROVED_DEATH)
+                    return held, how
+            standing_by()
+            pos = await self._wait(row if how is None else None, pos)
+
+    async def _row(self, lease: str) -> LeaseRow | None:
+        return next((row for row in await self._store.leases() if row.name == lease), None)
+
+    def _claimable(self, row: LeaseRow | None) -> Succession | None:
+        if row is None:
+            return Succession.FIRST
+        if row.expires_ns == 0:
+            return Succession.HANDED_OVER
+        if self._deaths.is_dead(row.holder):
+            return Succession.PROVED_DEATH
+        expired = row.boot_id != self._boot_id or self._clock.boot_ns() >= row.expires_ns
+        return Succession.EXPIRED if expired else None
+
+    async def _wait(self, row: LeaseRow | None, pos: int) -> int:
+        """Sleep until the holder dies, the lease may have expired, or somebody wrote to the journal."""
+        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._changed(pos))]
+        if row is not None:
+            waits.append(asyncio.ensure_future(self._deaths.wait_death(row.holder)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED, timeout=LOOK_AGAIN_S)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return await self._head()
+
+    async def _changed(self, pos: int) -> None:
+        await self._store.wait_change(pos, LOOK_AGAIN_S)
+
+    async def _head(self) -> int:
+        return max((head.pos for head in await self._store.heads() if head.stream == "cluster"), default=0)
