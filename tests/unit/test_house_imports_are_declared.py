@@ -1,4 +1,4 @@
-"""The program imports only what it declares, so a dependency's own change of mind cannot break it."""
+"""The program imports only what it declares, not what another package happens to bring."""
 
 from __future__ import annotations
 
