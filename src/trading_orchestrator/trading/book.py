@@ -12,6 +12,7 @@ from trading_orchestrator.errors import Broken
 from trading_orchestrator.storage.ports import Fact, NewFact, Put
 from trading_orchestrator.trading.facts import KIND_OF, KINDS, Body
 from trading_orchestrator.trading.fold import FOLDS, Desk
+from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.shelf import Shelf
 from trading_orchestrator.trading.positions.position import Position
@@ -142,6 +143,7 @@ class Book:
 
     def _forget_touched(self) -> None:
         self._desk.orders.clear()
+        self._desk.ids.clear()
         self._desk.trades.clear()
         self._desk.symbols.clear()
 
@@ -197,7 +199,11 @@ class Book:
 
     def open_orders(self) -> list[Order]:
         """Return every order not proved closed, in doubt or not, foreign ones included."""
-        return [order for order in self._desk.shelf if not order.is_closed]
+        return self._desk.shelf.open()
+
+    @property
+    def open_order_count(self) -> int:
+        return self._desk.shelf.open_count
 
     def unfinished_orders(self) -> list[Order]:
         """Return every order that something is still to come for: open, with a hole, or a request undecided."""
@@ -205,14 +211,14 @@ class Book:
 
     def unknown_orders(self) -> list[Order]:
         """Return the orders to be asked for: UNKNOWN and QUARANTINED."""
-        return [order for order in self.open_orders() if order.lack is not None]
+        return self._desk.shelf.lacking()
 
     def quarantined_orders(self) -> list[Order]:
-        return [order for order in self.open_orders() if order.status.value == "quarantined"]
+        return [order for order in self._desk.shelf.lacking() if order.lack is At.QUARANTINED]
 
     def holes(self) -> list[Order]:
         """Return the orders of which the venue counts more filled than we have trades; see `hole_qty`, `hole_ns`."""
-        return [order for order in self._desk.shelf if order.hole_qty]
+        return self._desk.shelf.holes()
 
     def live_order(self, intent_id: str) -> Order | None:
         """Return the one order of the intent that is not closed (invariant I1)."""
@@ -248,9 +254,9 @@ class Book:
             sell_qty=shelf.reserved(symbol, Side.SELL),
         )
 
-    def intended_since(self, ns: int) -> int:
-        """Return how many orders were intended after this wall time (the last second is remembered)."""
-        return sum(at_ns > ns for at_ns in self._desk.state.intended_ns)
+    def intended_within(self, now_ns: int, span_ns: int) -> int:
+        """Return how many orders were intended within the span (at most a second) around this wall time."""
+        return sum(abs(now_ns - at_ns) < span_ns for at_ns in self._desk.state.intended_ns)
 
     def trade_cursor(self, symbol: str) -> str | None:
         """Return the id up to which every trade is booked, for the next poll."""

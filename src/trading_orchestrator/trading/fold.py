@@ -28,6 +28,8 @@ from trading_orchestrator.trading.state import (
     State,
 )
 
+BUSTED = "busted"
+
 
 class IntentTaken(Broken):
     """An intent has a live order already, or an order id exists: sending it again is forbidden (I1)."""
@@ -53,12 +55,16 @@ class Desk:
     state: State
     shelf: Shelf
     orders: dict[str, Order] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
     trades: dict[str, TradeRow] = field(default_factory=dict)
     symbols: dict[str, None] = field(default_factory=dict)
 
     def keep(self, order: Order, at_ns: int) -> None:
         """Hold the order's new version and mark its row as changed."""
         order = evolve.stamped(order, at_ns)
+        before = self.shelf.get(order.cl_ord_id)
+        if order.venue_order_id and (before is None or before.venue_order_id != order.venue_order_id):
+            self.ids[f"{order.symbol}#{order.venue_order_id}"] = order.cl_ord_id
         self.shelf.put(order)
         self.orders[order.cl_ord_id] = order
 
@@ -168,8 +174,7 @@ def _order_adopted(desk: Desk, body: f.OrderAdopted, at_ns: int) -> None:
 
 def _foreign_order_seen(desk: Desk, body: f.ForeignOrderSeen, at_ns: int) -> None:
     report = body.report
-    key = report.cl_ord_id or f"{report.symbol}#{report.venue_order_id}"
-    desk.keep(evolve.found(report, key=key, foreign=True), at_ns)
+    desk.keep(evolve.found(report, key=evolve.foreign_key(report), foreign=True), at_ns)
 
 
 def _order_restated(desk: Desk, body: f.OrderRestated, at_ns: int) -> None:
@@ -194,11 +199,12 @@ def _cancel_intended(desk: Desk, body: f.CancelIntended, at_ns: int) -> None:
 def _replace_intended(desk: Desk, body: f.ReplaceIntended, at_ns: int) -> None:
     request = Request(request_id=body.request_id, kind=RequestKind.REPLACE, order_qty=body.order_qty, px=body.px)
     desk.keep(evolve.asked(desk.shelf.need(body.cl_ord_id), request), at_ns)
+    desk.ids[body.request_id] = body.cl_ord_id
 
 
 def _request_acknowledged(desk: Desk, body: f.RequestAcknowledged, at_ns: int) -> None:
-    order = evolve.accepted(desk.shelf.need(body.cl_ord_id), body.report)
-    desk.keep(evolve.request_moved(order, body.request_id, RequestOn.ACKNOWLEDGED), at_ns)
+    order = desk.shelf.need(body.cl_ord_id)
+    desk.keep(evolve.acknowledged(order, body.request_id, body.report), at_ns)
 
 
 def _replace_accepted(desk: Desk, body: f.ReplaceAccepted, at_ns: int) -> None:
@@ -275,7 +281,7 @@ def _trade_busted(desk: Desk, body: f.TradeBusted, at_ns: int) -> None:
     key = desk.state.trade_key(trade.symbol, trade.trade_id)
     known = desk.state.trades.get(key) or _known(trade)
     desk.state.remember_trade(key, replace(known, busted=True))
-    desk.trades[key] = TradeRow(trade, body.cl_ord_id, "venue", "busted")
+    desk.trades[key] = TradeRow(trade, body.cl_ord_id, "venue", BUSTED)
     desk.state.counts.busted += 1
 
 
@@ -287,8 +293,8 @@ def _trade_corrected(desk: Desk, body: f.TradeCorrected, at_ns: int) -> None:
     desk.book(body.after)
     key = desk.state.trade_key(body.after.symbol, body.after.trade_id)
     known = desk.state.trades.get(key) or _known(body.before)
-    was = (*known.was, (body.before.last_qty, body.before.last_px))
-    desk.state.remember_trade(key, replace(_known(body.after), was=was))
+    told = (*known.told, (body.before.last_qty, body.before.last_px))
+    desk.state.remember_trade(key, replace(_known(body.after), told=told))
     desk.trades[key] = TradeRow(body.after, body.cl_ord_id, "venue", "corrected")
 
 
@@ -297,6 +303,11 @@ def _known(trade: TradeReport) -> KnownTrade:
 
 
 def _trade_conflicted(desk: Desk, body: f.TradeConflicted, at_ns: int) -> None:
+    """Remember what was told besides, so that the same conflict is reported once."""
+    key = desk.state.trade_key(body.booked.symbol, body.booked.trade_id)
+    known = desk.state.trades.get(key) or _known(body.booked)
+    told = (*known.told, (body.reported.last_qty, body.reported.last_px))
+    desk.state.remember_trade(key, replace(known, told=told))
     desk.state.counts.flagged += 1
 
 

@@ -7,15 +7,17 @@ from decimal import Decimal
 
 import msgspec
 
+from trading_orchestrator.brokers.port import TradeReport
 from trading_orchestrator.kernel.money import plain
 from trading_orchestrator.storage.ports import Put
-from trading_orchestrator.trading.fold import Desk, TradeRow
+from trading_orchestrator.trading.fold import BUSTED, Desk, TradeRow
 from trading_orchestrator.trading.orders.edge import ord_status
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.positions.position import Position
 from trading_orchestrator.trading.state import State
 
 ORDERS = "orders"
+ORDER_IDS = "order_ids"
 TRADES = "trades"
 POSITIONS = "positions"
 DESKS = "desks"
@@ -27,6 +29,8 @@ def rows_touched(desk: Desk) -> Iterator[Put]:
     state = desk.state
     for cl_ord_id, order in desk.orders.items():
         yield Put(ORDERS, cl_ord_id, order_row(state, order))
+    for other_id, cl_ord_id in desk.ids.items():
+        yield Put(ORDER_IDS, f"{state.account}/{other_id}", {"cl_ord_id": cl_ord_id})
     for key, trade in desk.trades.items():
         yield Put(TRADES, key, None if trade.gone else trade_row(state, trade, desk.shelf.get(trade.cl_ord_id)))
     for symbol in desk.symbols:
@@ -101,7 +105,6 @@ def position_row(state: State, position: Position) -> dict[str, object]:
 def desk_row(desk: Desk) -> dict[str, object]:
     """Return the summary of a desk."""
     state = desk.state
-    orders = list(desk.shelf)
     return {
         "desk": state.desk,
         "account": state.account,
@@ -109,8 +112,8 @@ def desk_row(desk: Desk) -> dict[str, object]:
         "realized": _plain_each(state.realized()),
         "fees": _plain_each(state.fees()),
         "balances": _plain_each(state.balances),
-        "open_orders": sum(not order.is_closed for order in orders),
-        "unknown_orders": sum(order.lack is not None and not order.is_closed for order in orders),
+        "open_orders": desk.shelf.open_count,
+        "unknown_orders": desk.shelf.lacking_count,
         "blocked": dict(state.blocked),
         "counts": msgspec.to_builtins(state.counts),
         "reconciled": msgspec.to_builtins(state.reconciled),
@@ -121,6 +124,31 @@ def desk_row(desk: Desk) -> dict[str, object]:
 def revived_order(value: bytes) -> Order:
     """Return the order stored in a row of the `orders` projection."""
     return msgspec.json.decode(msgspec.json.decode(value, type=_Recorded).record, type=Order)
+
+
+def named_order(value: bytes) -> str:
+    """Return the cl_ord_id that a row of the `order_ids` projection leads to."""
+    return msgspec.json.decode(value, type=_Named).cl_ord_id
+
+
+class StoredTrade(msgspec.Struct):
+    """What a row of the `trades` projection tells of a trade: as booked last, and whether it was taken back."""
+
+    record: TradeReport
+    state: str
+
+    @property
+    def is_busted(self) -> bool:
+        return self.state == BUSTED
+
+
+def stored_trade(value: bytes) -> StoredTrade:
+    """Return the trade stored in a row of the `trades` projection."""
+    return msgspec.json.decode(value, type=StoredTrade)
+
+
+class _Named(msgspec.Struct):
+    cl_ord_id: str
 
 
 class _Recorded(msgspec.Struct):

@@ -17,18 +17,21 @@ RECENT_INTENTS = 10_000
 
 
 class KnownTrade(msgspec.Struct, frozen=True, array_like=True):
-    """What it takes to recognise a trade again. `was`: quantity and price it had before corrections."""
+    """What it takes to recognise a trade again.
+
+    `told`: other quantities and prices it was told with: before a correction, or in a reported conflict.
+    """
 
     qty: Decimal
     px: Decimal
     at_ns: int
     busted: bool = False
-    was: tuple[tuple[Decimal, Decimal], ...] = ()
+    told: tuple[tuple[Decimal, Decimal], ...] = ()
 
     def tells(self, trade: TradeReport) -> bool:
-        """Return whether this report says what is booked, or what was booked before a correction."""
+        """Return whether this report says nothing that was not heard before."""
         said = (trade.last_qty, trade.last_px)
-        return said == (self.qty, self.px) or said in self.was
+        return said == (self.qty, self.px) or said in self.told
 
 
 class Counts(msgspec.Struct, omit_defaults=True):

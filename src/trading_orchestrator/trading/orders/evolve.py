@@ -55,6 +55,11 @@ def found(report: OrderReport, *, key: str, foreign: bool) -> Order:
     return ended(bare, report) if end_of(bare, report) else accepted(bare, report)
 
 
+def foreign_key(report: OrderReport) -> str:
+    """Return what an order that is not ours is known by; not every human names his orders."""
+    return report.cl_ord_id or f"{report.symbol}#{report.venue_order_id}"
+
+
 def end_of(order: Order, report: OrderReport) -> At | None:
     """Return the end that this report announces for the order, or None."""
     if report.status is VenueStatus.DONE_FOR_DAY:
@@ -189,6 +194,11 @@ def request_moved(order: Order, request_id: str, on: RequestOn) -> Order:
         return order
     moved = tuple(r.on(on) if r.request_id == request_id else r for r in order.requests)
     return replace(order, requests=_remembered(moved))
+
+
+def acknowledged(order: Order, request_id: str, report: OrderReport) -> Order:
+    """The venue has one of its requests and has not decided it."""
+    return request_moved(accepted(order, report), request_id, RequestOn.ACKNOWLEDGED)
 
 
 def replaced(order: Order, request_id: str, report: OrderReport) -> Order:

@@ -53,6 +53,7 @@ REQUEST_LIFE: Machine[RequestAt, RequestOn] = Machine(
             RequestAt.ACCEPTED,
             "a venue that replaces by cancel-and-new may report the cancel of the old one first",
         ),
+        Row(RequestAt.REFUSED, RequestOn.ACCEPTED, RequestAt.ACCEPTED, "the venue's report beats a refusal we read"),
     ),
     terminal=frozenset({RequestAt.ACCEPTED, RequestAt.REFUSED, RequestAt.MOOT}),
 )

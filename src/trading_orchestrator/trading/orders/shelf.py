@@ -33,6 +33,9 @@ class Shelf:
         self._by_venue_id: dict[tuple[str, str], str] = {}
         self._by_request_id: dict[str, str] = {}
         self._live_by_intent: dict[str, str] = {}
+        self._open: dict[str, None] = {}
+        self._lacking: dict[str, None] = {}
+        self._holes: dict[str, None] = {}
         self._reserved: dict[tuple[str, Side], Decimal] = {}
 
     def __len__(self) -> int:
@@ -78,6 +81,26 @@ class Shelf:
         """Return the lingering finished orders' ids, the first to leave first."""
         return list(self._finished)
 
+    def open(self) -> list[Order]:
+        """Return the orders not proved closed, oldest first."""
+        return [self._orders[cl_ord_id] for cl_ord_id in self._open]
+
+    def lacking(self) -> list[Order]:
+        """Return the open orders in doubt: UNKNOWN and QUARANTINED."""
+        return [self._orders[cl_ord_id] for cl_ord_id in self._lacking]
+
+    def holes(self) -> list[Order]:
+        """Return the orders of which the venue counts more filled than we have trades."""
+        return [self._orders[cl_ord_id] for cl_ord_id in self._holes]
+
+    @property
+    def open_count(self) -> int:
+        return len(self._open)
+
+    @property
+    def lacking_count(self) -> int:
+        return len(self._lacking)
+
     def put(self, order: Order) -> None:
         """Hold this version of the order, and let the oldest finished one go if there are too many."""
         before = self._orders.get(order.cl_ord_id)
@@ -107,9 +130,11 @@ class Shelf:
                 self._by_venue_id[order.symbol, venue_order_id] = order.cl_ord_id
         for request in order.requests:
             self._by_request_id[request.request_id] = order.cl_ord_id
-        if not order.intent_id:
-            return
-        if not order.is_closed:
+        is_open = not order.is_closed
+        _mark(self._open, order.cl_ord_id, is_open)
+        _mark(self._lacking, order.cl_ord_id, is_open and order.lack is not None)
+        _mark(self._holes, order.cl_ord_id, order.hole_qty > ZERO)
+        if is_open and order.intent_id:
             self._live_by_intent[order.intent_id] = order.cl_ord_id
         elif self._live_by_intent.get(order.intent_id) == order.cl_ord_id:
             del self._live_by_intent[order.intent_id]
@@ -122,3 +147,10 @@ class Shelf:
                 del self._by_venue_id[order.symbol, venue_order_id]
         for request in order.requests:
             self._by_request_id.pop(request.request_id, None)
+
+
+def _mark(marked: dict[str, None], cl_ord_id: str, is_so: bool) -> None:
+    if is_so:
+        marked.setdefault(cl_ord_id)
+    else:
+        marked.pop(cl_ord_id, None)

@@ -1,0 +1,47 @@
+"""The limits every order must pass, and the refusal that names the one it did not."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from trading_orchestrator.errors import Refused
+
+
+class RiskLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a desk may do at most. Quantities are in the base asset, notionals in the quote asset.
+
+    The defaults suit a first day on a small account: whoever needs more says so in the configuration,
+    and whoever forgets to cannot lose much.
+
+    max_order_qty: one order. 10,000 units is a tenth of a lot of foreign exchange; set it per desk for
+        assets whose unit is worth more (the notional limit holds either way).
+    max_order_notional: one order's quantity times price; catches a quantity given in the wrong unit.
+    max_position_qty: position plus everything that may yet fill on one side, in either direction.
+    max_open_orders: orders not proved closed. A strategy that loses track stops here, far below any
+        venue's own limit (Binance: 200 a symbol).
+    price_collar_ratio: how far a limit price may lie beyond the opposite side of the book, as a share of
+        it. 2 % is wide for liquid markets and stops a misplaced decimal point.
+    max_orders_per_s: intents in any second. Binance allows 10 a second to an account; cancels need room too.
+    """
+
+    max_order_qty: Decimal = Decimal(10_000)
+    max_order_notional: Decimal = Decimal(20_000)
+    max_position_qty: Decimal = Decimal(50_000)
+    max_open_orders: int = 50
+    price_collar_ratio: Decimal = Decimal("0.02")
+    max_orders_per_s: int = 8
+
+
+class RiskRefused(Refused):
+    """Our own limits refuse the order; nothing was sent. Facts: limit, and what it was measured against.
+
+    `rule` is the stable code of the limit, e.g. "risk.max_order_qty".
+    """
+
+    code = "risk.refused"
+
+    def __init__(self, rule: str, message: str, **facts: object) -> None:
+        super().__init__(message, **facts)
+        self.rule = rule
