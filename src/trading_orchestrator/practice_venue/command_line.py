@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -57,6 +58,7 @@ async def _run(venue_options: VenueOptions, options: argparse.Namespace) -> int:
     if options.parent_fd is not None:
         loop.add_reader(options.parent_fd, _on_parent_pipe, options.parent_fd, ended)
     venue = Venue(venue_options, read_ms)
+    gc.freeze()  # what was read from the log stays for good
     ports = await venue.open()
     _say_ready({"port": ports.port, "control_port": ports.control_port, "pid": os.getpid()}, options.ready_fd)
     playing = asyncio.create_task(venue.play())
@@ -116,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _venue_options(options: argparse.Namespace) -> VenueOptions:
+    if options.speed is not None and options.speed <= 0:
+        raise ValueError(f"expected --speed above 0, was {options.speed}")
     markets = [_market(options.symbol, options.prices, options.step_size)]
     for text in options.market:
         symbol, equals, file = text.partition("=")

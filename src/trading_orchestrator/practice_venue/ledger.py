@@ -19,12 +19,12 @@ from trading_orchestrator.practice_venue.facts import (
 )
 
 
-class Balance(msgspec.Struct):
+class Balance(msgspec.Struct, gc=False):
     free: Decimal = ZERO
     locked: Decimal = ZERO
 
 
-class Order(msgspec.Struct):
+class Order(msgspec.Struct, gc=False):
     """An order as the venue sees it; `locked` is what it still holds of its account's balance."""
 
     order_id: int

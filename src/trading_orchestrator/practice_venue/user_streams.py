@@ -99,8 +99,11 @@ class UserStreams:
         except msgspec.MsgspecError:
             connection.send(_failed(None, VenueRefusal(-1000, "Invalid JSON")))
             return
-        number, method = message.get("id"), str(message.get("method"))
-        params = {name: _plain(value) for name, value in message.get("params", {}).items()}
+        number, method, given = message.get("id"), str(message.get("method")), message.get("params", {})
+        if not isinstance(given, dict):
+            connection.send(_failed(number, VenueRefusal(-1100, "Illegal characters found in a parameter.")))
+            return
+        params = {name: _plain(value) for name, value in given.items()}
         if method == "userDataStream.subscribe.signature":
             connection.send(self._subscribe(connection, number, params))
         elif method == "userDataStream.unsubscribe":

@@ -197,6 +197,8 @@ def execution_report(fact: Fact, order: Order) -> Json | None:
     kind = kinds.get(type(fact))
     if kind is None:
         return None
+    if order.status == "EXPIRED_IN_MATCH":
+        kind = "TRADE_PREVENTION"
     trade = fact if isinstance(fact, OrderTraded) else None
     canceled = fact if isinstance(fact, OrderCanceled) else None
     return {

@@ -1,6 +1,7 @@
 """Faults of the script: what the client sees of an order, and what the venue truly did with it."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable
 from typing import Any
 
@@ -225,3 +226,13 @@ async def arrives(client: Any, client_order_id: str) -> Any:
             return await client.fetch_order(None, SYMBOL, {"origClientOrderId": client_order_id})
         except ccxt.OrderNotFound:
             await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("effect", ["reset_before", "reset_after"])
+def test_a_reset_is_a_real_tcp_reset(venue: VenueProcess, effect: str) -> None:
+    venue.fault(effect=effect, call="time")
+
+    with socket.create_connection(("127.0.0.1", venue.port), timeout=5) as client:
+        client.sendall(b"GET /api/v3/time HTTP/1.1\r\nHost: venue\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
