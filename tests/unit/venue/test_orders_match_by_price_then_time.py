@@ -114,6 +114,15 @@ def test_fees_are_taken_from_what_is_received(bench: Bench) -> None:
     assert "9950.00" == str(bench.ledger.balance("alice", "USD").free)
 
 
+def test_a_buy_below_its_price_locks_only_what_it_still_needs(bench: Bench) -> None:
+    bench.quotes([], [("9.00", "5")])
+
+    bench.place("alice", "BUY", "8", "10.00")
+
+    usd = bench.ledger.balance("alice", "USD")
+    assert ("30.00", "9925.00") == (str(usd.locked), str(usd.free))
+
+
 def test_a_refused_order_leaves_no_trace(bench: Bench) -> None:
     bench.place("alice", "BUY", "5", "9.00", client_order_id="twin")
     before = list(bench.log.lines)
