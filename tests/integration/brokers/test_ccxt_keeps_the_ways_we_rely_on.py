@@ -1,0 +1,183 @@
+"""What ccxt makes of each reply (ORDER_PROTOCOL §4): fails when a new version changes an assumption.
+
+The replies are recorded ones, served by a bare socket, so that nothing but ccxt stands between them and us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from trading_orchestrator.brokers.ccxt.answers import Answer, classify, reply_of
+from trading_orchestrator.brokers.ccxt.client import CcxtClient
+from trading_orchestrator.brokers.ccxt.config import CcxtConfig
+from trading_orchestrator.kernel.clock import SystemClock
+
+ORDER = {"symbol": "EURUSDT", "side": "BUY", "type": "MARKET", "quantity": "1", "newClientOrderId": "tx-1"}
+HANG, RESET, CUT = "hang", "reset", "cut"
+
+# What the wire says, the class ccxt raises, what we conclude.
+WAYS: list[tuple[str, int, str, str, Answer]] = [
+    ("hang", 0, HANG, "RequestTimeout", Answer.AMBIGUOUS),
+    ("reset", 0, RESET, "ExchangeNotAvailable", Answer.AMBIGUOUS),
+    ("cut short", 200, CUT, "ExchangeError", Answer.AMBIGUOUS),
+    ("504", 504, "<html>504</html>", "RequestTimeout", Answer.AMBIGUOUS),
+    ("-1007", 408, '{"code":-1007,"msg":"Timeout waiting."}', "RequestTimeout", Answer.AMBIGUOUS),
+    ("503 -1000", 503, '{"code":-1000,"msg":"An unknown error."}', "OperationFailed", Answer.AMBIGUOUS),
+    ("502 html", 502, "<html>502</html>", "ExchangeNotAvailable", Answer.AMBIGUOUS),
+    ("429", 429, '{"code":-1003,"msg":"Too many requests."}', "DDoSProtection", Answer.NOT_READ),
+    ("418", 418, '{"code":-1003,"msg":"Banned."}', "DDoSProtection", Answer.NOT_READ),
+    ("-1021", 400, '{"code":-1021,"msg":"Outside of the recvWindow."}', "InvalidNonce", Answer.NOT_READ),
+    (
+        "-2010 balance", 400,
+        '{"code":-2010,"msg":"Account has insufficient balance for requested action."}',
+        "InsufficientFunds", Answer.REFUSED,
+    ),
+    ("-2010 double", 400, '{"code":-2010,"msg":"Duplicate order sent."}', "InvalidOrder", Answer.DUPLICATE),
+    ("-2011", 400, '{"code":-2011,"msg":"Unknown order sent."}', "OrderNotFound", Answer.CANCEL_REFUSED),
+    ("-2013", 400, '{"code":-2013,"msg":"Order does not exist."}', "OrderNotFound", Answer.NOT_FOUND),
+    ("-2015", 401, '{"code":-2015,"msg":"Invalid API-key, IP."}', "AuthenticationError", Answer.REFUSED),
+]  # fmt: skip
+
+
+class Wire:
+    """A socket that answers every request alike and counts the requests."""
+
+    def __init__(self) -> None:
+        self.status, self.body = 200, "{}"
+        self.requests: list[bytes] = []
+        self._server: asyncio.Server | None = None
+        self._release = asyncio.Event()
+
+    async def open(self) -> int:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        self._release.set()
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                sizes = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+                self.requests.append(head + await reader.readexactly(int(sizes[0].split(b":")[1]) if sizes else 0))
+                if self.body == HANG:
+                    await self._release.wait()
+                if self.body in (HANG, RESET):
+                    return
+                body = b'{"symbol":"EUR' if self.body == CUT else self.body.encode()
+                size = len(body) + (100 if self.body == CUT else 0)
+                writer.write(b"HTTP/1.1 %d Said\r\nContent-Type: application/json\r\n" % self.status)
+                writer.write(b"Content-Length: %d\r\n\r\n%b" % (size, body))
+                if self.body == CUT:
+                    return
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    wire = Wire()
+    yield wire
+    await wire.close()
+
+
+@pytest.fixture
+async def exchange(wire: Wire) -> AsyncIterator[Any]:
+    base = f"http://127.0.0.1:{await wire.open()}/api/v3"
+    config = CcxtConfig(api_key="k", secret="s", timeout_s=0.3, urls={"api": {"private": base, "public": base}})
+    client = CcxtClient(config, clock=SystemClock())
+    yield client.exchange
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "raises", "proves"), [way[1:] for way in WAYS], ids=[way[0] for way in WAYS]
+)
+async def test_each_reply_raises_its_class_and_is_sent_once(
+    wire: Wire, exchange: Any, status: int, body: str, raises: str, proves: Answer
+) -> None:
+    wire.status, wire.body = status, body
+
+    with pytest.raises(Exception) as caught:
+        await exchange.private_post_order(dict(ORDER))
+
+    assert raises == type(caught.value).__name__
+    assert proves is classify(reply_of(caught.value, sent=True), "binance")
+    assert 1 == len(wire.requests), "a library that posts again makes a second order"
+
+
+@pytest.mark.parametrize("body", ["", '{"symbol":"EURUSDT","orderId":28,"cl'])
+async def test_an_empty_or_truncated_200_raises_nothing_and_is_no_order(wire: Wire, exchange: Any, body: str) -> None:
+    wire.status, wire.body = 200, body
+
+    answer = await exchange.private_post_order(dict(ORDER))
+
+    assert body == answer
+
+
+async def test_no_one_listening_is_proven_never_sent(wire: Wire, exchange: Any) -> None:
+    await wire.close()
+
+    with pytest.raises(Exception) as caught:
+        await exchange.private_post_order(dict(ORDER))
+
+    assert "ExchangeNotAvailable" == type(caught.value).__name__
+    assert Answer.NOT_SENT is classify(reply_of(caught.value, sent=True), "binance")
+
+
+async def test_a_request_is_signed_once_with_our_window_and_offset(wire: Wire, exchange: Any) -> None:
+    exchange.options["timeDifference"] = 5_000_000
+    exchange.milliseconds = lambda: 1_700_000_000_000
+
+    await exchange.private_post_order(dict(ORDER))
+
+    (sent,) = wire.requests
+    for part in (b"recvWindow=1000", b"timestamp=1699995000000", b"newClientOrderId=tx-1", b"quantity=1&"):
+        assert 1 == sent.count(part), part
+
+
+async def test_a_frame_reaches_the_taps_before_ccxt_and_a_bad_one_ends_the_connection(exchange: Any) -> None:
+    seen: list[object] = []
+
+    class Connection:
+        error: Exception | None = None
+
+        def on_error(self, error: Exception) -> None:
+            self.error = error
+
+    def tap(frame: Any) -> bool:
+        seen.append(frame["e"])
+        return bool(frame["e"] == "mine")
+
+    exchange.frame_taps.append(tap)
+    connection = Connection()
+    exchange.handle_message(connection, {"e": "mine"})
+    assert (["mine"], None) == (seen, connection.error)
+
+    exchange.handle_message(connection, {})
+    assert isinstance(connection.error, KeyError)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "authenticate", "watch_orders", "watch_my_trades", "watch_bids_asks", "watch_trades_for_symbols",
+        "private_post_order", "private_delete_order", "private_get_order", "private_get_openorders",
+        "private_get_mytrades", "private_get_account", "public_get_time", "handle_message", "on_connected",
+    ],
+)  # fmt: skip
+def test_the_methods_we_call_are_there(name: str) -> None:
+    client = CcxtClient(CcxtConfig(), clock=SystemClock())
+
+    found: Callable[..., Any] = getattr(client.exchange, name)
+
+    assert callable(found)
