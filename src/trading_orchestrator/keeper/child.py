@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-
 READY_FD, KEEPER_FD = "{ready_fd}", "{keeper_fd}"
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
+from trading_orchestrator.errors import Transient
 from trading_orchestrator.journal.leases import LeaseKeeper
 from trading_orchestrator.keeper.cluster import Cluster, LeaseMove
 from trading_orchestrator.keeper.place import HeldSeat, Place
@@ -61,38 +63,39 @@ class Node:
 
         Raises whatever a place raises that is not Transient: the process must end and be started anew.
         """
-        beating = asyncio.create_task(self._beat())
         await self._cluster.say_state("started", self._clock.wall_ns())
-        occupying: list[asyncio.Task[None]] = []
-        starting = asyncio.create_task(self._start(occupying, ready))
+        beating = asyncio.create_task(self._beat())
+        working = [
+            asyncio.create_task(self._occupy(index), name=place.lease) for index, place in enumerate(self._places)
+        ]
+        working.append(asyncio.create_task(self._look_after_heirs(ready), name="heirs"))
         stopping = asyncio.create_task(stop.wait())
         try:
-            await self._until_over(occupying, starting, stopping)
+            done, _ = await asyncio.wait((stopping, *working), return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
         finally:
-            await _end([starting, stopping, *occupying])
-            await self._cluster.say_state("left", self._clock.wall_ns())
+            await _end([stopping, *working])
             for place in self._places:
                 await place.tenancy.close()
+            with contextlib.suppress(Transient):
+                await self._cluster.say_state("left", self._clock.wall_ns())
             await _end([beating])
 
-    async def _start(self, occupying: list[asyncio.Task[None]], ready: Callable[[], Awaitable[None]]) -> None:
+    async def _occupy(self, index: int) -> None:
+        """Start after the place before has settled: what an import blocks must not delay an order."""
+        if index > 0:
+            await self._places[index - 1].settled.wait()
+        await self._places[index].occupy()
+
+    async def _look_after_heirs(self, ready: Callable[[], Awaitable[None]]) -> None:
         for place in self._places:
-            occupying.append(asyncio.create_task(place.occupy(), name=place.lease))
             await place.settled.wait()
         await self._cluster.say_state("ready", self._clock.wall_ns())
         await ready()
         while True:
             await self._clock.sleep(LOOK_FOR_HEIR_S)
             await self._hand_console_to_an_idle_node()
-
-    async def _until_over(
-        self, occupying: list[asyncio.Task[None]], starting: asyncio.Task[None], stopping: asyncio.Task[bool]
-    ) -> None:
-        while not stopping.done():
-            await asyncio.wait((stopping, starting, *occupying), return_when=asyncio.FIRST_COMPLETED, timeout=1.0)
-            for task in (starting, *occupying):
-                if task.done() and not task.cancelled():
-                    task.result()
 
     def _trades(self) -> bool:
         return any(place.seat is not None for place in self._places if place.lease != CONSOLE)
@@ -121,9 +124,9 @@ class Node:
         await self._cluster.say_lease(move, body)  # type: ignore[arg-type]  # place.py says one of the three words
 
 
-async def _end(tasks: Sequence[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):
-            log.debug("while ending: %r", outcome)
+            log.warning("while ending: %s", outcome)

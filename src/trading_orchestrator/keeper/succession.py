@@ -79,11 +79,14 @@ class Heirs:
 
     async def _wait(self, row: LeaseRow | None, pos: int) -> int:
         """Sleep until the holder dies, the lease may have expired, or somebody wrote to the journal."""
-        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._changed(pos))]
+        waits: list[asyncio.Future[None]] = [
+            asyncio.ensure_future(self._changed(pos)),
+            asyncio.ensure_future(self._clock.sleep(LOOK_AGAIN_S)),
+        ]
         if row is not None:
             waits.append(asyncio.ensure_future(self._deaths.wait_death(row.holder)))
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED, timeout=LOOK_AGAIN_S)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()

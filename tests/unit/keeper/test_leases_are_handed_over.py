@@ -1,0 +1,211 @@
+"""Two nodes in one loop, on virtual time: every lease has one holder, and the right one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from trading_orchestrator.errors import Transient
+from trading_orchestrator.journal.leases import LeaseKeeper
+from trading_orchestrator.keeper.cluster import Cluster
+from trading_orchestrator.keeper.node import Node
+from trading_orchestrator.kernel.clock import VirtualClock
+from trading_orchestrator.kernel.tenancy import Seat, Succession
+from trading_orchestrator.storage.boot_id import read_boot_id
+from trading_orchestrator.storage.ports import LeaseRow
+from trading_orchestrator.storage.sqlite import SqliteStore, open_store
+
+DESK, CONSOLE = "desk/paper", "console"
+
+
+class RecordingTenancy:
+    """A tenancy that notes what was asked of it, and refuses the first `refusals` starts."""
+
+    def __init__(self, lease: str, refusals: int = 0) -> None:
+        self.lease = lease
+        self.refusals = refusals
+        self.calls: list[str] = []
+        self.seats: list[Seat] = []
+
+    async def warm(self) -> None:
+        self.calls.append("warm")
+
+    async def take(self, seat: Seat) -> None:
+        self.calls.append("take")
+        self.seats.append(seat)
+        if self.refusals:
+            self.refusals -= 1
+            raise Transient("the venue is not there yet")
+
+    async def leave(self, deadline_s: float) -> None:
+        self.calls.append(f"leave {deadline_s:g}")
+
+    async def close(self) -> None:
+        self.calls.append("close")
+
+
+class ToldDeaths:
+    """Deaths as the test tells them."""
+
+    def __init__(self) -> None:
+        self.dead: set[str] = set()
+        self._told = asyncio.Event()
+
+    def tell(self, node: str) -> None:
+        self.dead.add(node)
+        self._told.set()
+
+    def is_dead(self, node: str) -> bool:
+        return node in self.dead
+
+    async def wait_death(self, node: str) -> None:
+        while node not in self.dead:
+            await self._told.wait()
+            self._told.clear()
+
+
+class Hall:
+    """Nodes that share a journal, a clock and the knowledge of deaths."""
+
+    def __init__(self, store: SqliteStore, clock: VirtualClock) -> None:
+        self.store = store
+        self.clock = clock
+        self.deaths = ToldDeaths()
+        self.ready: list[str] = []
+        self._stops: dict[str, asyncio.Event] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, name: str, *tenancies: RecordingTenancy) -> None:
+        node = Node(
+            tenancies,
+            store=self.store,
+            leases=LeaseKeeper(self.store, self.clock, holder=name),
+            deaths=self.deaths,
+            cluster=Cluster(self.store, node=name, pid=1, release="test"),
+            beats=self,
+            clock=self.clock,
+            boot_id=read_boot_id(),
+            leave_deadline_s=3.0,
+        )
+        stop = self._stops[name] = asyncio.Event()
+
+        async def ready() -> None:
+            self.ready.append(name)
+
+        self._tasks[name] = asyncio.create_task(node.run(stop, ready))
+
+    def beat(self) -> None:
+        return
+
+    async def stop(self, name: str) -> None:
+        self._stops[name].set()
+        task = self._tasks.pop(name)
+        while not task.done():
+            await self.clock.advance(0.05)
+        await task
+
+    async def pass_time(self, seconds: float) -> None:
+        for _ in range(round(seconds / 0.05)):
+            await self.clock.advance(0.05)
+
+    async def holders(self) -> dict[str, str]:
+        return {row.name: row.holder for row in await self.rows() if row.expires_ns > 0}
+
+    async def rows(self) -> list[LeaseRow]:
+        return list(await self.store.leases())
+
+    async def kinds(self) -> list[str]:
+        return [fact.kind for fact in await self.store.read(stream="cluster")]
+
+
+@pytest.fixture
+async def hall(tmp_path: Path) -> AsyncIterator[Hall]:
+    clock = VirtualClock()
+    store = await open_store(tmp_path / "journal.db", clock=clock, inline=True)
+    found = Hall(store, clock)
+    yield found
+    for name in list(found._stops):
+        if name in found._tasks:
+            await found.stop(name)
+    await store.close()
+
+
+async def test_the_first_node_takes_everything_desks_first(hall: Hall) -> None:
+    desk, console = RecordingTenancy(DESK), RecordingTenancy(CONSOLE)
+    hall.start("a", console, desk)
+    await hall.pass_time(1)
+
+    assert {DESK: "a", CONSOLE: "a"} == await hall.holders()
+    assert ["a"] == hall.ready
+    assert ["node.started", "lease.claimed", "lease.claimed", "node.ready"] == await hall.kinds()
+    assert Succession.FIRST is desk.seats[0].succession
+
+
+async def test_an_idle_node_is_given_the_console_and_the_trader_keeps_the_desk(hall: Hall) -> None:
+    console_a, console_b = RecordingTenancy(CONSOLE), RecordingTenancy(CONSOLE)
+    hall.start("a", RecordingTenancy(DESK), console_a)
+    await hall.pass_time(1)
+    hall.start("b", RecordingTenancy(DESK), console_b)
+    await hall.pass_time(3)
+
+    assert {DESK: "a", CONSOLE: "b"} == await hall.holders()
+    assert ["warm", "take", "leave 3", "warm"] == console_a.calls
+    assert Succession.HANDED_OVER is console_b.seats[0].succession
+
+
+async def test_an_ordered_leave_hands_the_desk_over_without_waiting_for_the_ttl(hall: Hall) -> None:
+    desk_a, desk_b = RecordingTenancy(DESK), RecordingTenancy(DESK)
+    hall.start("a", desk_a)
+    await hall.pass_time(1)
+    hall.start("b", desk_b)
+    await hall.pass_time(1)
+    await hall.stop("a")
+    await hall.pass_time(0.2)
+
+    assert {DESK: "b"} == await hall.holders()
+    assert ["warm", "take", "leave 3", "close"] == desk_a.calls
+    assert (Succession.HANDED_OVER, 2) == (desk_b.seats[0].succession, desk_b.seats[0].epoch)
+
+
+async def test_a_proved_death_is_taken_over_at_once_and_the_zombie_is_told_to_stop(hall: Hall) -> None:
+    desk_a, desk_b = RecordingTenancy(DESK), RecordingTenancy(DESK)
+    hall.start("a", desk_a)
+    await hall.pass_time(1)
+    hall.start("b", desk_b)
+    await hall.pass_time(1)
+    hall.deaths.tell("a")
+    await hall.pass_time(0.1)
+
+    assert {DESK: "b"} == await hall.holders()
+    assert (Succession.PROVED_DEATH, 2) == (desk_b.seats[0].succession, desk_b.seats[0].epoch)
+    await hall.pass_time(1.5)
+    assert "leave 0" in desk_a.calls
+    assert not desk_a.seats[0].may_act()
+
+
+async def test_the_survivor_gives_the_console_to_the_replacement(hall: Hall) -> None:
+    hall.start("a", RecordingTenancy(DESK), RecordingTenancy(CONSOLE))
+    await hall.pass_time(1)
+    hall.start("b", RecordingTenancy(DESK), RecordingTenancy(CONSOLE))
+    await hall.pass_time(3)
+    hall.deaths.tell("a")
+    await hall.stop("a")
+    await hall.pass_time(0.2)
+    assert {DESK: "b", CONSOLE: "b"} == await hall.holders()
+
+    hall.start("c", RecordingTenancy(DESK), RecordingTenancy(CONSOLE))
+    await hall.pass_time(3)
+    assert {DESK: "b", CONSOLE: "c"} == await hall.holders()
+
+
+async def test_a_start_that_fails_gives_the_lease_back_and_tries_again(hall: Hall) -> None:
+    desk = RecordingTenancy(DESK, refusals=2)
+    hall.start("a", desk)
+    await hall.pass_time(2)
+
+    assert {DESK: "a"} == await hall.holders()
+    assert ["warm", "take", "leave 0", "warm", "take", "leave 0", "warm", "take"] == desk.calls
+    assert [1, 2, 3] == [seat.epoch for seat in desk.seats]
