@@ -19,15 +19,17 @@ def of_submit_failure(book: Book, cl_ord_id: str, error: BaseException) -> Findi
     """Return what a failed submit adds.
 
     Only a refusal proven to come before matching, and a call that sent nothing, are a definite no. All
-    else, DuplicateOrder and a cancelled task included, is doubt; and none if the stream already told.
+    else, DuplicateOrder and a cancelled task included, is doubt; and none if the stream already told. A
+    refusal settles an earlier doubt, too (an order is sent once); a call that sent nothing does not.
     """
     order = book.order(cl_ord_id)
-    if order is None or order.accepted or order.status is not At.PENDING_NEW:
+    if order is None or order.accepted or order.is_closed:
         return NOTHING
-    if isinstance(error, OrderRefused | Transient):
+    in_doubt = order.lack is not None
+    if isinstance(error, OrderRefused) or (isinstance(error, Transient) and not in_doubt):
         code, text = _code_and_text(error)
         return _one(f.OrderRefused(cl_ord_id=order.cl_ord_id, venue_code=code, text=text))
-    return _one(f.OrderDoubted(cl_ord_id=order.cl_ord_id, reason=_reason(error)))
+    return NOTHING if in_doubt else _one(f.OrderDoubted(cl_ord_id=order.cl_ord_id, reason=_reason(error)))
 
 
 def of_cancel_failure(book: Book, cl_ord_id: str, request_id: str, error: BaseException) -> Finding:
