@@ -1,0 +1,79 @@
+"""The console of one process: its feeds, its app, and what it takes to drain them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Component
+from trading_orchestrator.perpetual_operations.config import ConsoleConfig
+from trading_orchestrator.perpetual_operations.console.app import build_app
+from trading_orchestrator.perpetual_operations.console.edge import Traffic
+from trading_orchestrator.perpetual_operations.console.fact_feed import FactFeed
+from trading_orchestrator.perpetual_operations.console.overview import OverviewReader
+from trading_orchestrator.perpetual_operations.console.page.sections import FILLS_DRAWN, render
+from trading_orchestrator.perpetual_operations.console.page_feed import PageFeed
+from trading_orchestrator.perpetual_operations.console.sources import Sources
+from trading_orchestrator.perpetual_operations.console.who_holds import WhoHolds
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker
+from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
+from trading_orchestrator.perpetual_operations.monitoring.metrics import Metrics, Readings
+from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
+from trading_orchestrator.perpetual_operations.status import OperationsStatus
+from trading_orchestrator.storage.ports import FactStore
+
+
+class Console:
+    """Everything of the console but its server. `feeds` are components that its owner keeps running."""
+
+    def __init__(
+        self,
+        config: ConsoleConfig,
+        *,
+        store: FactStore,
+        clock: Clock,
+        health: HealthChecker,
+        journal: JournalWatch,
+        monitor: SystemMonitor,
+        status: Callable[[], OperationsStatus],
+        who: WhoHolds,
+        node: str,
+        version: str,
+    ) -> None:
+        overview = OverviewReader(store, clock, who=who, health=health, journal=journal, monitor=monitor, node=node)
+        self.traffic = Traffic()
+        self._facts = FactFeed(store, clock)
+        self._page = PageFeed(
+            store,
+            clock,
+            look=lambda: overview.read(trades=FILLS_DRAWN),
+            render=render,
+            refresh_s=config.refresh_s,
+        )
+        self.feeds: tuple[Component, ...] = (self._facts, self._page)
+        metrics = Metrics(Readings(lambda: monitor.latest, lambda: health.report, lambda: journal.pos))
+        self.app = build_app(
+            Sources(
+                config=config,
+                store=store,
+                clock=clock,
+                health=health,
+                metrics=metrics,
+                overview=overview,
+                facts=self._facts,
+                page=self._page,
+                traffic=self.traffic,
+                status=status,
+                version=version,
+            )
+        )
+
+    def end_streams(self) -> None:
+        """Close every live stream in order, with a jittered word on when to come back."""
+        self._facts.end()
+        self._page.end()
+
+    def reopen_streams(self) -> None:
+        """Serve live streams (again)."""
+        self._facts.reopen()
+        self._page.reopen()

@@ -1,0 +1,107 @@
+"""What one look at the system shows: read through the store, so that any node can serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.perpetual_operations.console.verdict import Verdict, judge
+from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine, WhoHolds
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport
+from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
+from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
+from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
+from trading_orchestrator.storage.ports import FactStore, ProjectionRow
+
+Row = Mapping[str, Any]
+DESKS = 100
+POSITIONS = 100
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """One look. Orders and trades are the newest rows of their projections, as trading wrote them."""
+
+    at_ns: int
+    served_by: str
+    verdict: Verdict
+    pos: int
+    facts_per_s: float
+    nodes: tuple[NodeLine, ...]
+    leases: tuple[LeaseLine, ...]
+    desks: tuple[Row, ...]
+    positions: tuple[Row, ...]
+    orders: tuple[Row, ...]
+    trades: tuple[Row, ...]
+    health: HealthReport
+    system: Sample | None
+
+
+class OverviewReader:
+    """Reads an overview: eight small reads each. One event loop."""
+
+    def __init__(
+        self,
+        store: FactStore,
+        clock: Clock,
+        *,
+        who: WhoHolds,
+        health: HealthChecker,
+        journal: JournalWatch,
+        monitor: SystemMonitor,
+        node: str,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._who = who
+        self._health = health
+        self._journal = journal
+        self._monitor = monitor
+        self._node = node
+
+    async def read(self, *, orders: int = 12, trades: int = 12) -> Overview:
+        """Return one look at everything.
+
+        Raises:
+            StorageUnavailable: the journal cannot be read now; ask again.
+        """
+        leases = await self._who.leases()
+        nodes = await self._who.nodes(leases)
+        desks = await self.desks(leases)
+        newest_trades = await self._rows("trades", trades)  # before positions, which then contain every one of them
+        health = self._health.report
+        return Overview(
+            at_ns=self._clock.wall_ns(),
+            served_by=self._node,
+            verdict=judge(health, nodes, leases, desks),
+            pos=await self._journal.look(),
+            facts_per_s=round(self._journal.facts_per_s(), 1),
+            nodes=nodes,
+            leases=leases,
+            desks=desks,
+            positions=await self._rows("positions", POSITIONS),
+            orders=await self._rows("orders", orders),
+            trades=newest_trades,
+            health=health,
+            system=self._monitor.latest,
+        )
+
+    async def desks(self, leases: Sequence[LeaseLine] | None = None) -> tuple[Row, ...]:
+        """Return the desks, each with its lease; a desk that wrote nothing yet shows by its lease alone."""
+        leases = await self._who.leases() if leases is None else leases
+        by_name = {lease.lease.removeprefix("desk/"): lease for lease in leases if lease.lease.startswith("desk/")}
+        rows: dict[str, dict[str, Any]] = {name: {} for name in by_name}
+        for row in await self._store.rows("desks", limit=DESKS):
+            value = _object(row)
+            rows[str(value.get("desk", row.key))] = value
+        return tuple({**rows[name], "desk": name, "lease": by_name.get(name)} for name in sorted(rows))
+
+    async def _rows(self, projection: str, limit: int) -> tuple[Row, ...]:
+        return tuple(_object(row) for row in await self._store.rows(projection, limit=limit))
+
+
+def _object(row: ProjectionRow) -> dict[str, Any]:
+    value = msgspec.json.decode(row.value)
+    return value if isinstance(value, dict) else {"key": row.key, "value": value}

@@ -1,0 +1,106 @@
+"""The page around the sections: complete without JavaScript, live with it."""
+
+from __future__ import annotations
+
+from trading_orchestrator.perpetual_operations.console.overview import Overview
+from trading_orchestrator.perpetual_operations.console.page.html import Html, tag
+from trading_orchestrator.perpetual_operations.console.page.sections import render
+from trading_orchestrator.perpetual_operations.console.page.words import moment
+
+ORDER_COLUMNS = ("placed", "status", "side", "filled / asked", "price", "order")
+FILL_COLUMNS = ("traded", "side", "quantity", "price", "fee", "trade")
+
+
+def document(overview: Overview, *, version: str) -> bytes:
+    """Return the whole page with the overview in it."""
+    parts = render(overview, relative_to_ns=overview.at_ns)
+    body = tag(
+        "body",
+        tag("a", "Skip to the verdict", class_="skip", href="#verdict"),
+        _top(overview),
+        tag(
+            "main",
+            tag(
+                "section",
+                parts["verdict"],
+                id="verdict",
+                class_="verdict",
+                aria_live="polite",
+                aria_label="Verdict",
+                tabindex="-1",
+                data_part="verdict",
+            ),
+            _card("Desks", "desks", parts["desks"], "wide"),
+            _card("Nodes", "nodes", parts["nodes"]),
+            _card("Leases", "leases", parts["leases"]),
+            _table("Last orders", "orders", ORDER_COLUMNS, parts["orders"]),
+            _table("Last fills", "fills", FILL_COLUMNS, parts["fills"]),
+            _card("Health", "health", parts["health"]),
+            _card("Journal and host", "system", parts["system"]),
+        ),
+        _bottom(version),
+    )
+    return b"<!doctype html>\n" + tag("html", _head(), body, lang="en").encode()
+
+
+def _head() -> Html:
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", "Trading orchestrator"),
+        tag("link", rel="icon", href="dashboard/static/icon.svg", type="image/svg+xml"),
+        tag("link", rel="stylesheet", href="dashboard/static/dashboard.css"),
+        tag("script", src="dashboard/static/dashboard.js", defer=True),
+    )
+
+
+def _top(overview: Overview) -> Html:
+    return tag(
+        "header",
+        tag("h1", tag("img", src="dashboard/static/icon.svg", alt="", width="24", height="24"), "Trading orchestrator"),
+        tag(
+            "p",
+            tag("span", "snapshot of ", moment(overview.at_ns), id="stream-says"),
+            tag("button", "Pause", id="pause", type="button", aria_pressed="false", hidden=True),
+            id="stream",
+            class_="snapshot",
+            role="status",
+        ),
+        class_="top",
+    )
+
+
+def _bottom(version: str) -> Html:
+    return tag(
+        "footer",
+        "All times are UTC. ",
+        tag("a", "API", href="api/docs"),
+        " · ",
+        tag("a", "Metrics", href="metrics"),
+        f" · version {version}",
+    )
+
+
+def _card(title: str, name: str, content: Html, more_class: str = "") -> Html:
+    heading = tag("h2", title, id=f"{name}-title")
+    return tag(
+        "section",
+        heading,
+        tag("div", content, data_part=name),
+        class_=f"card {more_class}".strip(),
+        aria_labelledby=f"{name}-title",
+    )
+
+
+def _table(title: str, name: str, columns: tuple[str, ...], rows: Html) -> Html:
+    """The scrolling frame takes the focus, so that a keyboard can scroll it; updates replace only what is inside."""
+    head = tag("thead", tag("tr", [tag("th", column, scope="col") for column in columns]))
+    table = tag("table", head, tag("tbody", rows, data_part=name), aria_labelledby=f"{name}-title")
+    return tag(
+        "section",
+        tag("h2", title, id=f"{name}-title"),
+        tag("div", table, class_="scroll", tabindex="0", role="group", aria_labelledby=f"{name}-title"),
+        class_="card wide",
+    )

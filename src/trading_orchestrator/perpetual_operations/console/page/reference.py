@@ -1,0 +1,98 @@
+"""The API reference as one page, rendered from the OpenAPI description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trading_orchestrator.perpetual_operations.console.page.html import Html, tag
+
+METHODS = ("get", "post", "put", "patch", "delete")
+Description = Mapping[str, Any]
+
+
+def reference(openapi: Description) -> bytes:
+    """Return the page: every route with its parameters and a command to try it."""
+    by_tag: dict[str, list[Html]] = {}
+    for path, methods in openapi["paths"].items():
+        for method in METHODS:
+            if method in methods:
+                operation = methods[method]
+                by_tag.setdefault((operation.get("tags") or ["other"])[0], []).append(_route(method, path, operation))
+    info = openapi["info"]
+    body = tag(
+        "body",
+        tag(
+            "header",
+            tag("h1", tag("img", src="../dashboard/static/icon.svg", alt="", width="24", height="24"), info["title"]),
+            tag(
+                "p",
+                tag("a", "Dashboard", href="../dashboard"),
+                " · ",
+                tag("a", "OpenAPI", href="openapi.json"),
+                id="stream",
+            ),
+            class_="top",
+        ),
+        tag(
+            "main",
+            tag("p", info.get("description", ""), class_="lead"),
+            [_group(name, routes) for name, routes in by_tag.items()],
+            class_="reference",
+        ),
+        tag("footer", f"version {info['version']}"),
+    )
+    return b"<!doctype html>\n" + tag("html", _head(info["title"]), body, lang="en").encode()
+
+
+def _head(title: str) -> Html:
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        tag("link", rel="icon", href="../dashboard/static/icon.svg", type="image/svg+xml"),
+        tag("link", rel="stylesheet", href="../dashboard/static/dashboard.css"),
+    )
+
+
+def _group(name: str, routes: list[Html]) -> Html:
+    return tag("section", tag("h2", name.capitalize(), id=name), routes, class_="card wide", aria_labelledby=name)
+
+
+def _route(method: str, path: str, operation: Description) -> Html:
+    parameters = operation.get("parameters", ())
+    return tag(
+        "article",
+        tag("h3", tag("span", method.upper(), class_="badge calm"), " ", tag("code", path)),
+        tag("p", operation.get("summary", ""), class_="note"),
+        tag("dl", [_parameter(one) for one in parameters], class_="parameters") if parameters else None,
+        tag(
+            "pre",
+            tag("code", f"curl -s {'-N ' if path.endswith('/live') else ''}http://127.0.0.1:8000{path}"),
+            tabindex="0",
+        ),
+        class_="route",
+    )
+
+
+def _parameter(parameter: Description) -> Html:
+    schema = parameter.get("schema", {})
+    default = f", {schema['default']} if left out" if schema.get("default") is not None else ""
+    where = "" if parameter["in"] == "query" else f" ({parameter['in']})"
+    return tag(
+        "div",
+        tag("dt", tag("code", parameter["name"]), where),
+        tag("dd", f"{_kind(schema)}{default}. {parameter.get('description', '')}"),
+    )
+
+
+def _kind(schema: Description) -> str:
+    if "anyOf" in schema:
+        return next((_kind(one) for one in schema["anyOf"] if one.get("type") != "null"), "any")
+    if "enum" in schema:
+        return " or ".join(str(one) for one in schema["enum"])
+    least, most = schema.get("minimum"), schema.get("maximum")
+    limits = f" from {least}" if least is not None else ""
+    return f"{schema.get('type', 'any')}{limits}{f' to {most}' if most is not None else ''}"

@@ -1,0 +1,58 @@
+"""The dashboard: the page itself, its files, and the same look as JSON."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from trading_orchestrator.perpetual_operations.console.answers import json_answer
+from trading_orchestrator.perpetual_operations.console.page.document import document
+from trading_orchestrator.perpetual_operations.console.page.sections import FILLS_DRAWN
+from trading_orchestrator.perpetual_operations.console.problems import problem
+from trading_orchestrator.perpetual_operations.console.sources import Sources
+from trading_orchestrator.perpetual_operations.console.static_files import StaticFile, shipped_files
+
+CACHED = "public, max-age=300"
+
+
+def dashboard_routes(sources: Sources) -> APIRouter:
+    """Return the routes of /dashboard and /api/dashboard."""
+    router = APIRouter(tags=["dashboard"])
+    files = shipped_files()
+
+    @router.get("/", include_in_schema=False)
+    async def root(request: Request) -> Response:
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/dashboard", 307)
+
+    @router.get("/dashboard", summary="The dashboard, for a browser")
+    async def page() -> Response:
+        overview = await sources.overview.read(trades=FILLS_DRAWN)
+        return Response(document(overview, version=sources.version), media_type="text/html; charset=utf-8")
+
+    @router.get("/dashboard/static/{name}", include_in_schema=False)
+    async def static(name: str, request: Request) -> Response:
+        found = files.get(name)
+        if found is None:
+            return problem(404, f"There is no file {name}.", "request.not_found")
+        return _file(found, request.headers.get("if-none-match"))
+
+    @router.get("/api/dashboard/overview", summary="One look at everything, as the page shows it")
+    async def overview() -> Response:
+        return json_answer(await sources.overview.read())
+
+    @router.get("/api/dashboard/health", summary="The newest health report: verdict, root causes, every part")
+    async def health() -> Response:
+        return json_answer(sources.health.report)
+
+    @router.get("/api/dashboard/status", summary="The parts of the operations wing on the node that answers")
+    async def status() -> Response:
+        return json_answer(sources.status())
+
+    return router
+
+
+def _file(found: StaticFile, known_etag: str | None) -> Response:
+    headers = {"etag": found.etag, "cache-control": CACHED}
+    if known_etag == found.etag:
+        return Response(status_code=304, headers=headers)
+    return Response(found.content, headers=headers, media_type=found.media_type)

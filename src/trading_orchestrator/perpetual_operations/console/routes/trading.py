@@ -1,0 +1,41 @@
+"""What trading wrote, page by page: desks, orders, positions, trades. Read from projections by name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from trading_orchestrator.perpetual_operations.console.answers import json_answer, page_of_rows
+from trading_orchestrator.perpetual_operations.console.sources import Sources
+
+Before = Annotated[int | None, Query(ge=1, description="The `next` of the page before; left out: the newest rows")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Rows on a page")]
+
+
+def trading_routes(sources: Sources) -> APIRouter:
+    """Return the routes /api/desks, /api/orders, /api/positions and /api/trades."""
+    router = APIRouter(tags=["trading"])
+
+    async def page(name: str, before: int | None, limit: int) -> Response:
+        rows = await sources.store.rows(name, before_pos=before, limit=limit)
+        return page_of_rows(name, rows, limit)
+
+    @router.get("/api/desks", summary="Every desk with its lease")
+    async def desks() -> Response:
+        return json_answer({"desks": await sources.overview.desks()})
+
+    @router.get("/api/orders", summary="Orders, last changed first: cl_ord_id, ord_status, cum_qty, …")
+    async def orders(before: Before = None, limit: Limit = 100) -> Response:
+        return await page("orders", before, limit)
+
+    @router.get("/api/positions", summary="Positions, last changed first")
+    async def positions(before: Before = None, limit: Limit = 100) -> Response:
+        return await page("positions", before, limit)
+
+    @router.get("/api/trades", summary="Trades, last booked first")
+    async def trades(before: Before = None, limit: Limit = 100) -> Response:
+        return await page("trades", before, limit)
+
+    return router

@@ -1,0 +1,40 @@
+"""For machines that watch us: alive, ready, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from trading_orchestrator.kernel.component import HealthState
+from trading_orchestrator.perpetual_operations.console.answers import json_answer
+from trading_orchestrator.perpetual_operations.console.problems import problem
+from trading_orchestrator.perpetual_operations.console.sources import Sources
+from trading_orchestrator.perpetual_operations.monitoring.metrics import CONTENT_TYPE
+
+READY = (HealthState.HEALTHY, HealthState.DEGRADED)
+
+
+def watching_routes(sources: Sources) -> APIRouter:
+    """Return the routes /livez, /readyz and /metrics."""
+    router = APIRouter(tags=["watching"])
+
+    @router.get("/livez", summary="The process answers")
+    async def livez() -> Response:
+        return json_answer({"status": "alive"})
+
+    @router.get("/readyz", summary="The journal can be read and the loop turns; 503 with the cause if not")
+    async def readyz() -> Response:
+        report = sources.health.report
+        if sources.traffic.draining:
+            return problem(503, "This node is handing over; ask again, another one answers.", "console.draining")
+        if report.state not in READY:
+            return problem(503, report.verdict, "console.not_ready", {"retry-after": "1"})
+        return json_answer({"status": "ready", "verdict": report.verdict})
+
+    @router.get("/metrics", summary="Metrics of this process in Prometheus's text format")
+    async def metrics() -> Response:
+        return Response(await asyncio.to_thread(sources.metrics.expose), media_type=CONTENT_TYPE)
+
+    return router

@@ -1,0 +1,87 @@
+"""The sentence at the top of the page: what is wrong first, else who trades and who stands by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from trading_orchestrator.kernel.component import HealthState
+from trading_orchestrator.perpetual_operations.console.who_holds import THERE, LeaseLine, NodeLine
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """`state` gives the colour, `sentence` says it in words, `more` holds what else should be known."""
+
+    state: HealthState
+    sentence: str
+    more: tuple[str, ...] = ()
+
+
+def judge(
+    health: HealthReport,
+    nodes: Sequence[NodeLine],
+    leases: Sequence[LeaseLine],
+    desks: Sequence[Mapping[str, Any]],
+) -> Verdict:
+    """Return the verdict: the worst thing is the sentence, the rest is `more`."""
+    worries = [*_of_desks(desks), *_of_health(health), *_of_standby(nodes, leases)]
+    if not worries:
+        return Verdict(HealthState.HEALTHY, _all_well(nodes, leases, health))
+    worries.sort(key=lambda worry: _WORST_FIRST.index(worry[0]))
+    return Verdict(worries[0][0], worries[0][1], tuple(said for _, said in worries[1:]))
+
+
+_WORST_FIRST = (HealthState.UNHEALTHY, HealthState.UNKNOWN, HealthState.DEGRADED, HealthState.STARTING)
+Worry = tuple[HealthState, str]
+
+
+def _of_health(health: HealthReport) -> list[Worry]:
+    if health.state is HealthState.HEALTHY:
+        return []
+    state = health.state if health.state in _WORST_FIRST else HealthState.UNHEALTHY
+    return [(state, health.verdict[:1].upper() + health.verdict[1:])]
+
+
+def _of_desks(desks: Sequence[Mapping[str, Any]]) -> list[Worry]:
+    worries: list[Worry] = []
+    for desk in desks:
+        name, lease, mode = desk["desk"], desk.get("lease"), str(desk.get("mode", "normal"))
+        if lease is None or lease.state != "held":
+            worries.append((HealthState.UNHEALTHY, f"Nobody trades desk {name}: its lease is waiting to be taken."))
+        elif mode == "halted":
+            worries.append((HealthState.UNHEALTHY, f"Desk {name} is halted{_because(desk)}."))
+        elif mode != "normal":
+            worries.append((HealthState.DEGRADED, f"Desk {name} is {mode.replace('_', ' ')}{_because(desk)}."))
+        unknown = desk.get("unknown", 0)
+        if isinstance(unknown, int) and unknown:
+            are = "order is" if unknown == 1 else "orders are"
+            worries.append((HealthState.DEGRADED, f"Desk {name}: {unknown} {are} unknown and being asked for."))
+    return worries
+
+
+def _of_standby(nodes: Sequence[NodeLine], leases: Sequence[LeaseLine]) -> list[Worry]:
+    """One node that holds everything has nobody to hand over to; without nodes (embedded) there is no such idea."""
+    living = [node for node in nodes if node.state in THERE]
+    if not leases or not living or len(nodes) < 2:
+        return []
+    if len([node for node in living if node.state == "ready"]) >= 2:
+        return []
+    return [(HealthState.DEGRADED, f"No standby is ready: node {living[0].node} is alone until another one is.")]
+
+
+def _all_well(nodes: Sequence[NodeLine], leases: Sequence[LeaseLine], health: HealthReport) -> str:
+    desks = [lease for lease in leases if lease.lease.startswith("desk/")]
+    if not desks:
+        return health.verdict
+    trading = "; ".join(f"{lease.holder} trades desk {lease.lease.removeprefix('desk/')}" for lease in desks)
+    holders = {lease.holder for lease in desks}
+    ready = [node.node for node in nodes if node.state == "ready" and node.node not in holders]
+    return f"All well: {trading}{f', {ready[0]} stands by' if ready else ''}."
+
+
+def _because(desk: Mapping[str, Any]) -> str:
+    reason = desk.get("mode_reason") or desk.get("reason")
+    return f": {reason}" if reason else ""

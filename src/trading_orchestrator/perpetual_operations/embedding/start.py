@@ -1,0 +1,52 @@
+"""Puts the wing together inside a program: journal, manager, routes, and how it ends."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from fastapi import FastAPI
+
+from trading_orchestrator.kernel.clock import Clock, SystemClock
+from trading_orchestrator.perpetual_operations.config import OperationsConfig
+from trading_orchestrator.perpetual_operations.embedding.host_lifespan import Hosted, stop_with_lifespan
+from trading_orchestrator.perpetual_operations.embedding.routes import mount, refuse_conflicts
+from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
+from trading_orchestrator.storage.boot_id import read_boot_id
+from trading_orchestrator.storage.ports import FactStore
+from trading_orchestrator.storage.sqlite import open_store
+
+JOURNAL_FILE = "journal.db"
+
+
+async def embed(
+    app: FastAPI, config: OperationsConfig, *, store: FactStore | None, clock: Clock | None, inside: FrameType
+) -> PerpetualOperationsManager:
+    """Return the running manager; if anything is refused, nothing is left behind.
+
+    Args:
+        inside: a frame of the call, to see whether the app's lifespan is under way.
+    """
+    clock = SystemClock() if clock is None else clock
+    data_dir = Path(config.data_dir or "data")
+    opened = None if store is not None else await open_store(data_dir / JOURNAL_FILE, clock=clock)
+    manager = PerpetualOperationsManager(
+        config,
+        store=store if store is not None else opened,  # type: ignore[arg-type]  # one of the two is there
+        clock=clock,
+        data_dir=data_dir,
+        boot_id=read_boot_id(),
+        on_stop=None if opened is None else opened.close,
+    )
+    try:
+        console, prefix = manager.console_app(), config.console.path_prefix
+        route = mount(app, console, prefix)
+        await manager.start()
+    except BaseException:
+        await manager.stop()
+        raise
+    hosted = Hosted(manager.stop, end_streams=manager.console().end_streams)
+    on_start = partial(refuse_conflicts, app, console, prefix, ours=route)
+    stop_with_lifespan(app, hosted, on_start, inside)
+    return manager

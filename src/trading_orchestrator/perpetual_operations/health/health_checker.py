@@ -1,0 +1,163 @@
+"""HealthChecker: probes with deadlines over a dependency graph, and a verdict in one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from trading_orchestrator.errors import OrchestratorError, Refused
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.perpetual_operations.dependencies import start_order
+from trading_orchestrator.perpetual_operations.health.diagnosis import Finding, diagnose, verdict, worst
+
+Probe = Callable[[], Awaitable[Health]]
+
+
+class ProbeTaken(Refused):
+    """A probe of this name is registered already. Facts: name."""
+
+    code = "health.probe_taken"
+
+
+class PartHealth(msgspec.Struct, frozen=True):
+    """One part in a report. `since_ns`: when it came into this state; `because_of`: the root causes upstream."""
+
+    name: str
+    state: HealthState
+    reason: str
+    because_of: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    took_ms: float
+    since_ns: int
+
+
+class HealthReport(msgspec.Struct, frozen=True):
+    """One round of probes: the worst state, the verdict, and every part."""
+
+    at_ns: int
+    state: HealthState
+    verdict: str
+    root_causes: tuple[str, ...]
+    parts: tuple[PartHealth, ...]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A registered probe."""
+
+    name: str
+    probe: Probe
+    deadline_s: float
+    depends_on: tuple[str, ...]
+
+
+class HealthChecker:
+    """Runs every probe each round, all at once, each within its deadline. One event loop."""
+
+    name = "health_checker"
+    depends_on: Sequence[str] = ()
+
+    def __init__(self, clock: Clock, *, interval_s: float, deadline_s: float) -> None:
+        self._clock = clock
+        self._interval_s = interval_s
+        self._deadline_s = deadline_s
+        self._watched: dict[str, Watched] = {}
+        self._since: dict[str, tuple[HealthState, int]] = {}
+        self._report = HealthReport(clock.wall_ns(), HealthState.STARTING, "No probe has answered yet.", (), ())
+
+    @property
+    def report(self) -> HealthReport:
+        """Return the newest report at once, without I/O."""
+        return self._report
+
+    def add(self, name: str, probe: Probe, *, deadline_s: float | None = None, depends_on: Sequence[str] = ()) -> None:
+        """Watch one more part from the next round on. What it depends on may be added later, before `run`.
+
+        Raises:
+            ProbeTaken: choose another name.
+        """
+        if name in self._watched:
+            raise ProbeTaken(f"a probe named {name!r} is registered already: choose another name", name=name)
+        watched = Watched(name, probe, self._deadline_s if deadline_s is None else deadline_s, tuple(depends_on))
+        self._watched[name] = watched
+
+    def remove(self, name: str) -> None:
+        """Watch this part no longer; unknown names are ignored."""
+        self._watched.pop(name, None)
+        self._since.pop(name, None)
+
+    def health(self) -> Health:
+        age_s = (self._clock.wall_ns() - self._report.at_ns) / 1e9
+        if age_s > 3 * self._interval_s + max((part.deadline_s for part in self._watched.values()), default=0) + 1:
+            return Health(HealthState.UNHEALTHY, f"the last round ended {age_s:.0f} s ago")
+        return Health(HealthState.HEALTHY, f"{len(self._watched)} probes")
+
+    def check_graph(self) -> None:
+        """Refuse dependencies that name nobody, or form a circle."""
+        start_order(self._graph())
+
+    async def check(self) -> HealthReport:
+        """Run one round now and return its report."""
+        watched = list(self._watched.values())
+        answers = await asyncio.gather(*(self._ask(part) for part in watched))
+        readings = {part.name: health for part, (health, _) in zip(watched, answers, strict=True)}
+        took_ms = {part.name: took for part, (_, took) in zip(watched, answers, strict=True)}
+        findings = diagnose(readings, self._graph())
+        now_ns = self._clock.wall_ns()
+        self._report = HealthReport(
+            at_ns=now_ns,
+            state=worst([finding.state for finding in findings]),
+            verdict=verdict(findings),
+            root_causes=tuple(finding.name for finding in findings if finding.is_cause),
+            parts=tuple(self._part(finding, took_ms[finding.name], now_ns) for finding in findings),
+        )
+        return self._report
+
+    async def run(self) -> None:
+        """Check until cancelled."""
+        self.check_graph()
+        while True:
+            await self.check()
+            await self._clock.sleep(self._interval_s)
+
+    async def _ask(self, part: Watched) -> tuple[Health, float]:
+        began_ns = self._clock.monotonic_ns()
+        health = await self._answer(part)
+        return health, round((self._clock.monotonic_ns() - began_ns) / 1e6, 3)
+
+    async def _answer(self, part: Watched) -> Health:
+        asking = asyncio.ensure_future(part.probe())
+        deadline = asyncio.ensure_future(self._clock.sleep(part.deadline_s))
+        try:
+            await asyncio.wait((asking, deadline), return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                return Health(HealthState.UNHEALTHY, f"no answer within {part.deadline_s:g} s")
+            return asking.result()
+        except OrchestratorError as error:
+            return Health(HealthState.UNHEALTHY, error.message)
+        except Exception as error:  # noqa: BLE001  # a probe is foreign code: whatever it raises is its answer
+            return Health(HealthState.UNKNOWN, f"the probe failed: {type(error).__name__}: {error}")
+        finally:
+            asking.cancel()
+            deadline.cancel()
+
+    def _part(self, finding: Finding, took_ms: float, now_ns: int) -> PartHealth:
+        before = self._since.get(finding.name)
+        if before is None or before[0] is not finding.state:
+            before = self._since[finding.name] = (finding.state, now_ns)
+        return PartHealth(
+            name=finding.name,
+            state=finding.state,
+            reason=finding.reason,
+            because_of=finding.because_of,
+            depends_on=self._watched[finding.name].depends_on if finding.name in self._watched else (),
+            took_ms=took_ms,
+            since_ns=before[1],
+        )
+
+    def _graph(self) -> Mapping[str, Sequence[str]]:
+        return {part.name: part.depends_on for part in self._watched.values()}

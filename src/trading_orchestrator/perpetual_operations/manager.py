@@ -1,0 +1,227 @@
+"""PerpetualOperationsManager: holds the parts, starts them in order, and tells how they are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Component, Health, HealthState
+from trading_orchestrator.perpetual_operations.config import OperationsConfig
+from trading_orchestrator.perpetual_operations.console.who_holds import WhoHolds
+from trading_orchestrator.perpetual_operations.dependencies import start_order
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport, Probe
+from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
+from trading_orchestrator.perpetual_operations.health.probes.journal import journal_probe
+from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
+from trading_orchestrator.perpetual_operations.monitoring.loop_lag import LoopLag
+from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
+from trading_orchestrator.perpetual_operations.status import OperationsStatus
+from trading_orchestrator.perpetual_operations.supervision import Supervised
+from trading_orchestrator.storage.ports import FactStore
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from trading_orchestrator.perpetual_operations.console.console import Console
+
+log = logging.getLogger(__name__)
+
+
+class ComponentTaken(Refused):
+    """A component of this name is registered already. Facts: name."""
+
+    code = "operations.component_taken"
+
+
+class PerpetualOperationsManager:
+    """The operations wing of one process. Start and stop may alternate; use from one event loop.
+
+    Args:
+        node: this node's name, as the journal and the page show it.
+        boot_id: this boot, to judge leases by; "" when the program has no leases.
+        is_alive: whether a node's process is known to live.
+        on_stop: awaited once, last in the first `stop`: closes a store that belongs to the manager alone.
+    """
+
+    def __init__(
+        self,
+        config: OperationsConfig,
+        *,
+        store: FactStore,
+        clock: Clock,
+        data_dir: Path,
+        node: str = "local",
+        boot_id: str = "",
+        is_alive: Callable[[str], bool] = lambda node: True,
+        on_stop: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.clock = clock
+        self.node = node
+        self._boot_id = boot_id
+        self._is_alive = is_alive
+        self.version = metadata.version("trading-orchestrator")
+        self.loop_lag = LoopLag(clock, every_s=config.monitoring.loop_lag_every_s)
+        self.monitor = SystemMonitor(
+            config.monitoring, clock=clock, data_dir=data_dir, take_loop_lag_s=self.loop_lag.take_peak_s
+        )
+        self.journal = JournalWatch(store, clock)
+        self.health = HealthChecker(clock, interval_s=config.health.interval_s, deadline_s=config.health.deadline_s)
+        self._on_stop = on_stop
+        self._stopping = asyncio.Lock()
+        self._parts: dict[str, Supervised] = {}
+        self._console: Console | None = None
+        self._started_at_ns: int | None = None
+        for part in (self.loop_lag, self.monitor, self.journal, self.health):
+            self._hold(part)
+        self.add_probe("journal", journal_probe(store))
+        limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
+        self.add_probe("event_loop", event_loop_probe(self.loop_lag.worst_s, **limits))
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether the parts were started and not stopped since."""
+        return self._started_at_ns is not None
+
+    @property
+    def report(self) -> HealthReport:
+        """Return the newest health report."""
+        return self.health.report
+
+    def register(self, component: Component) -> None:
+        """Keep one more component running, and watch its health under its name. Started now if we run already.
+
+        Raises:
+            ComponentTaken, ProbeTaken: choose another name.
+            DependencyUnknown, DependencyCircle: only when we run already; before, `start` says so.
+        """
+        part = self._hold(component)
+        try:
+            self.add_probe(component.name, _own_word(part), depends_on=part.depends_on)
+        except Refused:
+            del self._parts[component.name]
+            raise
+        if self.is_running:
+            part.start()
+
+    def add_probe(
+        self, name: str, probe: Probe, *, deadline_s: float | None = None, depends_on: Sequence[str] = ()
+    ) -> None:
+        """Ask `probe` each round; the names it depends on are those of probes and components.
+
+        Raises:
+            ProbeTaken: choose another name.
+            DependencyUnknown, DependencyCircle: only when we run already; before, `start` says so.
+        """
+        self.health.add(name, probe, deadline_s=deadline_s, depends_on=depends_on)
+        if self.is_running:
+            try:
+                self.health.check_graph()
+            except Refused:
+                self.health.remove(name)
+                raise
+
+    async def start(self) -> None:
+        """Start every part after what it depends on, and have one health report before returning.
+
+        Raises:
+            DependencyUnknown, DependencyCircle: a registration names what is not there; nothing was started.
+        """
+        if self.is_running:
+            return
+        self.health.check_graph()
+        self._started_at_ns = self.clock.wall_ns()
+        if self._console is not None:
+            self._console.reopen_streams()
+        for name in self._order():
+            self._parts[name].start()
+        report = await self.health.check()
+        log.info("operations started: %s", report.verdict)
+
+    async def stop(self) -> None:
+        """Stop every part in the reverse order; stopping twice does nothing more."""
+        async with self._stopping:
+            self._started_at_ns = None
+            if self._console is not None:
+                self._console.end_streams()
+            for name in reversed(self._order()):
+                await self._parts[name].stop()
+            if self._on_stop is not None:
+                await self._on_stop()
+                self._on_stop = None
+
+    def status(self) -> OperationsStatus:
+        """Return how the wing is, in one sentence and one object."""
+        parts = tuple(part.status() for part in self._parts.values())
+        bad = [part.name for part in parts if part.state in (HealthState.UNHEALTHY, HealthState.STOPPED)]
+        if not self.is_running:
+            sentence = "Operations are stopped."
+        elif bad:
+            sentence = f"Operations run, but not {', '.join(bad)}."
+        else:
+            sentence = f"Operations run: {len(parts)} parts. {self.report.verdict}"
+        now_ns = self.clock.wall_ns()
+        started_at_ns = self._started_at_ns or 0
+        uptime_s = (now_ns - started_at_ns) / 1e9 if started_at_ns else 0.0
+        return OperationsStatus(
+            sentence,
+            self.is_running,
+            self.node,
+            self.version,
+            started_at_ns,
+            round(uptime_s, 1),
+            self.report.verdict,
+            parts,
+        )
+
+    def console(self) -> Console:
+        """Return the console of this process, built on first use: that imports the web stack (0.3 s, 35 MB)."""
+        if self._console is None:
+            from trading_orchestrator.perpetual_operations.console.console import Console
+
+            self._console = Console(
+                self.config.console,
+                store=self.store,
+                clock=self.clock,
+                health=self.health,
+                journal=self.journal,
+                monitor=self.monitor,
+                status=self.status,
+                who=WhoHolds(self.store, self.clock, boot_id=self._boot_id, is_alive=self._is_alive),
+                node=self.node,
+                version=self.version,
+            )
+            for feed in self._console.feeds:
+                part = self._hold(feed)
+                if self.is_running:
+                    part.start()
+        return self._console
+
+    def console_app(self) -> FastAPI:
+        """Return the console's ASGI app."""
+        return self.console().app
+
+    def _hold(self, component: Component) -> Supervised:
+        if component.name in self._parts:
+            raise ComponentTaken(f"a component named {component.name!r} is registered already", name=component.name)
+        part = self._parts[component.name] = Supervised(component, self.clock)
+        return part
+
+    def _order(self) -> Sequence[str]:
+        """Parts may depend on bare probes, too; those have nothing to start."""
+        graph = {name: [on for on in part.depends_on if on in self._parts] for name, part in self._parts.items()}
+        return start_order(graph)
+
+
+def _own_word(part: Supervised) -> Probe:
+    async def probe() -> Health:
+        return part.health()
+
+    return probe

@@ -1,0 +1,67 @@
+"""SystemMonitor: host and process, once a second, into a bounded ring."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.perpetual_operations.config import MonitoringConfig
+from trading_orchestrator.perpetual_operations.monitoring.sample import Gauge, Sample
+
+
+class SystemMonitor:
+    """Measures on a thread of its own, so that a slow disk cannot delay the loop.
+
+    Concurrency: `run` on one loop; `latest` and `samples` from any thread (a deque's append and copy are atomic).
+    """
+
+    name = "system_monitor"
+    depends_on: Sequence[str] = ()
+
+    def __init__(
+        self, config: MonitoringConfig, *, clock: Clock, data_dir: Path, take_loop_lag_s: Callable[[], float]
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._data_dir = data_dir
+        self._take_loop_lag_s = take_loop_lag_s
+        self._ring: deque[Sample] = deque(maxlen=config.ring_len)
+
+    @property
+    def latest(self) -> Sample | None:
+        """Return the newest sample, or None before the first."""
+        return self._ring[-1] if self._ring else None
+
+    def samples(self, limit: int | None = None) -> Sequence[Sample]:
+        """Return the newest samples, oldest first."""
+        kept = list(self._ring)
+        return kept if limit is None else kept[-limit:]
+
+    def health(self) -> Health:
+        latest = self.latest
+        if latest is None:
+            return Health(HealthState.STARTING, "no sample yet")
+        age_s = (self._clock.wall_ns() - latest.at_ns) / 1e9
+        if age_s > 5 * self._config.interval_s + 1:
+            return Health(HealthState.UNHEALTHY, f"the last sample is {age_s:.0f} s old")
+        return Health(HealthState.HEALTHY, f"{len(self._ring)} samples kept")
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        loop = asyncio.get_running_loop()
+        gauge = Gauge(self._data_dir)
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="system-monitor")
+        try:
+            while True:
+                began_ns = self._clock.monotonic_ns()
+                lag_s = self._take_loop_lag_s()
+                self._ring.append(await loop.run_in_executor(thread, gauge.take, self._clock.wall_ns(), lag_s))
+                took_s = (self._clock.monotonic_ns() - began_ns) / 1e9
+                await self._clock.sleep(max(0.0, self._config.interval_s - took_s))
+        finally:
+            thread.shutdown(wait=False)  # a disk that hangs must not hold up the loop that leaves
