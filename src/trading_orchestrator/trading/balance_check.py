@@ -1,0 +1,93 @@
+"""The venue's balances against the sum of our trades: equal at some moment of the asking, or a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from trading_orchestrator.brokers.port import Balance, Broker
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.money import ZERO, plain
+from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.positions.position import assets_of
+
+SETTLE_S = 0.5
+"""How long a trade that the venue's balance already holds may be on its way to us."""
+LOOKS = 5
+
+Differences = dict[str, Decimal]
+
+
+class BalanceCheck:
+    """Compares what the venue holds with opening + trades − fees.
+
+    While orders fill, the venue's answer is of one moment and our sums move: any of the sums we went through from
+    the question until `SETTLE_S` after the answer may equal it. Differences that were there at the last look and have
+    not changed (a deposit) explain a balance as well as none.
+    """
+
+    def __init__(self, book: Book, broker: Broker, clock: Clock, symbols: Iterable[str]) -> None:
+        self._book = book
+        self._broker = broker
+        self._clock = clock
+        self._assets = sorted({asset for symbol in symbols for asset in assets_of(symbol)})
+        self._watching: list[list[Differences]] = []
+        self.settled: Differences = {}
+
+    def moved(self) -> None:
+        """Note the sums as they are now; to be called after every booked trade."""
+        for sums in self._watching:
+            sums.append(self._ours())
+
+    async def differences(self) -> Differences:
+        """Ask, and return venue minus ours per asset; empty when equal. Raises what the broker raises."""
+        sums = [self._ours()]
+        self._watching.append(sums)
+        try:
+            told = _totals(await self._broker.balances(), self._assets)
+            for _ in range(LOOKS):
+                if self._is_explained(least := _least(told, sums, self.settled)):
+                    return least
+                await self._clock.sleep(SETTLE_S / LOOKS)
+            return _least(told, sums, self.settled)
+        finally:
+            self._watching.remove(sums)
+
+    def quick_differences(self, balances: Iterable[Balance]) -> Differences:
+        """Return venue minus ours per asset as of now."""
+        return _minus(_totals(balances, self._assets), self._ours())
+
+    async def explains(self) -> bool:
+        """Return whether no asset is missing or over beyond what was so already. Raises what the broker raises."""
+        return self._is_explained(await self.differences())
+
+    def _is_explained(self, differences: Differences) -> bool:
+        return not differences or differences == self.settled
+
+    def _ours(self) -> Differences:
+        balances = self._book.balances()
+        return {asset: balances.get(asset, ZERO) for asset in self._assets}
+
+
+def in_words(differences: Differences) -> list[str]:
+    """Return the differences as an operator reads them."""
+    return [f"{asset}: the venue holds {plain(qty)} more than our trades" for asset, qty in differences.items()]
+
+
+def _least(told: Differences, sums: Iterable[Differences], settled: Differences) -> Differences:
+    """Return the difference to a sum that explains what was told, else to the last one."""
+    least: Differences = {}
+    for ours in sums:
+        least = _minus(told, ours)
+        if not least or least == settled:
+            break
+    return least
+
+
+def _totals(balances: Iterable[Balance], assets: Iterable[str]) -> Differences:
+    told = {balance.asset: balance.total for balance in balances}
+    return {asset: told.get(asset, ZERO) for asset in assets}
+
+
+def _minus(told: Differences, ours: Differences) -> Differences:
+    return {asset: told[asset] - ours[asset] for asset in told if told[asset] != ours[asset]}

@@ -1,0 +1,65 @@
+"""What the config says of a desk: its account, its symbols, its strategies, its limits, its patience."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from trading_orchestrator.trading.risk.limits import RiskLimits
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class StrategyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One strategy of a desk.
+
+    `name`: unique within the desk and stable for ever: it is part of every intent id and of the saved state.
+    `class`: import path `package.module:Class`. `params`: the fields of its Params.
+    `enabled`: False keeps it in the file but off the desk.
+    """
+
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,31}$")]
+    class_: str = msgspec.field(name="class")
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
+    enabled: bool = True
+
+
+class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One broker account with the strategies that trade on it.
+
+    `broker`: name of the broker's section. `account`: goes into every client order id; default the broker's name, so
+    two desks never share an account by accident.
+
+    Why the defaults:
+    `grace_s` 60: how long a venue may still turn up an order after it could no longer accept it (replica lag measured
+    in the field is seconds; a minute costs only patience, because the exposure stays reserved). Practice venue: 2.
+    `ask_first_s` 0.2, `ask_longest_s` 30: pace of questions for an unknown order, quick first, kind to rate limits.
+    `poll_orders_s` 15, `poll_trades_s` 15: single frames get lost while heartbeats go on; both cost one request each.
+    `poll_overlap_s` 60: how far polls look back behind the newest trade seen: more than one poll may have failed.
+    `compare_s` 60: balances against the sum of trades.
+    `quiet_s` 5: activity this recent may explain a difference, so it is looked at again instead of reported.
+    `clock_offset_limit_s` 0.5: half a validity window of one second; beyond it the venue would refuse our requests.
+    `bars_kept` 500: closed bars held in memory per symbol and length, for `warm_up`.
+    `leave_s` 2: how long answers of sent orders are awaited when the desk is handed over.
+    """
+
+    broker: str
+    symbols: Annotated[list[str], msgspec.Meta(min_length=1)]
+    strategies: list[StrategyConfig] = msgspec.field(default_factory=list)
+    risk: RiskLimits = msgspec.field(default_factory=RiskLimits)
+    account: str = ""
+    grace_s: Seconds = 60.0
+    ask_first_s: Seconds = 0.2
+    ask_longest_s: Seconds = 30.0
+    poll_orders_s: Seconds = 15.0
+    poll_trades_s: Seconds = 15.0
+    poll_overlap_s: Seconds = 60.0
+    compare_s: Seconds = 60.0
+    quiet_s: Seconds = 5.0
+    clock_offset_limit_s: Seconds = 0.5
+    bars_kept: Annotated[int, msgspec.Meta(ge=1)] = 500
+
+    @property
+    def account_name(self) -> str:
+        return self.account or self.broker

@@ -1,0 +1,324 @@
+"""A desk: one broker account and the strategies that trade on it; the unit of ownership and of failover."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+from trading_orchestrator.brokers.port import Broker, Connected
+from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.kernel.config import ConfigRefused, nearest
+from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
+from trading_orchestrator.kernel.ids import RandomBytes, system_random
+from trading_orchestrator.kernel.tenancy import Seat
+from trading_orchestrator.market.port import Feed, Instrument, Quote, Trade
+from trading_orchestrator.storage.ports import FactStore, StaleEpoch
+from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.floor import NowRunning
+from trading_orchestrator.trading.follower import Follower
+from trading_orchestrator.trading.record import RecordLost
+from trading_orchestrator.trading.shift import Report, Shift, Surroundings
+from trading_orchestrator.trading.strategies.bar_history import BarHistory
+from trading_orchestrator.trading.strategies.load import LoadedStrategy, load_strategy
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+STREAM_AGAIN_S = 1.0
+STREAM_UP_S = 5.0
+"""How long `warm` waits for the report stream; polls find what a stream that is not up does not bring."""
+BEGIN_AGAIN_S = (0.05, 0.2, 0.5, 1.0)
+"""Waits between tries to begin again after the journal failed; the last one repeats."""
+
+
+def nobody_is_told(name: str) -> None:
+    """The default for `now_running`: no incarnation file."""
+
+
+class Desk:
+    """Implements `Tenancy`. Warm it follows its own stream, the account's reports and the market; seated it trades.
+
+    Args:
+        name: of the desk; its lease and its stream are `desk/<name>`.
+        config: what it trades, and with which limits.
+        store: the journal.
+        node: the name under which this process writes facts.
+        broker, feed: of the account's venue. The desk closes both.
+        random_bytes: for jitter only; ids do not come from it.
+        fault: where tests hold the process.
+        now_running: called with a strategy's name before its callback and with "" after it (incarnation file).
+
+    Concurrency: one event loop.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: DeskConfig,
+        *,
+        store: FactStore,
+        node: str,
+        broker: Broker,
+        feed: Feed,
+        clock: Clock,
+        random_bytes: RandomBytes = system_random,
+        fault: FaultPoint = no_fault,
+        now_running: NowRunning = nobody_is_told,
+    ) -> None:
+        self.name = name
+        self._config = config
+        self._store = store
+        self._broker = broker
+        self._feed = feed
+        self._clock = clock
+        self._instruments: dict[str, Instrument] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._bars = BarHistory(config.bars_kept)
+        self._around = Surroundings(
+            config=config,
+            node=node,
+            store=store,
+            broker=broker,
+            clock=clock,
+            random_bytes=random_bytes,
+            fault=fault,
+            now_running=now_running,
+            strategies=strategies_of(config, source=f"desk {name}"),
+            instruments=self._instruments,
+            quotes=self._quotes,
+            bars=self._bars,
+        )
+        for strategy, loaded in self._around.strategies.items():
+            wants = loaded.wants(strategy)
+            for symbol in wants.symbols if wants.bar_s is not None else ():
+                self._bars.want(symbol, wants.bar_s or 0)
+        self._follower: Follower | None = None
+        self._seat: Seat | None = None
+        self._shift: Shift | None = None
+        self._has_begun = False
+        self._pumps: list[asyncio.Task[None]] = []
+        self._again: asyncio.Task[None] | None = None
+        self._stream_up = asyncio.Event()
+        self._trouble = ""
+
+    @property
+    def lease(self) -> str:
+        return f"desk/{self.name}"
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        return ("journal",)
+
+    def health(self) -> Health:
+        """Return how the desk is, in a sentence."""
+        if self._trouble:
+            return Health(HealthState.UNHEALTHY, self._trouble)
+        if self._shift is None:
+            following = self._follower is not None
+            return Health(
+                HealthState.HEALTHY if following else HealthState.STARTING, "standing by" if following else ""
+            )
+        stopped = {each.name: each.stopped_by for each in self._shift.floor.performers if each.stopped_by}
+        stopped |= self._shift.left_out
+        if stopped:
+            return Health(HealthState.UNHEALTHY, "; ".join(f"strategy {name}: {why}" for name, why in stopped.items()))
+        unknown = len(self._shift.record.book.unknown_orders())
+        return Health(HealthState.DEGRADED, f"{unknown} unknown orders") if unknown else Health(HealthState.HEALTHY)
+
+    # -- Tenancy
+
+    async def warm(self) -> None:
+        if not self._instruments:
+            await self._broker.connect()
+            await self._load_instruments()
+        if not self._pumps:
+            self._pumps = [
+                asyncio.create_task(self._pump(self._broker.reports, self._on_report), name=f"{self.lease} reports"),
+                asyncio.create_task(self._pump(self._market, self._on_market), name=f"{self.lease} market"),
+            ]
+        await self._follow()
+        await self._wait_for_stream()
+
+    async def take(self, seat: Seat) -> None:
+        began_ns = self._clock.monotonic_ns()
+        self._seat = seat
+        try:
+            await self._begin(seat, seat.succession.value)
+        except OrchestratorError:
+            self._seat = None
+            raise
+        took_ms = (self._clock.monotonic_ns() - began_ns) / 1e6
+        log.info("%s taken with epoch %d (%s) in %.1f ms", self.lease, seat.epoch, seat.succession.value, took_ms)
+
+    async def leave(self, deadline_s: float) -> None:
+        self._seat = None
+        await self._stop_beginning_again()
+        shift, self._shift = self._shift, None
+        if shift is not None:
+            await shift.end(deadline_s)
+        self._trouble = ""
+        await self._drop_follower()
+
+    async def close(self) -> None:
+        await self.leave(0)
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+        self._pumps = []
+        await self._feed.close()
+        await self._broker.close()
+
+    # -- shifts
+
+    async def _begin(self, seat: Seat, trigger: str) -> None:
+        """Begin a shift on a Book that is folded up to the head.
+
+        Raises:
+            Transient: nothing has begun.
+        """
+        follower = await self._follow()
+        self._has_begun = False
+        self._shift = shift = Shift(self._around, follower, seat, lambda error: self._on_lost(shift, error))
+        self._follower = None  # its Book belongs to the shift now
+        try:
+            await follower.stop_at_head()
+            await shift.begin(trigger)
+            if shift.record.is_lost:
+                raise RecordLost("the journal refused a fact while the desk began")
+        except BaseException:
+            self._shift = None
+            await shift.end(0)
+            raise
+        self._has_begun = True
+
+    def _on_lost(self, shift: Shift, error: OrchestratorError) -> None:
+        """The journal did not take a fact: nothing more is sent; begin anew once it takes facts again."""
+        shift.floor.close()
+        log.error("%s: the journal refused a fact, so nothing more is sent: %s", self.lease, error.message)
+        self._trouble = f"the journal refused a fact: {error.message}"
+        begun = self._shift is shift and self._has_begun
+        if begun and self._seat is not None and not isinstance(error, StaleEpoch):
+            self._again = asyncio.create_task(self._begin_again(shift, self._seat), name=f"{self.lease} begins again")
+
+    async def _begin_again(self, shift: Shift, seat: Seat) -> None:
+        self._shift = None
+        await shift.end(0)
+        tried = 0
+        while self._seat is seat:
+            await self._clock.sleep(BEGIN_AGAIN_S[min(tried, len(BEGIN_AGAIN_S) - 1)])
+            tried += 1
+            try:
+                await self._begin(seat, "journal failure")
+            except OrchestratorError as error:
+                log.warning("%s cannot begin again yet: %s", self.lease, error.message)
+                await self._drop_follower()
+                continue
+            self._trouble = ""
+            return
+
+    async def _stop_beginning_again(self) -> None:
+        task, self._again = self._again, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    # -- following
+
+    async def _follow(self) -> Follower:
+        if self._follower is None:
+            follower = Follower(self.name, self._config.account_name, self._store, self._clock)
+            await follower.start()
+            self._follower = follower
+        return self._follower
+
+    async def _drop_follower(self) -> None:
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            await follower.stop()
+
+    async def _load_instruments(self) -> None:
+        known = {instrument.symbol: instrument for instrument in await self._feed.instruments()}
+        for symbol in self._config.symbols:
+            if symbol not in known:
+                raise ConfigRefused(
+                    f"desk {self.name}: symbols: the venue has no `{symbol}`; {nearest(symbol, list(known))}",
+                    key="symbols",
+                )
+            self._instruments[symbol] = known[symbol]
+
+    async def _wait_for_stream(self) -> None:
+        up = asyncio.ensure_future(self._stream_up.wait())
+        late = asyncio.ensure_future(self._clock.sleep(STREAM_UP_S))
+        await asyncio.wait((up, late), return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        late.cancel()
+
+    # -- streams
+
+    def _market(self) -> AsyncIterator[Quote | Trade]:
+        return self._feed.events(self._config.symbols)
+
+    def _on_report(self, report: Report) -> None:
+        if isinstance(report, Connected):
+            self._stream_up.set()
+        if self._shift is not None:
+            self._shift.on_report(report)
+
+    def _on_market(self, event: Quote | Trade) -> None:
+        if isinstance(event, Quote):
+            self._quotes[event.symbol] = event
+        closed = self._bars.on_event(event)
+        if self._shift is None:
+            return
+        for bar_s, bar in closed:
+            self._shift.floor.on_bar(bar_s, bar)
+        if isinstance(event, Quote):
+            self._shift.floor.on_quote(event)
+
+    async def _pump(self, stream: Callable[[], AsyncIterator[T]], take: Callable[[T], None]) -> None:
+        """Read a stream for ever: streams reconnect by themselves, and one that ends all the same is opened anew."""
+        while True:
+            try:
+                async for item in stream():
+                    _taken(take, item)
+            except Exception as error:  # noqa: BLE001 - whatever a stream dies of, the desk must hear again
+                log.warning("%s: a stream ended: %s: %s", self.lease, type(error).__name__, error)
+            await self._clock.sleep(STREAM_AGAIN_S)
+
+
+def strategies_of(config: DeskConfig, *, source: str) -> dict[str, LoadedStrategy]:
+    """Return the enabled strategies of the config, loaded.
+
+    Raises:
+        ConfigRefused: a name twice, a wrong class or parameter, or a symbol that is none of the desk's.
+    """
+    loaded: dict[str, LoadedStrategy] = {}
+    for each in config.strategies:
+        where = f"{source}: strategy `{each.name}`"
+        if each.name in loaded:
+            raise ConfigRefused(f"{where}: the name is used twice", key="name", source=source)
+        if each.enabled:
+            loaded[each.name] = load_strategy(each.class_, each.params, source=where)
+            _check_symbols(loaded[each.name], each.name, config, where)
+    return loaded
+
+
+def _check_symbols(loaded: LoadedStrategy, name: str, config: DeskConfig, source: str) -> None:
+    for symbol in loaded.wants(name).symbols:
+        if symbol not in config.symbols:
+            raise ConfigRefused(
+                f"{source}: wants `{symbol}`, which is none of the desk's symbols; {nearest(symbol, config.symbols)}",
+                key="symbols",
+                source=source,
+            )
+
+
+def _taken(take: Callable[[T], None], item: T) -> None:
+    try:
+        take(item)
+    except OrchestratorError as error:
+        # The record is lost by now, and whoever hears of that begins anew; the stream must not end with it.
+        log.error("a report could not be booked: %s", error.message)

@@ -1,0 +1,282 @@
+"""The trading floor: runs strategies' callbacks one at a time and turns what they decide into durable intents."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from msgspec.structs import replace
+
+from trading_orchestrator.brokers.port import NewOrder, TradeReport
+from trading_orchestrator.errors import Broken, Refused
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.market.port import Bar, Instrument, Quote
+from trading_orchestrator.trading.facts import CancelIntended, OrderDenied, OrderIntended, StrategySaved
+from trading_orchestrator.trading.order_terms import unfit
+from trading_orchestrator.trading.orders.client_id import cl_ord_id, request_id
+from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.record import DeskRecord
+from trading_orchestrator.trading.risk.check import check, reserved_notional
+from trading_orchestrator.trading.risk.limits import RiskLimits, RiskRefused
+from trading_orchestrator.trading.sender import OrderGateway
+from trading_orchestrator.trading.strategies.load import AnyStrategy
+from trading_orchestrator.trading.strategies.memory import saved
+from trading_orchestrator.trading.strategies.strategy import Wants
+
+log = logging.getLogger(__name__)
+NowRunning = Callable[[str], None]
+DENIALS_APART_NS = 1_000_000_000
+
+
+class NotNow(Refused):
+    """The desk takes no new orders at the moment: it is leaving, or the venue asked for a pause."""
+
+    code = "desk.not_now"
+
+
+@dataclass
+class Performer:
+    """A strategy at work. `seq`, `bars`: how far into trades and bars its state reaches (see Memory)."""
+
+    name: str
+    strategy: AnyStrategy
+    wants: Wants
+    seq: int = 0
+    bars: dict[str, int] = field(default_factory=dict)
+    unsaved: bool = False
+    stopped_by: str = ""
+
+
+@dataclass
+class _Decisions:
+    """What one callback decided, in order."""
+
+    asked: list[NewOrder | CancelIntended] = field(default_factory=list)
+    denied: bool = False
+
+
+class TradingFloor:
+    """Implements `Floor` for every strategy of a desk.
+
+    A callback and everything it decides is one step without an await: each order is checked and reserved in the Book
+    as it is submitted, and the step's facts are one append, with the strategy's state. Sending waits for that append.
+    """
+
+    def __init__(
+        self,
+        record: DeskRecord,
+        gateway: OrderGateway,
+        limits: RiskLimits,
+        *,
+        instruments: Mapping[str, Instrument],
+        quotes: Mapping[str, Quote],
+        clock: Clock,
+        now_running: NowRunning,
+        told_seq: Callable[[], int | None],
+    ) -> None:
+        self._record = record
+        self._gateway = gateway
+        self._limits = limits
+        self._instruments = instruments
+        self._quotes = quotes
+        self._clock = clock
+        self._now_running = now_running
+        self._told_seq = told_seq
+        self._performers: dict[str, Performer] = {}
+        self._decisions: _Decisions | None = None
+        self._denied_ns: dict[tuple[str, str, str], int] = {}
+        self._closed = False
+
+    @property
+    def performers(self) -> Sequence[Performer]:
+        return tuple(self._performers.values())
+
+    def enter(self, performer: Performer) -> None:
+        """Let a strategy trade from now on."""
+        self._performers[performer.name] = performer
+
+    def close(self) -> None:
+        """Call no strategy any more, so that nothing new is decided."""
+        self._closed = True
+
+    # -- events for strategies
+
+    def on_quote(self, quote: Quote) -> None:
+        for performer in self._performers.values():
+            if quote.symbol in performer.wants.symbols:
+                self._call(performer, performer.strategy.on_quote, quote)
+
+    def on_bar(self, bar_s: int, bar: Bar) -> None:
+        for performer in self._performers.values():
+            if bar_s == performer.wants.bar_s and bar.symbol in performer.wants.symbols:
+                self.hand_bar(performer, bar)
+
+    def hand_bar(self, performer: Performer, bar: Bar) -> None:
+        """Give one closed bar to one strategy; what its state reflects already is left out."""
+        if bar.close_ns > performer.bars.get(bar.symbol, 0):
+            performer.bars[bar.symbol] = bar.close_ns
+            performer.unsaved = True
+            self._call(performer, performer.strategy.on_bar, bar)
+
+    def on_fill(self, seq: int, order: Order, trade: TradeReport) -> None:
+        """Give one booked trade to the strategy of its order; `seq` is its fact's place in the stream."""
+        performer = self._performers.get(order.strategy)
+        if performer is not None and seq > performer.seq:
+            performer.seq = seq
+            performer.unsaved = True
+            self._call(performer, performer.strategy.on_fill, order, trade)
+
+    def on_order(self, order: Order) -> None:
+        performer = self._performers.get(order.strategy)
+        if performer is not None:
+            self._call(performer, performer.strategy.on_order, order)
+
+    def on_timer(self, performer: Performer) -> None:
+        self._call(performer, performer.strategy.on_timer)
+
+    def on_start(self, performer: Performer) -> None:
+        performer.unsaved = True
+        self._call(performer, performer.strategy.on_start)
+
+    def save_all(self) -> None:
+        """Save the state of every strategy that moved without deciding anything."""
+        unsaved = [performer for performer in self._performers.values() if performer.unsaved]
+        if unsaved and not self._record.is_lost:
+            self._record.write(*(self._saved(performer) for performer in unsaved))
+
+    # -- what a strategy sees and does (Floor)
+
+    def submit(self, strategy: str, order: NewOrder) -> str:
+        decisions = self._deciding()
+        if self._closed or self._record.is_lost or self._gateway.is_holding:
+            raise NotNow("the desk takes no new orders at the moment", strategy=strategy)
+        book = self._record.book
+        intent_id = book.next_intent_id(strategy)
+        order = replace(order, cl_ord_id=cl_ord_id(book.account, book.timeline, intent_id, 0))
+        instrument, quote = self.instrument(order.symbol), self.quote(order.symbol)
+        notional = reserved_notional(order, quote)
+        refusal = check(order, book, quote, self._limits, self._clock.wall_ns()) or unfit(order, instrument, notional)
+        if refusal is not None:
+            self._deny(decisions, strategy, intent_id, order, refusal)
+            raise refusal
+        self._record.stage(
+            OrderIntended(intent_id=intent_id, generation=0, strategy=strategy, order=order, reserved_notional=notional)
+        )
+        decisions.asked.append(order)
+        return order.cl_ord_id
+
+    def cancel(self, strategy: str, cl_ord_id: str, reason: str) -> None:
+        decisions = self._deciding()
+        order = self._record.book.order(cl_ord_id)
+        if order is None or order.is_closed or any(request.is_open for request in order.requests):
+            return
+        if order.strategy != strategy:
+            raise Refused(f"expected an order of {strategy}, was one of {order.strategy or 'nobody'}", id=cl_ord_id)
+        asked = CancelIntended(
+            cl_ord_id=order.cl_ord_id,
+            request_id=request_id(order.cl_ord_id, order.request_count + 1),
+            reason=reason,
+        )
+        self._record.stage(asked)
+        decisions.asked.append(asked)
+
+    def orders(self, strategy: str) -> Sequence[Order]:
+        return [order for order in self._record.book.open_orders() if order.strategy == strategy]
+
+    def position_qty(self, symbol: str) -> Decimal:
+        return self._record.book.position(symbol).qty
+
+    def instrument(self, symbol: str) -> Instrument:
+        instrument = self._instruments.get(symbol)
+        if instrument is None:
+            raise Refused(f"expected a symbol of this desk ({', '.join(self._instruments)}), was {symbol}", id=symbol)
+        return instrument
+
+    def quote(self, symbol: str) -> Quote | None:
+        return self._quotes.get(symbol)
+
+    def now_ns(self) -> int:
+        return self._clock.wall_ns()
+
+    # -- one step
+
+    def _call(self, performer: Performer, callback: Callable[..., None], *args: Any) -> None:
+        if self._closed or performer.stopped_by or self._record.is_lost:
+            return
+        self._decisions = _Decisions()
+        self._now_running(performer.name)
+        try:
+            callback(*args)
+        except Refused as refusal:
+            log.info("%s: %s", performer.name, refusal.message)
+        except Exception as error:  # noqa: BLE001 - a strategy is foreign code: it must not take the desk with it
+            if not self._record.is_lost:
+                self._stop(performer, error)
+        finally:
+            self._now_running("")
+            decisions, self._decisions = self._decisions, None
+        if decisions.asked:
+            self._send(performer, decisions.asked)
+        elif decisions.denied:
+            self._record.commit()
+
+    def _send(self, performer: Performer, decided: Sequence[NewOrder | CancelIntended]) -> None:
+        self._record.stage(self._saved(performer))
+        durable = self._record.commit()
+        for each in decided:
+            if isinstance(each, NewOrder):
+                self._gateway.submit(each, durable)
+            else:
+                self._gateway.cancel(self._symbol_of(each), each.cl_ord_id, each.request_id, durable)
+
+    def _symbol_of(self, asked: CancelIntended) -> str:
+        order = self._record.book.order(asked.cl_ord_id)
+        if order is None:
+            raise Broken(f"order {asked.cl_ord_id} left the book while its cancel was decided")
+        return order.symbol
+
+    def _deny(
+        self, decisions: _Decisions, strategy: str, intent_id: str, order: NewOrder, refusal: RiskRefused
+    ) -> None:
+        """Journal what our own risk refused: it tells an operator why nothing is traded.
+
+        A strategy may try again with every quote: of each reason, one a second is enough.
+        """
+        now_ns = self._clock.monotonic_ns()
+        reason = (strategy, order.symbol, refusal.rule)
+        if now_ns - self._denied_ns.get(reason, -DENIALS_APART_NS) < DENIALS_APART_NS:
+            return
+        self._denied_ns[reason] = now_ns
+        decisions.denied = True
+        self._record.stage(
+            OrderDenied(
+                intent_id=intent_id,
+                generation=0,
+                strategy=strategy,
+                order=order,
+                code=refusal.rule,
+                text=refusal.message,
+            )
+        )
+
+    def _stop(self, performer: Performer, error: Exception) -> None:
+        """A strategy whose callback failed is called no more; what it left open is canceled."""
+        performer.stopped_by = f"{type(error).__name__}: {error}"
+        log.error("strategy %s stopped: %s", performer.name, performer.stopped_by, exc_info=error)
+        for order in self.orders(performer.name):
+            self.cancel(performer.name, order.cl_ord_id, "its strategy failed")
+
+    def _deciding(self) -> _Decisions:
+        if self._decisions is None:
+            raise Broken("submit and cancel may be called within a strategy's callback only")
+        return self._decisions
+
+    def _saved(self, performer: Performer) -> StrategySaved:
+        performer.unsaved = False
+        performer.seq = self._told_seq() or performer.seq
+        return StrategySaved(
+            strategy=performer.name, state=saved(performer.strategy.state, performer.seq, performer.bars)
+        )

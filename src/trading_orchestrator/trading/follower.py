@@ -1,0 +1,82 @@
+"""Follows a desk's own stream into a Book, so that a takeover finds it folded up to the head."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from trading_orchestrator.errors import Transient
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.storage.ports import FactStore
+from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.rows import SNAPSHOT
+from trading_orchestrator.trading.strategies.missed_fills import RecentTrades
+
+log = logging.getLogger(__name__)
+PAGE = 1_000
+LOOK_AGAIN_S = 1.0
+
+
+class Follower:
+    """A Book that stays behind the journal by milliseconds. Only reads."""
+
+    def __init__(self, desk: str, account: str, store: FactStore, clock: Clock) -> None:
+        self._stream = f"desk/{desk}"
+        self._store = store
+        self._clock = clock
+        self._pos = 0
+        self._task: asyncio.Task[None] | None = None
+        self.book = Book(desk, account=account, timeline=store.journal_id)
+        self.recent = RecentTrades(from_seq=1)
+
+    async def start(self) -> None:
+        """Fold from the newest snapshot to the head, then keep following in the background."""
+        row = await self._store.row(SNAPSHOT, self.book.desk)
+        if row is not None:
+            self.book = Book.from_snapshot(row.value)
+            self.book.on_timeline(self._store.journal_id)
+            self.recent = RecentTrades(from_seq=self.book.seq + 1)
+            self._pos = await self._pos_before(row.pos)
+        await self._read_on()
+        self._task = asyncio.create_task(self._follow(), name=f"follow {self._stream}")
+
+    async def stop_at_head(self) -> None:
+        """Stop following, with every fact applied that the journal holds now.
+
+        Whoever holds the lease calls this: under the new epoch nobody else can add to the stream any more.
+        """
+        await self.stop()
+        await self._read_on()
+
+    async def stop(self) -> None:
+        """Stop following."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _pos_before(self, row_pos: int) -> int:
+        """Return a position before the first fact the snapshot lacks; facts it has are skipped by their seq."""
+        page = await self._store.read_before(stream=self._stream, before_pos=row_pos + 1, limit=PAGE)
+        return next((fact.pos for fact in page if fact.seq <= self.book.seq), 0)
+
+    async def _follow(self) -> None:
+        seen_pos = self._pos
+        while True:
+            try:
+                await self._store.wait_change(seen_pos, LOOK_AGAIN_S)
+                seen_pos = max((head.pos for head in await self._store.heads()), default=0)
+                await self._read_on()
+            except Transient as error:
+                log.warning("following %s: %s", self._stream, error.message)
+                await self._clock.sleep(LOOK_AGAIN_S)
+
+    async def _read_on(self) -> None:
+        while page := await self._store.read(stream=self._stream, after_pos=self._pos, limit=PAGE):
+            for fact in page:
+                if fact.seq > self.book.seq:
+                    self.book.apply_fact(fact)
+                    self.recent.on_fact(fact)
+                self._pos = fact.pos
+            if len(page) < PAGE:
+                return

@@ -1,0 +1,174 @@
+"""Evidence in: reports become facts, facts become durable, and only then strategies hear of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from trading_orchestrator.brokers.port import Broker, OrderNotFound, OrderReport, TradeReport
+from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.storage.ports import FactStore
+from trading_orchestrator.trading import facts as f
+from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.orders.evidence import of_report, of_trade
+from trading_orchestrator.trading.orders.finding import NOTHING, VENUE, Ask, Finding, Hole
+from trading_orchestrator.trading.orders.life import At
+from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.record import DeskRecord
+
+log = logging.getLogger(__name__)
+LOOK_UPS = 4
+"""Rounds of looking something up before a report is given up; evidence needs two at most (a trade, its order)."""
+
+
+class Listener(NamedTuple):
+    """Who hears, after it is durable; of holes (trades have to be fetched) and of sums that moved, at once."""
+
+    on_fill: Callable[[int, Order, TradeReport], None]
+    on_order: Callable[[Order], None]
+    on_hole: Callable[[Hole], None]
+    on_sums: Callable[[], None]
+
+
+class _Told(NamedTuple):
+    """What one write holds for strategies: trades with their place in the stream, then orders that moved."""
+
+    trades: Sequence[tuple[int, str, TradeReport]]
+    orders: Sequence[str]
+
+
+class Intake:
+    """Takes every report of the venue, whichever way it came, as often as it comes.
+
+    Concurrency: reports that need nothing looked up are in the Book when `hear` returns; the rest follow in tasks.
+    """
+
+    def __init__(self, record: DeskRecord, store: FactStore, broker: Broker, listener: Listener) -> None:
+        self._record = record
+        self._store = store
+        self._broker = broker
+        self._listener = listener
+        self._looking_up: set[asyncio.Task[None]] = set()
+        self._untold = 0
+
+    @property
+    def book(self) -> Book:
+        return self._record.book
+
+    @property
+    def told_seq(self) -> int | None:
+        """Return the stream's place up to which strategies have heard every trade; None while some are under way."""
+        return None if self._untold else self.book.seq
+
+    def hear(self, evidence: OrderReport | TradeReport, source: str = "stream") -> None:
+        """Book what the report adds, now if possible."""
+        if self._record.is_lost:
+            return
+        finding = self._find(evidence, source, {})
+        if not finding.asks:
+            self._add(finding)
+            return
+        task = asyncio.create_task(self._hear_after_look_up(evidence, source, finding))
+        self._looking_up.add(task)
+        task.add_done_callback(self._looking_up.discard)
+
+    async def take_in(self, evidence: OrderReport | TradeReport, source: str) -> int:
+        """Book what the report adds, look-ups included; return how many trades it added."""
+        if self._record.is_lost:
+            return 0
+        return await self._look_up_and_add(evidence, source, self._find(evidence, source, {}))
+
+    def conclude(self, finding: Finding) -> None:
+        """Record what follows from a failed call or a finished inquiry."""
+        if not self._record.is_lost:
+            self._add(finding)
+
+    def is_in_doubt(self, cl_ord_id: str) -> bool:
+        order = self.book.order(cl_ord_id)
+        return order is not None and order.status in (At.PENDING_NEW, At.UNKNOWN, At.QUARANTINED)
+
+    async def close(self) -> None:
+        """End the look-ups under way."""
+        for task in self._looking_up:
+            task.cancel()
+        await asyncio.gather(*self._looking_up, return_exceptions=True)
+
+    def _find(self, evidence: OrderReport | TradeReport, source: str, known: dict[Ask, bytes | None]) -> Finding:
+        if isinstance(evidence, OrderReport):
+            return of_report(self.book, evidence, known=known)
+        return of_trade(self.book, evidence, source=source, known=known)
+
+    async def _hear_after_look_up(self, evidence: OrderReport | TradeReport, source: str, finding: Finding) -> None:
+        try:
+            await self._look_up_and_add(evidence, source, finding)
+        except OrchestratorError as error:
+            log.warning("a report could not be placed and is left to the next poll: %s", error.message)
+
+    async def _look_up_and_add(self, evidence: OrderReport | TradeReport, source: str, finding: Finding) -> int:
+        known: dict[Ask, bytes | None] = {}
+        for _ in range(LOOK_UPS):
+            if not finding.asks:
+                break
+            for ask in finding.asks:
+                known[ask] = await self._look_up(ask, evidence.symbol)
+            finding = self._find(evidence, source, known)
+        else:
+            log.error("a report asks without end and is left out: %s", evidence)
+            finding = NOTHING
+        return self._add(finding)
+
+    async def _look_up(self, ask: Ask, symbol: str) -> bytes | None:
+        if ask.projection != VENUE:
+            row = await self._store.row(ask.projection, ask.key)
+            return None if row is None else row.value
+        with contextlib.suppress(OrderNotFound):  # that is an answer, too
+            self.hear(await self._broker.order(symbol, ask.key))
+        return None
+
+    def _add(self, finding: Finding) -> int:
+        """Record the facts and return how many trades were among them."""
+        if finding.hole is not None:
+            self._listener.on_hole(finding.hole)
+        if not finding.facts:
+            return 0
+        told = _told(self.book.seq, finding.facts)
+        self._untold += 1
+        self._record.write(*finding.facts).add_done_callback(partial(self._tell, told))
+        if told.trades:
+            self._listener.on_sums()
+        return len(told.trades)
+
+    def _tell(self, told: _Told, durable: asyncio.Future[None]) -> None:
+        self._untold -= 1
+        if durable.exception() is not None:
+            return
+        for seq, cl_ord_id, trade in told.trades:
+            order = self.book.order(cl_ord_id)
+            if order is not None:
+                self._listener.on_fill(seq, order, trade)
+        for cl_ord_id in told.orders:
+            order = self.book.order(cl_ord_id)
+            if order is not None:
+                self._listener.on_order(order)
+
+
+def _told(seq: int, bodies: Sequence[f.Body]) -> _Told:
+    trades: list[tuple[int, str, TradeReport]] = []
+    orders: dict[str, None] = {}
+    for place, body in enumerate(bodies, start=seq + 1):
+        if isinstance(body, f.TradeBooked):
+            trades.append((place, body.cl_ord_id, body.trade))
+        cl_ord_id = _order_of(body)
+        if cl_ord_id:
+            orders[cl_ord_id] = None
+    return _Told(trades, list(orders))
+
+
+def _order_of(body: f.Body) -> str:
+    report = getattr(body, "report", None)
+    named: str = getattr(body, "cl_ord_id", "")
+    return named or (report.cl_ord_id if isinstance(report, OrderReport) else "")

@@ -1,0 +1,154 @@
+"""Periodic questions to the venue: single frames get lost while heartbeats go on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from trading_orchestrator.brokers.port import Broker, TradeReport
+from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.trading.balance_check import BalanceCheck, Differences, in_words
+from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.facts import CursorAdvanced, DeskReconciled
+from trading_orchestrator.trading.intake import Intake
+from trading_orchestrator.trading.orders.client_id import is_ours
+from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.record import DeskRecord
+from trading_orchestrator.trading.resolve import Resolver
+
+log = logging.getLogger(__name__)
+
+
+class Polls:
+    """Asks for trades, open orders and balances, each at its own pace, and at once after a gap or a hole.
+
+    A failed question is no information: it changes nothing and is asked again. Every answer tells the resolver that
+    the venue answers.
+    """
+
+    def __init__(
+        self,
+        record: DeskRecord,
+        intake: Intake,
+        broker: Broker,
+        resolver: Resolver,
+        balances: BalanceCheck,
+        config: DeskConfig,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._record = record
+        self._intake = intake
+        self._broker = broker
+        self._resolver = resolver
+        self._balances = balances
+        self._config = config
+        self._clock = clock
+        self._trades_due = asyncio.Event()
+        self._orders_due = asyncio.Event()
+        self._balances_due = asyncio.Event()
+        self._last_seen: Differences = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        config = self._config
+        self._balances_due.set()  # the start-up looked once; a difference needs two looks
+        self._tasks = [
+            asyncio.create_task(self._repeat(self.poll_trades, config.poll_trades_s, self._trades_due)),
+            asyncio.create_task(self._repeat(self.poll_orders, config.poll_orders_s, self._orders_due)),
+            asyncio.create_task(self._repeat(self.compare, config.compare_s, self._balances_due)),
+        ]
+
+    def ask_now(self) -> None:
+        """Reports may have been missed: ask for trades and orders without waiting for their turn."""
+        self._trades_due.set()
+        self._orders_due.set()
+
+    def fetch_trades(self) -> None:
+        """A trade is known to be missing."""
+        self._trades_due.set()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def poll_trades(self) -> None:
+        """Book what the stream lost, and move each symbol's cursor up to what cannot be overtaken any more."""
+        for symbol in self._config.symbols:
+            trades = await self._broker.trades(symbol, after_id=self._intake.book.trade_cursor(symbol))
+            for trade in trades:
+                await self._intake.take_in(trade, "poll")
+            settled = self._settled(trades)
+            if settled is not None and not self._record.is_lost:
+                self._record.write(CursorAdvanced(symbol=symbol, trade_id=settled.trade_id))
+
+    async def poll_orders(self) -> None:
+        """Hear of every open order; ask for each of ours that the venue does not list."""
+        asked_ns = self._clock.wall_ns()
+        reports = await self._broker.open_orders(self._config.symbols)
+        for report in reports:
+            await self._intake.take_in(report, report.source)
+        listed = {report.cl_ord_id for report in reports}
+        for order in self._intake.book.open_orders():
+            if self._is_missing(order, listed, asked_ns):
+                self._resolver.watch(order.cl_ord_id)
+
+    async def compare(self) -> None:
+        """Compare balances; a difference seen twice alike is journaled, and never booked away."""
+        seen = await self._balances.differences()
+        if seen != self._last_seen:
+            self._last_seen = seen
+            await self._clock.sleep(self._config.quiet_s)
+            seen = await self._balances.differences()
+        if seen != self._last_seen:
+            self._last_seen = seen
+        elif seen != self._balances.settled and not self._record.is_lost:
+            self._balances.settled = seen
+            self._record.write(_compared(self._intake, in_words(seen)))
+
+    def _settled(self, trades: Sequence[TradeReport]) -> TradeReport | None:
+        """Return the newest trade so old that none with a lower id can still turn up."""
+        before_ns = self._clock.wall_ns() - int(self._config.poll_overlap_s * 1e9)
+        old = [trade for trade in trades if trade.at_ns <= before_ns]
+        return old[-1] if old else None
+
+    def _is_missing(self, order: Order, listed: set[str], asked_ns: int) -> bool:
+        """Whatever moved since shortly before the question may be on either side of it."""
+        quiet = asked_ns - order.updated_ns > self._config.quiet_s * 1e9
+        return quiet and is_ours(order.cl_ord_id) and order.accepted and order.cl_ord_id not in listed
+
+    async def _repeat(self, poll: Callable[[], Awaitable[None]], every_s: float, due: asyncio.Event) -> None:
+        while True:
+            await _sleep_or(due, self._clock, every_s)
+            try:
+                await poll()
+            except OrchestratorError as error:
+                log.info("%s brought no information: %s", poll.__name__, error.message)
+            else:
+                self._resolver.nudge()
+
+
+def _compared(intake: Intake, differences: list[str]) -> DeskReconciled:
+    return DeskReconciled(
+        trigger="balances",
+        green=True,
+        orders_checked=0,
+        trades_booked=0,
+        unknown=len(intake.book.unknown_orders()),
+        differences=differences,
+        took_ms=0.0,
+    )
+
+
+async def _sleep_or(due: asyncio.Event, clock: Clock, seconds: float) -> None:
+    sleeping = asyncio.ensure_future(clock.sleep(seconds))
+    called = asyncio.ensure_future(due.wait())
+    try:
+        await asyncio.wait((sleeping, called), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        sleeping.cancel()
+        called.cancel()
+        due.clear()

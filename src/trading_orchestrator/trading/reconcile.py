@@ -1,0 +1,235 @@
+"""Reconciliation at the start (§8 of the order protocol): no strategy runs until every id is classified."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from trading_orchestrator.brokers.port import Balance, Broker, OrderNotFound, OrderReport, TradeReport
+from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.trading.balance_check import BalanceCheck, in_words
+from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.facts import AccountOpened, DeskReconciled
+from trading_orchestrator.trading.intake import Intake
+from trading_orchestrator.trading.orders.answers import of_restart
+from trading_orchestrator.trading.orders.client_id import is_ours
+from trading_orchestrator.trading.record import DeskRecord
+from trading_orchestrator.trading.resolve import Resolver
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+TRIES = 3
+TRY_AGAIN_S = 0.05
+LOOK_BACK_S = (60.0, 3600.0, 86_400.0)
+"""Where the newest trade before the opening is looked for, the nearest first; then in all of the history."""
+
+
+class ClockOff(Transient):
+    """Our clock and the venue's differ so much that requests would be refused. Facts: offset_s."""
+
+    code = "desk.clock_off"
+
+
+class NotReconciled(Transient):
+    """The venue does not answer, so nobody knows where we stand; no strategy may run."""
+
+    code = "desk.not_reconciled"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the venue said at about one time. `found`: the orders asked for by id; None: not found."""
+
+    offset_s: float
+    open_orders: Sequence[OrderReport]
+    trades: Sequence[TradeReport]
+    balances: Sequence[Balance]
+    found: dict[str, OrderReport | None]
+
+
+class Reconciler:
+    """Brings Book and venue together once, at a start or takeover. Later differences are found by `Polls`."""
+
+    def __init__(
+        self,
+        record: DeskRecord,
+        intake: Intake,
+        broker: Broker,
+        resolver: Resolver,
+        balances: BalanceCheck,
+        config: DeskConfig,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._record = record
+        self._intake = intake
+        self._broker = broker
+        self._resolver = resolver
+        self._balances = balances
+        self._config = config
+        self._clock = clock
+
+    async def start_up(self, trigger: str, drain: Callable[[], None]) -> int:
+        """Return when green: every id is known, or UNKNOWN with its exposure reserved.
+
+        Args:
+            trigger: why, for the fact.
+            drain: hands over the reports that the stream brought meanwhile; called once.
+
+        Returns: the place in the desk's stream of the fact that says so, which is durable by then.
+
+        Raises:
+            Transient: the venue did not answer, or our clock is off; nothing was decided.
+        """
+        began_ns = self._clock.monotonic_ns()
+        if not self._intake.book.is_opened:
+            await self._open_account()
+        self._intake.conclude(of_restart(self._intake.book))
+        snapshot = await self._ask_all()
+        self._check_clock(snapshot.offset_s)
+        booked = await self._apply(snapshot)
+        asked = len(snapshot.found) + await self._ask_for_the_missing(snapshot)
+        drain()
+        differences = self._balances.quick_differences(snapshot.balances)
+        if differences:
+            log.info("balances differ at the first look: %s", "; ".join(in_words(differences)))
+        unknown = self._watch_unsettled(snapshot)
+        durable = self._record.write(
+            DeskReconciled(
+                trigger=trigger,
+                green=True,
+                orders_checked=asked + len(snapshot.open_orders),
+                trades_booked=booked,
+                unknown=unknown,
+                differences=[],  # one look proves none: `Polls.compare` looks twice
+                took_ms=(self._clock.monotonic_ns() - began_ns) / 1e6,
+            )
+        )
+        seq = self._intake.book.seq
+        await durable
+        return seq
+
+    async def _open_account(self) -> None:
+        """Sums start here: trades up to the cursor are in these balances, later ones are ours to book."""
+        cursors = {symbol: await self._newest_trade_id(symbol) for symbol in self._config.symbols}
+        while True:
+            balances = await self._persistently(self._broker.balances)
+            newer = {symbol: await self._newest_trade_id(symbol) for symbol in self._config.symbols}
+            if newer == cursors:
+                break
+            cursors = newer
+        await self._record.write(
+            AccountOpened(
+                account=self._config.account_name,
+                balances={balance.asset: balance.total for balance in balances},
+                trade_cursor={symbol: trade_id for symbol, trade_id in cursors.items() if trade_id},
+            )
+        )
+
+    async def _newest_trade_id(self, symbol: str) -> str:
+        for look_back_s in LOOK_BACK_S:
+            since_ns = self._clock.wall_ns() - int(look_back_s * 1e9)
+            trades = await self._persistently(partial(self._broker.trades, symbol, since_ns=since_ns))
+            if trades:
+                return trades[-1].trade_id
+        trades = await self._persistently(lambda: self._broker.trades(symbol))
+        return trades[-1].trade_id if trades else ""
+
+    async def _ask_all(self) -> Snapshot:
+        """Ask everything at once: a takeover waits for the slowest answer, not for their sum."""
+        book = self._intake.book
+        suspects = [order for order in book.unknown_orders() if not order.foreign]
+        offset, open_orders, balances, trades, found = await asyncio.gather(
+            self._persistently(self._broker.clock_offset_s),
+            self._persistently(lambda: self._broker.open_orders(self._config.symbols)),
+            self._persistently(self._broker.balances),
+            asyncio.gather(*(self._trades(symbol) for symbol in self._config.symbols)),
+            asyncio.gather(*(self._ask_for(order.symbol, order.cl_ord_id) for order in suspects)),
+        )
+        return Snapshot(
+            offset_s=offset,
+            open_orders=open_orders,
+            balances=balances,
+            trades=[trade for of_symbol in trades for trade in of_symbol],
+            found={cl_ord_id: report for cl_ord_id, answered, report in found if answered},
+        )
+
+    async def _trades(self, symbol: str) -> Sequence[TradeReport]:
+        cursor = self._intake.book.trade_cursor(symbol)
+        return await self._persistently(lambda: self._broker.trades(symbol, after_id=cursor))
+
+    async def _ask_for(self, symbol: str, cl_ord_id: str) -> tuple[str, bool, OrderReport | None]:
+        """Return the id, whether the venue answered, and what."""
+        try:
+            return cl_ord_id, True, await self._broker.order(symbol, cl_ord_id)
+        except OrderNotFound:
+            return cl_ord_id, True, None
+        except OrchestratorError as error:
+            log.info("asking for %s: %s", cl_ord_id, error.message)
+            return cl_ord_id, False, None
+
+    def _check_clock(self, offset_s: float) -> None:
+        self._resolver.skew_s = offset_s
+        limit_s = self._config.clock_offset_limit_s
+        if abs(offset_s) > limit_s:
+            raise ClockOff(
+                f"expected the venue's clock within {limit_s} s of ours, was {offset_s:+.3f} s off", offset_s=offset_s
+            )
+
+    async def _apply(self, snapshot: Snapshot) -> int:
+        """Trades first, then orders: an order's own sum must not look like a hole."""
+        booked = 0
+        for trade in snapshot.trades:
+            booked += await self._intake.take_in(trade, "poll")
+        for report in (*snapshot.open_orders, *filter(None, snapshot.found.values())):
+            booked += await self._intake.take_in(report, report.source)
+        return booked
+
+    async def _ask_for_the_missing(self, snapshot: Snapshot) -> int:
+        """Ask for the orders that we hold live and the venue does not list as open: they ended, or vanished."""
+        known = {report.cl_ord_id for report in snapshot.open_orders} | snapshot.found.keys()
+        missing = [
+            order
+            for order in self._intake.book.open_orders()
+            if is_ours(order.cl_ord_id) and order.accepted and order.cl_ord_id not in known
+        ]
+        answers = await asyncio.gather(*(self._ask_for(order.symbol, order.cl_ord_id) for order in missing))
+        for cl_ord_id, answered, report in answers:
+            if report is not None:
+                await self._intake.take_in(report, report.source)
+            elif answered:
+                snapshot.found[cl_ord_id] = None
+        return len(missing)
+
+    def _watch_unsettled(self, snapshot: Snapshot) -> int:
+        """Let the resolver ask on for what is not settled; return how many orders are unknown."""
+        book = self._intake.book
+        for cl_ord_id, report in snapshot.found.items():
+            if report is None:
+                self._resolver.watch(cl_ord_id, not_found_already=True)
+        for order in book.unfinished_orders():
+            if not order.foreign and (order.lack is not None or order.hole_qty or order.requests):
+                self._resolver.watch(order.cl_ord_id)
+        return len(book.unknown_orders())
+
+    async def _persistently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask up to `TRIES` times.
+
+        Raises:
+            NotReconciled: no answer came. What the venue refuses stays refused.
+        """
+        for tried in range(TRIES - 1):
+            try:
+                return await ask()
+            except (Transient, Unknown) as error:
+                log.info("reconciling: %s", error.message)
+                await self._clock.sleep(TRY_AGAIN_S * 2**tried)
+        try:
+            return await ask()
+        except (Transient, Unknown) as error:
+            raise NotReconciled(f"no answer in {TRIES} tries: {error.message}", cause=error.code) from error

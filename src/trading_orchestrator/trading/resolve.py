@@ -1,0 +1,227 @@
+"""Unknown orders, resolved by asking and never by resending: rules R1 to R4 of the order protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from trading_orchestrator.brokers.port import Broker, CancelRefused, OrderNotFound, OrderReport
+from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.ids import RandomBytes
+from trading_orchestrator.kernel.tenancy import Seat
+from trading_orchestrator.trading.balance_check import BalanceCheck
+from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.intake import Intake
+from trading_orchestrator.trading.orders.answers import of_absence_proof, of_cancel_failure, of_vanished
+from trading_orchestrator.trading.orders.life import At
+from trading_orchestrator.trading.orders.order import Order
+
+log = logging.getLogger(__name__)
+NOT_FOUNDS_NEEDED = 3
+ASKING_AT_ONCE = 8
+"""Questions under way at the same time: the rest of the request budget belongs to cancels."""
+
+
+@dataclass
+class Doubt:
+    """What we know of one order's absence. Times are monotonic nanoseconds.
+
+    `sent_before_ns`: it cannot have been sent later: the moment of the doubt, or of our takeover.
+    """
+
+    cl_ord_id: str
+    symbol: str
+    sent_before_ns: int
+    not_found_ns: list[int] = field(default_factory=list)
+    proof: list[str] = field(default_factory=list)
+    nudged: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Resolver:
+    """One task per order in question: in doubt (R2, R4), or with a cancel that nobody answered.
+
+    R1: it never sends an order. A cancel may be asked again, since asking twice cannot cancel more.
+    R5, the budget after which an order is quarantined, belongs into `_ask_until_settled`.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        broker: Broker,
+        seat: Seat,
+        balances: BalanceCheck,
+        config: DeskConfig,
+        *,
+        clock: Clock,
+        random_bytes: RandomBytes,
+        is_under_way: Callable[[str], bool],
+    ) -> None:
+        self._intake = intake
+        self._broker = broker
+        self._seat = seat
+        self._balances = balances
+        self._config = config
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._is_under_way = is_under_way
+        self._asking = asyncio.Semaphore(ASKING_AT_ONCE)
+        self._doubts: dict[str, Doubt] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.skew_s = 0.0
+
+    def watch(self, cl_ord_id: str, *, not_found_already: bool = False) -> None:
+        """Ask for this order, once and until nothing about it is in question. One that is watched stays so.
+
+        Args:
+            not_found_already: the venue has just said once that it does not know the order.
+        """
+        order = self._intake.book.order(cl_ord_id)
+        if order is None or order.cl_ord_id in self._tasks:
+            return
+        doubt = Doubt(order.cl_ord_id, order.symbol, self._clock.monotonic_ns())
+        if not_found_already:
+            self._note_not_found(doubt)
+        self._doubts[order.cl_ord_id] = doubt
+        task = asyncio.create_task(self._ask_until_settled(doubt), name=f"resolve {order.cl_ord_id}")
+        self._tasks[order.cl_ord_id] = task
+        task.add_done_callback(lambda _: self._forget(doubt.cl_ord_id))
+
+    def nudge(self) -> None:
+        """The venue answers again: let every waiting question be asked now."""
+        for doubt in self._doubts.values():
+            doubt.nudged.set()
+
+    async def close(self) -> None:
+        """Ask no more."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _forget(self, cl_ord_id: str) -> None:
+        del self._tasks[cl_ord_id], self._doubts[cl_ord_id]
+
+    async def _ask_until_settled(self, doubt: Doubt) -> None:
+        attempt = 0
+        while (order := self._intake.book.order(doubt.cl_ord_id)) is not None:
+            try:
+                async with self._asking:
+                    await self._settle(order, doubt)
+            except OrchestratorError as error:
+                # No information (a failed question is not an absence); the next one may bring some.
+                log.info("asking for %s: %s", doubt.cl_ord_id, error.message)
+            if not self._is_in_question(doubt):
+                return
+            await self._wait(doubt, attempt)
+            attempt += 1
+
+    def _is_in_question(self, doubt: Doubt) -> bool:
+        order = self._intake.book.order(doubt.cl_ord_id)
+        if order is None or order.is_finished:
+            return False
+        unanswered = order.status is At.PENDING_NEW and not self._is_under_way(order.cl_ord_id)
+        return unanswered or order.lack is not None or bool(order.hole_qty) or _open_cancel(order) is not None
+
+    async def _settle(self, order: Order, doubt: Doubt) -> None:
+        """Ask once; adopt what is found, or prove that there is nothing to find."""
+        try:
+            report = await self._broker.order(order.symbol, order.cl_ord_id)
+        except OrderNotFound:
+            self._note_not_found(doubt)
+            await self._fetch_trades(order)
+            await self._abandon_if_proved(doubt)
+            return
+        doubt.not_found_ns.clear()
+        doubt.proof.clear()
+        await self._intake.take_in(report, report.source)
+        if (order.hole_qty or report.cum_qty) and not report.trades:
+            await self._fetch_trades(order)
+        await self._cancel_again(doubt)
+
+    async def _fetch_trades(self, order: Order) -> None:
+        for trade in await self._broker.trades(
+            order.symbol, after_id=self._intake.book.trade_cursor(order.symbol), since_ns=None
+        ):
+            await self._intake.take_in(trade, "query")
+
+    async def _cancel_again(self, doubt: Doubt) -> None:
+        order = self._intake.book.order(doubt.cl_ord_id)
+        request_id = _open_cancel(order) if order is not None and not order.is_closed else None
+        if order is None or request_id is None or self._is_under_way(request_id) or not self._seat.may_act():
+            return
+        try:
+            report: OrderReport = await self._broker.cancel(order.symbol, order.cl_ord_id)
+        except CancelRefused as error:
+            # Filled, canceled or gone: the next question tells which.
+            self._intake.conclude(of_cancel_failure(self._intake.book, order.cl_ord_id, request_id, error))
+            report = await self._broker.order(order.symbol, order.cl_ord_id)
+        await self._intake.take_in(report, report.source)
+
+    # -- rule R4
+
+    def _note_not_found(self, doubt: Doubt) -> None:
+        now_ns = self._clock.monotonic_ns()
+        doubt.not_found_ns.append(now_ns)
+        after_s = (now_ns - doubt.sent_before_ns) / 1e9
+        doubt.proof.append(f"order query: not found, {after_s:.3f} s after it can last have been sent")
+        self._intake.conclude(of_vanished(self._intake.book, doubt.cl_ord_id, "the venue does not know it"))
+
+    def _deadline_ns(self, doubt: Doubt) -> int:
+        """Return after when the venue itself would refuse a late packet, with grace for its replicas."""
+        arrival_s = max(self._broker.validity_s, self._broker.timeout_s)
+        return doubt.sent_before_ns + int((arrival_s + abs(self.skew_s) + self._config.grace_s) * 1e9)
+
+    def _is_spread(self, doubt: Doubt) -> bool:
+        told = doubt.not_found_ns
+        return (
+            len(told) >= NOT_FOUNDS_NEEDED
+            and told[-1] > self._deadline_ns(doubt)
+            and told[-1] - told[0] >= int(self._config.grace_s * 1e9)
+        )
+
+    async def _abandon_if_proved(self, doubt: Doubt) -> None:
+        """All conditions of R4, the trades just asked for being the second endpoint."""
+        if not self._is_spread(doubt) or self._traded(doubt) or not await self._balances.explains():
+            return
+        if self._traded(doubt):
+            return
+        proof = [*_shortened(doubt.proof), "trades since the cursor: none carries the id", "balances: explained"]
+        self._intake.conclude(of_absence_proof(self._intake.book, doubt.cl_ord_id, proof))
+
+    def _traded(self, doubt: Doubt) -> bool:
+        order = self._intake.book.order(doubt.cl_ord_id)
+        return order is None or order.lack is None
+
+    # -- pace
+
+    async def _wait(self, doubt: Doubt, attempt: int) -> None:
+        """Wait longer each time, with jitter, but not past the moment when the proof could be complete."""
+        most_s = min(self._config.ask_longest_s, self._config.ask_first_s * 2.0 ** min(attempt, 30))
+        wait_s = most_s * (0.5 + self._random_bytes(1)[0] / 512)
+        to_deadline_s = (self._deadline_ns(doubt) - self._clock.monotonic_ns()) / 1e9
+        if 0 < to_deadline_s < wait_s:
+            wait_s = to_deadline_s + 0.001
+        doubt.nudged.clear()
+        sleeping = asyncio.ensure_future(self._clock.sleep(wait_s))
+        nudged = asyncio.ensure_future(doubt.nudged.wait())
+        try:
+            await asyncio.wait((sleeping, nudged), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            nudged.cancel()
+
+
+def _open_cancel(order: Order) -> str | None:
+    """Return the id of its cancel request that is not decided, or None."""
+    for request in order.requests:
+        if request.is_open and request.kind.value == "cancel":
+            return request.request_id
+    return None
+
+
+def _shortened(proof: list[str], most: int = 12) -> list[str]:
+    """An hour of not-founds proves no more than its first and last ones."""
+    return proof if len(proof) <= most else [*proof[: most // 2], "…", *proof[-most // 2 :]]

@@ -1,0 +1,162 @@
+"""The order gateway: a durable intent becomes bytes once, and whatever comes back becomes evidence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from trading_orchestrator.brokers.port import Broker, NewOrder
+from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.faultpoint import FaultPoint
+from trading_orchestrator.kernel.tenancy import Seat
+from trading_orchestrator.trading.intake import Intake
+from trading_orchestrator.trading.orders.answers import of_cancel_failure, of_submit_failure
+
+HOLD_S = 1.0
+"""Pause of new orders after a venue refused to look at one and named no time itself."""
+
+
+class NotOurs(Unknown):
+    """Nothing was sent, since the lease may be another's by now; the order is asked for all the same."""
+
+    code = "desk.not_ours"
+
+
+class OrderGateway:
+    """Sends what is durable, each intent at most once. Never resends an order; a cancel is asked again by `resolve`.
+
+    Concurrency: one task a request, on the desk's loop. The lease's deadline is checked right before bytes leave.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        seat: Seat,
+        intake: Intake,
+        *,
+        clock: Clock,
+        fault: FaultPoint,
+        on_doubt: Callable[[str], None],
+    ) -> None:
+        self._broker = broker
+        self._seat = seat
+        self._intake = intake
+        self._clock = clock
+        self._fault = fault
+        self._on_doubt = on_doubt
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._hold_until_ns = 0
+
+    @property
+    def is_holding(self) -> bool:
+        """Return whether the venue asked for a pause (rate limit, ban, clock) that is not over."""
+        return self._clock.monotonic_ns() < self._hold_until_ns
+
+    def is_under_way(self, cl_ord_id: str) -> bool:
+        """Return whether the order is being sent, or its answer awaited."""
+        return cl_ord_id in self._under_way
+
+    def submit(self, order: NewOrder, durable: asyncio.Future[None]) -> None:
+        """Send the order once its intent is durable; never when that fails."""
+        self._start(order.cl_ord_id, self._submit(order, durable))
+
+    def cancel(self, symbol: str, cl_ord_id: str, request_id: str, durable: asyncio.Future[None]) -> None:
+        """Ask for the cancellation once that is durable and the order itself is answered.
+
+        A cancel that overtook its own order would be refused as unknown while the order lives.
+        """
+        self._start(request_id, self._cancel(symbol, cl_ord_id, request_id, durable, self._under_way.get(cl_ord_id)))
+
+    async def finish(self, deadline_s: float) -> None:
+        """Wait for the answers under way, at most `deadline_s`; what is unanswered then is in doubt."""
+        await self._wait(deadline_s)
+        for task in self._under_way.values():
+            task.cancel()
+        await self._wait(1.0)
+
+    async def _wait(self, timeout_s: float) -> None:
+        if self._under_way:
+            await asyncio.wait(list(self._under_way.values()), timeout=timeout_s)
+
+    def _start(self, request: str, sending: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(sending, name=f"send {request}")
+        self._under_way[request] = task
+        task.add_done_callback(lambda _: self._under_way.pop(request, None))
+
+    async def _submit(self, order: NewOrder, durable: asyncio.Future[None]) -> None:
+        if not await _is_durable(durable):
+            return
+        await self._fault("order.intended")
+        if not self._seat.may_act():
+            self._submit_failed(order.cl_ord_id, NotOurs("not sent: the lease's deadline had passed"))
+            return
+        sending = asyncio.create_task(self._broker.submit(order))
+        try:
+            await self._fault("order.in_flight")
+            report = await sending
+            await self._fault("order.answered")
+        except asyncio.CancelledError as cut_short:
+            sending.cancel()
+            self._submit_failed(order.cl_ord_id, cut_short)
+            raise
+        except Exception as error:  # noqa: BLE001 - `of_submit_failure` tells the few definite answers from all others
+            self._submit_failed(order.cl_ord_id, error)
+        else:
+            self._intake.hear(report)
+
+    async def _cancel(
+        self,
+        symbol: str,
+        cl_ord_id: str,
+        request_id: str,
+        durable: asyncio.Future[None],
+        order_under_way: asyncio.Task[None] | None,
+    ) -> None:
+        if not await _is_durable(durable):
+            return
+        if order_under_way is not None:
+            await asyncio.wait([order_under_way])
+        await self._wait_out_hold()
+        if self._intake.is_in_doubt(cl_ord_id) or not self._seat.may_act():
+            self._cancel_failed(cl_ord_id, request_id, NotOurs("not sent: the order is in doubt, or the lease ended"))
+            return
+        try:
+            report = await self._broker.cancel(symbol, cl_ord_id)
+        except asyncio.CancelledError as cut_short:
+            self._cancel_failed(cl_ord_id, request_id, cut_short)
+            raise
+        except Exception as error:  # noqa: BLE001 - as for orders: no answer, no knowledge
+            self._cancel_failed(cl_ord_id, request_id, error)
+        else:
+            self._intake.hear(report)
+
+    def _submit_failed(self, cl_ord_id: str, error: BaseException) -> None:
+        self._hold(error)
+        self._intake.conclude(of_submit_failure(self._intake.book, cl_ord_id, error))
+        if self._intake.is_in_doubt(cl_ord_id):
+            self._on_doubt(cl_ord_id)
+
+    def _cancel_failed(self, cl_ord_id: str, request_id: str, error: BaseException) -> None:
+        """Nothing follows for the order itself, whatever the failure: it is asked for."""
+        self._hold(error)
+        self._intake.conclude(of_cancel_failure(self._intake.book, cl_ord_id, request_id, error))
+        self._on_doubt(cl_ord_id)
+
+    async def _wait_out_hold(self) -> None:
+        while self.is_holding:
+            await self._clock.sleep((self._hold_until_ns - self._clock.monotonic_ns()) / 1e9)
+
+    def _hold(self, error: BaseException) -> None:
+        if isinstance(error, Transient):
+            hold_s = HOLD_S if error.retry_after_s is None else error.retry_after_s
+            self._hold_until_ns = max(self._hold_until_ns, self._clock.monotonic_ns() + int(hold_s * 1e9))
+
+
+async def _is_durable(durable: asyncio.Future[None]) -> bool:
+    try:
+        await asyncio.shield(durable)
+    except OrchestratorError:
+        return False
+    return True

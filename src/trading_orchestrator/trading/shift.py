@@ -1,0 +1,250 @@
+"""One shift of a desk: everything between taking the seat and leaving it, thrown away as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from trading_orchestrator.brokers.port import Broker, Connected, OrderReport, TradeReport
+from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.faultpoint import FaultPoint
+from trading_orchestrator.kernel.ids import RandomBytes
+from trading_orchestrator.kernel.tenancy import Seat
+from trading_orchestrator.market.port import Bar, Instrument, Quote
+from trading_orchestrator.storage.ports import FactStore, Fence
+from trading_orchestrator.trading.balance_check import BalanceCheck
+from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.floor import NowRunning, Performer, TradingFloor
+from trading_orchestrator.trading.follower import Follower
+from trading_orchestrator.trading.intake import Intake, Listener
+from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.polls import Polls
+from trading_orchestrator.trading.reconcile import Reconciler
+from trading_orchestrator.trading.record import DeskRecord
+from trading_orchestrator.trading.resolve import Resolver
+from trading_orchestrator.trading.sender import OrderGateway
+from trading_orchestrator.trading.strategies.bar_history import BarHistory
+from trading_orchestrator.trading.strategies.load import LoadedStrategy
+from trading_orchestrator.trading.strategies.memory import restored, state_of
+from trading_orchestrator.trading.strategies.missed_fills import BookedTrade, order_of, trades_after
+
+log = logging.getLogger(__name__)
+SAVE_EVERY_S = 0.25
+FRESH_QUOTE_NS = 1_000_000_000
+Report = OrderReport | TradeReport | Connected
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What outlives a shift. `quotes` and `bars` are kept fresh by the desk's market feed."""
+
+    config: DeskConfig
+    node: str
+    store: FactStore
+    broker: Broker
+    clock: Clock
+    random_bytes: RandomBytes
+    fault: FaultPoint
+    now_running: NowRunning
+    strategies: Mapping[str, LoadedStrategy]
+    instruments: Mapping[str, Instrument]
+    quotes: Mapping[str, Quote]
+    bars: BarHistory
+
+
+class Shift:
+    """Wires record, intake, gateway, resolver, polls and strategies for one seat.
+
+    A failed append ends a shift (`on_lost`): its Book is ahead of the journal, so nothing of it may be kept. The next
+    one starts as after a crash: fold, reconcile, restore. There is one way to recover, and it is used every day.
+    """
+
+    def __init__(
+        self, around: Surroundings, follower: Follower, seat: Seat, on_lost: Callable[[OrchestratorError], None]
+    ) -> None:
+        self._around = around
+        self._follower = follower
+        self._missed: list[BookedTrade] | None = []
+        self._stream: list[Report] | None = []
+        self._timers: list[asyncio.Task[None]] = []
+        self.left_out: dict[str, str] = {}
+        clock, broker, config = around.clock, around.broker, around.config
+        self.record = DeskRecord(
+            follower.book,
+            around.store,
+            node=around.node,
+            fence=Fence(seat.lease, seat.epoch),
+            clock=clock,
+            fault=around.fault,
+            on_lost=on_lost,
+        )
+        listener = Listener(self._on_fill, self._on_order, lambda _: self._polls.fetch_trades(), self._on_sums)
+        self._intake = Intake(self.record, around.store, broker, listener)
+        self._gateway = OrderGateway(
+            broker, seat, self._intake, clock=clock, fault=around.fault, on_doubt=self._in_doubt
+        )
+        self._balances = BalanceCheck(follower.book, broker, clock, config.symbols)
+        self._resolver = Resolver(
+            self._intake,
+            broker,
+            seat,
+            self._balances,
+            config,
+            clock=clock,
+            random_bytes=around.random_bytes,
+            is_under_way=self._gateway.is_under_way,
+        )
+        parts = (self.record, self._intake, broker, self._resolver, self._balances, config)
+        self._reconciler = Reconciler(*parts, clock=clock)
+        self._polls = Polls(*parts, clock=clock)
+        self.floor = TradingFloor(
+            self.record,
+            self._gateway,
+            config.risk,
+            instruments=around.instruments,
+            quotes=around.quotes,
+            clock=clock,
+            now_running=around.now_running,
+            told_seq=lambda: self._intake.told_seq if self._missed is None else None,
+        )
+
+    async def begin(self, trigger: str) -> None:
+        """Reconcile, restore the strategies and start them; return when they run.
+
+        Raises:
+            Transient: the venue or the journal did not answer; end this shift and try another.
+        """
+        seq = await self._reconciler.start_up(trigger, self._drain)
+        performers = [
+            performer
+            for name, loaded in self._around.strategies.items()
+            if (performer := self._restored(name, loaded, seq)) is not None
+        ]
+        missed = await self._missed_trades(performers, seq)
+        for performer in performers:
+            self._enter(performer, missed, seq)
+        self._missed = None
+        self._show_fresh_quotes()
+        self._polls.start()
+        self._timers.append(asyncio.create_task(self._save_now_and_then(), name="save strategies"))
+
+    async def end(self, deadline_s: float) -> None:
+        """Decide nothing more, wait for the answers under way at most `deadline_s`, make everything durable.
+
+        With 0 nothing is waited for, written or sent any more: the seat is another's.
+        """
+        self.floor.close()
+        for timer in self._timers:
+            timer.cancel()
+        if deadline_s <= 0:
+            self.record.stop()
+        await self._polls.close()
+        await self._resolver.close()
+        await self._gateway.finish(deadline_s)
+        await self._intake.close()
+        if deadline_s > 0:
+            self.floor.save_all()
+            await self.record.flush()
+        self.record.stop()
+
+    # -- what arrives
+
+    def on_report(self, report: Report) -> None:
+        """Take one report of the stream; those that come before the snapshot is applied wait."""
+        if self._stream is not None:
+            self._stream.append(report)
+        elif isinstance(report, Connected):
+            self._polls.ask_now()
+            self._resolver.nudge()
+        else:
+            self._intake.hear(report)
+
+    def _drain(self) -> None:
+        waiting, self._stream = self._stream or [], None
+        for report in waiting:
+            if not isinstance(report, Connected):
+                self._intake.hear(report)
+
+    def _on_fill(self, seq: int, order: Order, trade: TradeReport) -> None:
+        if self._missed is not None:
+            self._missed.append(BookedTrade(seq, order.cl_ord_id, trade))
+        else:
+            self.floor.on_fill(seq, order, trade)
+
+    def _on_order(self, order: Order) -> None:
+        if self._missed is None:
+            self.floor.on_order(order)
+
+    def _in_doubt(self, cl_ord_id: str) -> None:
+        self._resolver.watch(cl_ord_id)
+
+    def _on_sums(self) -> None:
+        self._balances.moved()
+
+    # -- strategies
+
+    def _restored(self, name: str, loaded: LoadedStrategy, seq: int) -> Performer | None:
+        """Return the strategy as it was when it last decided, indicators refilled; None if it cannot be restored."""
+        try:
+            raw = self.record.book.strategy_state(name)
+            memory = None if raw is None else restored(raw, name)
+            strategy = loaded.build(name, state_of(memory, loaded.kind.State, name), self.floor)
+            performer = Performer(name, strategy, strategy.wants(), seq if memory is None else memory.seq)
+            bars = self._bars_for(performer)
+            # For a new strategy all bars are past; else those that its state does not reflect are still to be given.
+            performer.bars = {bar.symbol: bar.close_ns for bar in bars} if memory is None else dict(memory.bars)
+            past = [bar for bar in bars if bar.close_ns <= performer.bars.get(bar.symbol, 0)]
+            strategy.warm_up(past[-performer.wants.warm_up_bars :] if performer.wants.warm_up_bars else [])
+        except Exception as error:  # a strategy is foreign code: the others trade on without it
+            log.exception("strategy %s is left out: it could not be restored", name)
+            self.left_out[name] = f"{type(error).__name__}: {error}"
+            return None
+        return performer
+
+    def _bars_for(self, performer: Performer) -> list[Bar]:
+        wants = performer.wants
+        if wants.bar_s is None:
+            return []
+        bars = [bar for symbol in wants.symbols for bar in self._around.bars.closed(symbol, wants.bar_s)]
+        return sorted(bars, key=lambda bar: bar.close_ns)
+
+    async def _missed_trades(self, performers: Sequence[Performer], seq: int) -> list[tuple[BookedTrade, Order]]:
+        """Return every trade that some strategy has still to be given; the last wait before they run."""
+        book, store = self.record.book, self._around.store
+        oldest = min((performer.seq for performer in performers), default=seq)
+        trades = await trades_after(oldest, self._follower.recent, book, store)
+        found = [(trade, await order_of(trade, book, store)) for trade in trades]
+        found += [(trade, book.order(trade.cl_ord_id)) for trade in self._missed or []]
+        return [(trade, order) for trade, order in found if order is not None]
+
+    def _enter(self, performer: Performer, missed: Sequence[tuple[BookedTrade, Order]], seq: int) -> None:
+        self.floor.enter(performer)
+        self.floor.on_start(performer)
+        for booked, order in missed:
+            if order.strategy == performer.name:
+                self.floor.on_fill(booked.seq, order, booked.trade)
+        performer.seq = max(performer.seq, seq)
+        for bar in self._bars_for(performer):
+            self.floor.hand_bar(performer, bar)
+        if performer.wants.timer_s is not None:
+            self._timers.append(asyncio.create_task(self._tick(performer, performer.wants.timer_s)))
+
+    def _show_fresh_quotes(self) -> None:
+        """Do not wait for the next quote to decide: the newest one is milliseconds old while the feed is up."""
+        now_ns = self._around.clock.monotonic_ns()
+        for quote in list(self._around.quotes.values()):
+            if now_ns - quote.received_ns < FRESH_QUOTE_NS:
+                self.floor.on_quote(quote)
+
+    async def _tick(self, performer: Performer, every_s: float) -> None:
+        while True:
+            await self._around.clock.sleep(every_s)
+            self.floor.on_timer(performer)
+
+    async def _save_now_and_then(self) -> None:
+        while True:
+            await self._around.clock.sleep(SAVE_EVERY_S)
+            self.floor.save_all()

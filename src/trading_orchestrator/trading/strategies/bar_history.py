@@ -1,0 +1,68 @@
+"""The closed bars of every symbol and length that some strategy wants, kept for `warm_up`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from trading_orchestrator.market.bars import BarBuilder
+from trading_orchestrator.market.port import Bar, Quote, Trade
+
+QUOTE_GRACE_NS = 250_000_000
+"""A quote closes a bar only this much later than a trade would: trades on their way may still belong to it."""
+
+
+class BarSeries:
+    """Bars of one symbol and length. The bar that was open when we came is left out: it is not whole."""
+
+    def __init__(self, symbol: str, bar_s: int, kept: int) -> None:
+        self._builder = BarBuilder(symbol, bar_s)
+        self._length_ns = bar_s * 1_000_000_000
+        self._whole_from_ns: int | None = None
+        self.closed: deque[Bar] = deque(maxlen=kept)
+
+    def on_trade(self, trade: Trade) -> Sequence[Bar]:
+        """Return the bar that this trade closes, if any, and take the trade in."""
+        self._begin(trade.at_ns)
+        return self._keep(self._builder.on_trade(trade))
+
+    def on_quote(self, quote: Quote) -> Sequence[Bar]:
+        """Return the bar that has ended by the venue's time, if any."""
+        self._begin(quote.at_ns)
+        return self._keep(self._builder.on_time(quote.at_ns - QUOTE_GRACE_NS))
+
+    def _begin(self, at_ns: int) -> None:
+        if self._whole_from_ns is None:
+            self._whole_from_ns = at_ns - at_ns % self._length_ns + self._length_ns
+
+    def _keep(self, bars: Sequence[Bar]) -> Sequence[Bar]:
+        whole = [bar for bar in bars if self._whole_from_ns is not None and bar.open_ns >= self._whole_from_ns]
+        self.closed.extend(whole)
+        return whole
+
+
+class BarHistory:
+    """All series of a desk."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._series: dict[tuple[str, int], BarSeries] = {}
+
+    def want(self, symbol: str, bar_s: int) -> None:
+        """Build this series from now on."""
+        if (symbol, bar_s) not in self._series:
+            self._series[symbol, bar_s] = BarSeries(symbol, bar_s, self._kept)
+
+    def closed(self, symbol: str, bar_s: int) -> Sequence[Bar]:
+        """Return the kept bars, oldest first."""
+        series = self._series.get((symbol, bar_s))
+        return () if series is None else tuple(series.closed)
+
+    def on_event(self, event: Quote | Trade) -> list[tuple[int, Bar]]:
+        """Take an event in; return the bars that it closes, each with its length in seconds."""
+        closed: list[tuple[int, Bar]] = []
+        for (symbol, bar_s), series in self._series.items():
+            if symbol == event.symbol:
+                bars = series.on_trade(event) if isinstance(event, Trade) else series.on_quote(event)
+                closed += [(bar_s, bar) for bar in bars]
+        return closed
