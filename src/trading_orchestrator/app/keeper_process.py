@@ -48,7 +48,7 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
     if practice is not None:
         venue_port = free_port()
         values = merged(values, {"brokers": {PRACTICE_BROKER: {"urls": practice_urls(venue_port)}}})
-        slots.append(_slot("venue", settings, lambda: _venue_spec(data_dir, venue_port, practice)))
+        slots.append(_slot("venue", settings, lambda: _venue_spec(data_dir, venue_port, practice), outlasts=True))
     names = ["a", "b"][: settings.keeper.nodes]
     for name, after in zip(names, [None, "a"], strict=False):
         make = _node_maker(name, values, configured.source, data_dir, listener, hold_dir)
@@ -100,8 +100,10 @@ def practice_urls(port: int) -> dict[str, Any]:
     return {"api": api}
 
 
-def _slot(name: str, settings: Settings, make: Callable[[], Spec], *, after: str | None = None) -> Slot:
-    return Slot(name, make, Backoff(settings.keeper.backoff_cap_s), after=after)
+def _slot(
+    name: str, settings: Settings, make: Callable[[], Spec], *, after: str | None = None, outlasts: bool = False
+) -> Slot:
+    return Slot(name, make, Backoff(settings.keeper.backoff_cap_s), after=after, outlasts=outlasts)
 
 
 def _venue_spec(data_dir: Path, port: int, practice: Practice) -> Spec:
@@ -120,7 +122,7 @@ def _node_maker(
         argv = [
             sys.executable,
             "-m",
-            "trading_orchestrator.app",
+            "trading_orchestrator.app.node_process",
             "--ready-fd",
             READY_FD,
             "--keeper-fd",

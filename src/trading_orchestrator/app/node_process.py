@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -31,6 +32,8 @@ from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.faultpoint import FaultPoint, HoldingFaultPoint, no_fault
 from trading_orchestrator.kernel.log import start_logging
 from trading_orchestrator.kernel.tenancy import Tenancy
+from trading_orchestrator.perpetual_operations.console.server import ConsoleServer
+from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.storage.boot_id import read_boot_id
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
 from trading_orchestrator.trading.desk import Desk
@@ -78,9 +81,20 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         held = [row.holder for row in await store.leases()]
         await asyncio.to_thread(clear_dead, incarnations_dir(config.data_dir), keep=held)
 
+    manager = PerpetualOperationsManager(
+        config.settings.perpetual_operations,
+        store=store,
+        clock=clock,
+        data_dir=config.data_dir,
+        node=spec.node,
+        boot_id=boot_id,
+        is_alive=lambda node: not deaths.is_dead(node),
+    )
+    listener = socket.socket(fileno=spec.listen_fd)
+    console = ConsoleServer(manager, listener=listener, clock=clock, checkpoint=store.checkpoint)
     try:
         node = Node(
-            _tenancies(spec, config, store, incarnation, clock),
+            _tenancies(spec, config, store, incarnation, console),
             store=store,
             leases=LeaseKeeper(store, clock, holder=spec.node, ttl_s=config.settings.journal.lease_ttl_s),
             deaths=deaths,
@@ -92,6 +106,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         )
         await node.run(stop, ready)
     finally:
+        listener.close()
         deaths.close()
         await store.close()
         incarnation.close()
@@ -117,16 +132,26 @@ def _stop_when_told(stop: asyncio.Event, keeper_fd: int, deadline_s: float) -> N
 
 
 def _tenancies(
-    spec: NodeSpec, config: Configured, store: SqliteStore, incarnation: Incarnation, clock: SystemClock
+    spec: NodeSpec, config: Configured, store: SqliteStore, incarnation: Incarnation, console: ConsoleServer
 ) -> list[Tenancy]:
     fault: FaultPoint = HoldingFaultPoint(Path(spec.hold_dir)) if spec.hold_dir else no_fault
-    tenancies: list[Tenancy] = []
+    clock = SystemClock()
+    tenancies: list[Tenancy] = [console]
     for name, desk in config.settings.trading.desk.items():
-        client = CcxtClient(config.settings.brokers[desk.broker], clock=clock)
-        broker = CcxtBroker(config.settings.brokers[desk.broker], clock=clock, client=client)
-        feed = CcxtFeed(config.settings.brokers[desk.broker], clock=clock, client=client)
+        account = config.settings.brokers[desk.broker]
+        client = CcxtClient(account, clock=clock)
         tenancies.append(
-            Desk(name, desk, store=store, node=spec.node, broker=broker, feed=feed, clock=clock, fault=fault)
+            Desk(
+                name,
+                desk,
+                store=store,
+                node=spec.node,
+                broker=CcxtBroker(account, clock=clock, client=client),
+                feed=CcxtFeed(account, clock=clock, client=client),
+                clock=clock,
+                fault=fault,
+                now_running=incarnation.now_running,
+            )
         )
     return tenancies
 

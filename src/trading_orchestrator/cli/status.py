@@ -57,7 +57,16 @@ def _show(found: dict[str, Any]) -> None:
     )
     _table(console, "Nodes", ["node", "pid", "alive"], living)
     _table(console, "Leases", ["lease", "holder", "epoch", "held"], found["leases"])
-    _table(console, "Desks", list(found["desks"][0]) if found["desks"] else [], found["desks"])
+    _table(
+        console, "Desks", ["desk", "mode", "open orders", "unknown", "profit"], [_desk(row) for row in found["desks"]]
+    )
+
+
+def _desk(row: dict[str, Any]) -> dict[str, Any]:
+    profit = ", ".join(f"{amount} {asset}" for asset, amount in sorted(row["realized"].items())) or "0"
+    return {"open orders": row["open_orders"], "profit": profit, "unknown": row["unknown_orders"]} | {
+        key: row[key] for key in ("desk", "mode")
+    }
 
 
 def _table(console: Console, title: str, columns: list[str], rows: list[dict[str, Any]]) -> None:

@@ -46,12 +46,14 @@ class Slot:
     """A place for one child at a time. `make` gives each start its own spec (names are never reused).
 
     after: the slot that must have been READY once before this one starts for the first time.
+    outlasts: it is asked to end only when every slot that does not outlast has ended (a venue, after the nodes).
     """
 
     name: str
     make: Callable[[], Spec]
     backoff: Backoff
     after: str | None = None
+    outlasts: bool = False
     child: Child | None = None
     due_ns: int = 0
     was_ready: bool = field(default=False)
@@ -162,7 +164,15 @@ class Keeper:
 
     def _stop(self) -> None:
         self._stop_by_ns = self._clock.boot_ns() + int(self._config.stop_deadline_s * 1e9)
-        self._signal_all(signal.SIGTERM)
+        self._ask_to_end()
+
+    def _ask_to_end(self) -> None:
+        """Ask the nodes, and when the last of them has ended, those who outlast them."""
+        running = [slot for slot in self._slots.values() if slot.child is not None]
+        first = [slot for slot in running if not slot.outlasts]
+        for slot in first or running:
+            if slot.child is not None:
+                slot.child.signal(signal.SIGTERM)
 
     def _signal_all(self, number: signal.Signals) -> None:
         for slot in self._slots.values():
@@ -207,6 +217,8 @@ class Keeper:
         child.close()
         slot.child = None
         if self._stop_by_ns is not None:
+            if not any(other.child is not None and not other.outlasts for other in self._slots.values()):
+                self._ask_to_end()
             return
         wait_s = slot.backoff.next_s()
         slot.due_ns = self._clock.boot_ns() + int(wait_s * 1e9)
