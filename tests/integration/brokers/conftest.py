@@ -14,7 +14,9 @@ from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.feed import CcxtFeed
+from trading_orchestrator.brokers.port import Broker
 from trading_orchestrator.kernel.clock import SystemClock
+from trading_orchestrator.market.port import Feed
 
 SYMBOL = "EUR/USDT"
 ACCOUNT = "alice"
@@ -78,8 +80,8 @@ class Desk:
     def __init__(self, venue: VenueProcess, **settings: Any) -> None:
         config, clock = config_for(venue, **settings), SystemClock()
         self.client = CcxtClient(config, clock=clock)
-        self.broker = CcxtBroker(config, clock=clock, client=self.client)
-        self.feed = CcxtFeed(config, clock=clock, client=self.client)
+        self.broker: Broker = CcxtBroker(config, clock=clock, client=self.client)
+        self.feed: Feed = CcxtFeed(config, clock=clock, client=self.client)
         self.reports: list[Any] = []
         self.prices: list[Any] = []
         self._tasks: list[asyncio.Task[None]] = []

@@ -1,4 +1,4 @@
-"""The unified dialect, which serves exchanges without one of their own, tried on the venue process."""
+"""The unified dialect serves exchanges without one of their own; tried on the venue process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.venue_process import VenueProcess
 from trading_orchestrator.brokers.ccxt.binance_spot import BinanceSpot
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
-from trading_orchestrator.brokers.ccxt.dialect import dialect_of
+from trading_orchestrator.brokers.ccxt.dialects import dialect_of
 from trading_orchestrator.brokers.ccxt.streams import Stream
 from trading_orchestrator.brokers.ccxt.unified import Unified
 from trading_orchestrator.brokers.port import (

@@ -1,6 +1,7 @@
-"""What ccxt makes of each reply (ORDER_PROTOCOL §4): fails when a new version changes an assumption.
+"""What ccxt makes of each reply: fails when a new version changes what we rely on.
 
-The replies are recorded ones, served by a bare socket, so that nothing but ccxt stands between them and us.
+ORDER_PROTOCOL §4 lists these ways. The replies are recorded ones, served by a bare socket, so that nothing but
+ccxt stands between them and us.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Whatever happens to an answer, the broker never says more than was proven (FAULTS F1–F4, F8, F17)."""
+"""Whatever happens to an answer, the broker says no more than was proven (F1–F4, F7, F8, F17)."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from decimal import Decimal
 from typing import Any
 
@@ -130,6 +131,18 @@ async def test_a_venue_that_is_not_there_was_sent_nothing(own_venue: VenueProces
     assert {Unknown, Transient} >= set(outcomes)
     assert Transient is outcomes[-1]
     await broker.close()
+
+
+async def test_the_log_at_its_chattiest_holds_neither_key_nor_signature(
+    venue: VenueProcess, broker: CcxtBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    await broker.submit(resting("tx-logged"))
+    await broker.balances()
+
+    assert [] == [each.getMessage() for each in caplog.records if "signature" in each.getMessage()]
+    assert "alice" not in caplog.text
 
 
 async def test_errors_hold_neither_key_nor_signature(venue: VenueProcess, broker: CcxtBroker) -> None:

@@ -1,4 +1,4 @@
-"""Whatever the trades and ticks: bars are aligned, in order, and hold each punctual trade exactly once."""
+"""Bars are aligned, in order, and hold each punctual trade once, whatever is traded when."""
 
 from __future__ import annotations
 

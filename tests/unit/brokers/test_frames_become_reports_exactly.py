@@ -67,7 +67,7 @@ def test_a_trade_without_a_fee_costs_nothing() -> None:
     ("said", "means"),
     [
         ("NEW", VenueStatus.NEW),
-        ("PENDING_CANCEL", VenueStatus.NEW),
+        ("PENDING_CANCEL", VenueStatus.PENDING_CANCEL),
         ("EXPIRED_IN_MATCH", VenueStatus.EXPIRED),
         ("EXPIRED", VenueStatus.EXPIRED),
         ("FILLED", VenueStatus.FILLED),

@@ -1,4 +1,4 @@
-"""A stream is watched again after every loss, with a wait that grows, is capped and is spread."""
+"""A stream is watched again after every loss, after a growing, capped and spread wait."""
 
 from __future__ import annotations
 

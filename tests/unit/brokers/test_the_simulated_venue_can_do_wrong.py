@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from trading_orchestrator.brokers.port import (
+    Broker,
     CancelRefused,
     Connected,
     DuplicateOrder,
@@ -31,7 +32,7 @@ from trading_orchestrator.brokers.simulated.venue import SimulatedVenue
 from trading_orchestrator.brokers.simulated.walk import PriceWalk
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.clock import VirtualClock
-from trading_orchestrator.market.port import Instrument, Quote, Trade
+from trading_orchestrator.market.port import Feed, Instrument, Quote, Trade
 
 EURUSD = Instrument("EUR/USD", "EUR", "USD", Decimal("0.0001"), Decimal("0.1"))
 
@@ -44,7 +45,8 @@ class World:
         balances = {"EUR": Decimal(1000), "USD": Decimal(1000)}
         self.venue = SimulatedVenue([EURUSD], clock=self.clock, balances=balances)
         self.faults = FaultScript(Random(1).random)
-        self.broker = SimulatedBroker(self.venue, clock=self.clock, faults=self.faults)
+        self.simulated = SimulatedBroker(self.venue, clock=self.clock, faults=self.faults)
+        self.broker: Broker = self.simulated
         self.venue.show_quote("EUR/USD", Decimal("1.1000"), Decimal("1.1001"), Decimal(100))
         self.said: list[Any] = []
 
@@ -205,7 +207,7 @@ async def test_failing_queries_heal_when_the_script_is_cleared(world: World) -> 
 async def test_connected_is_the_first_report_and_comes_again_after_a_gap(world: World) -> None:
     task = await world.listen()
     await world.broker.submit(buy())
-    world.broker.reconnect()
+    world.simulated.reconnect()
     await world.broker.close()
     await task
 
@@ -238,11 +240,11 @@ async def test_the_same_seed_plays_the_same_market() -> None:
     async def play(seed: int) -> list[Any]:
         world = World()
         walk = PriceWalk(world.venue, "EUR/USD", start_px=Decimal("1.1"), qty=Decimal(50), chance=Random(seed).random)
-        feed, seen = SimulatedFeed(world.venue), list[Quote | Trade]()
+        feed: Feed = SimulatedFeed(world.venue)
+        seen: list[Quote | Trade] = []
 
         async def read() -> None:
-            async for item in feed.events(["EUR/USD"]):
-                seen.append(item)
+            seen.extend([item async for item in feed.events(["EUR/USD"])])
 
         task = asyncio.create_task(read())
         for _ in range(50):

@@ -1,8 +1,8 @@
-"""What a venue's answer proves: tables per venue, read by one pure function (ORDER_PROTOCOL §4).
+"""What a venue's answer proves: a table per venue, read by one pure function.
 
 Never by ccxt's exception classes alone: ccxt 4.5.90 has the same class for −2011 and −2013, another class for
 the same −2015 after the first good answer, and returns an order without an id for an empty 200. What no row
-proves is AMBIGUOUS: the order may live.
+proves is AMBIGUOUS: the order may live (ORDER_PROTOCOL §4).
 """
 
 from __future__ import annotations

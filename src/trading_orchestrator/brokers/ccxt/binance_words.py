@@ -29,7 +29,7 @@ _TYPE = {"MARKET": OrdType.MARKET, "LIMIT": OrdType.LIMIT, "LIMIT_MAKER": OrdTyp
 _STATUS = {
     "NEW": VenueStatus.NEW,
     "PENDING_NEW": VenueStatus.NEW,
-    "PENDING_CANCEL": VenueStatus.NEW,
+    "PENDING_CANCEL": VenueStatus.PENDING_CANCEL,
     "PARTIALLY_FILLED": VenueStatus.PARTIALLY_FILLED,
     "FILLED": VenueStatus.FILLED,
     "CANCELED": VenueStatus.CANCELED,

@@ -1,9 +1,10 @@
-"""The ccxt exchange object behind one account: built when first needed, called with its errors made plain."""
+"""The ccxt exchange behind one account: built when first needed, its errors made plain."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
@@ -17,6 +18,10 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.config import merged, nearest, variable
 
 _CLOSE_S = 0.5
+
+# At DEBUG the library logs signed URLs and the key's header: this logger stays above it whatever the root says.
+_library_log = logging.getLogger(f"{__name__}.library")
+_library_log.setLevel(logging.WARNING)
 
 # Retries and the clock offset are ours: a second POST by the library would be a second order.
 _OPTIONS: dict[str, Any] = {"maxRetriesOnFailure": 0, "adjustForTimeDifference": False}
@@ -179,6 +184,7 @@ class CcxtClient:
         exchange.options = merged(merged(exchange.options, own), config.options)
         exchange.streaming = {**exchange.streaming, "keepAlive": round(config.ping_s * 1000)}
         exchange.timeout_on_exit = 0
+        exchange.logger = _library_log
         return exchange
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, TradeReport
 from trading_orchestrator.market.port import Instrument, Quote, Trade
 
@@ -38,17 +37,3 @@ class Watch(Protocol):
     """Waits on one stream; returns after news, raises when the stream is lost. Called again and again."""
 
     async def __call__(self) -> None: ...
-
-
-def dialect_of(client: CcxtClient) -> Dialect:
-    """Return the exact dialect where we have one, else the one over ccxt's unified words."""
-    from trading_orchestrator.brokers.ccxt.binance_spot import BinanceSpot
-    from trading_orchestrator.brokers.ccxt.unified import Unified
-
-    if client.config.exchange in ("binance", "binanceus") and _is_spot(client):
-        return BinanceSpot(client)
-    return Unified(client)
-
-
-def _is_spot(client: CcxtClient) -> bool:
-    return bool(client.config.options.get("defaultType", "spot") == "spot")

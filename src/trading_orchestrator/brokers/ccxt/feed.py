@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
-from trading_orchestrator.brokers.ccxt.dialect import Dialect, dialect_of
+from trading_orchestrator.brokers.ccxt.dialect import Dialect
+from trading_orchestrator.brokers.ccxt.dialects import dialect_of
 from trading_orchestrator.brokers.ccxt.streams import Stream
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes, system_random

@@ -1,7 +1,7 @@
 """One ccxt.pro exchange class without importing the other hundred.
 
-`ccxt`, `ccxt.async_support` and `ccxt.pro` are packages whose `__init__` imports every exchange: 0.57 s and
-108 MB where one exchange needs 0.37 s and 53 MB (benchmarks/import_ccxt.py measures it again). We put faces
+`ccxt`, `ccxt.async_support` and `ccxt.pro` are packages whose `__init__` imports every exchange: 0.53 s and
+109 MB where one exchange needs 0.24 s and 54 MB (benchmarks/ccxt_import.py measures it again). We put faces
 in their place that import a submodule only when it is asked for, and that become the whole package as soon as
 anybody asks for a name they cannot find, so other users of ccxt in the process see no difference.
 """

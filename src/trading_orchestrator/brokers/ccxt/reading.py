@@ -1,4 +1,4 @@
-"""Reading answers with distrust: what cannot be read, or answers another question, proves nothing."""
+"""Reading with distrust: an unreadable answer, or one to another question, proves nothing."""
 
 from __future__ import annotations
 

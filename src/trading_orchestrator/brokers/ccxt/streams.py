@@ -76,7 +76,14 @@ class Stream:
                 chance=self._random_bytes(1)[0] / 256,
             )
             attempt += 1
-            _log.warning("%s: stream lost (%s), again in %.1f s", self._config.exchange, lost, wait_s)
+            # Once when it is lost; an outage of a day must not fill the log.
+            _log.log(
+                logging.WARNING if attempt == 1 else logging.DEBUG,
+                "%s: stream lost (%s), again in %.1f s",
+                self._config.exchange,
+                lost,
+                wait_s,
+            )
             await self._clock.sleep(wait_s)
             began_ns = self._clock.monotonic_ns()
 

@@ -1,4 +1,4 @@
-"""A ccxt exchange class with taps: answers keep their status and code, frames are seen raw and in order.
+"""A ccxt exchange with taps: answers keep status and code, frames come raw and in order.
 
 ccxt hands its watchers a cache and only while they wait, so of two frames read in one go the second is seen
 with the third; the tap sees each frame as it is read. A consumed frame is not parsed by ccxt a second time.
@@ -27,7 +27,7 @@ class Sending:
 SENDING: ContextVar[Sending | None] = ContextVar("ccxt_sending", default=None)
 
 
-def tapped(exchange_class: type[Any]) -> type[Any]:  # noqa: C901  five small overrides, not one large function
+def tapped(exchange_class: type[Any]) -> type[Any]:  # noqa: C901  six small overrides, not one large function
     """Return a subclass whose instances have `frame_taps` and `connect_taps`, lists of callables."""
 
     class Tapped(exchange_class):  # type: ignore[misc]  # ccxt ships no types that hold
@@ -58,6 +58,9 @@ def tapped(exchange_class: type[Any]) -> type[Any]:  # noqa: C901  five small ov
                     super().handle_message(client, message)
             except Exception as error:  # noqa: BLE001  raised here it would end ccxt's receive loop, silently
                 client.on_error(error)
+
+        def ws_dial_delay(self, url: str) -> float:
+            return 0.0  # the wait between attempts is ours (streams.py); ccxt's would be added to it, up to 30 s
 
         def on_connected(self, client: Any, message: Any = None) -> None:
             super().on_connected(client, message)

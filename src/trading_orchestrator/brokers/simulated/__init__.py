@@ -1,1 +1,1 @@
-"""A venue inside the process: deterministic, on any clock, with faults on demand. Copy it to add a broker."""
+"""A venue inside the process: on any clock, with faults on demand. Copy it to add a broker."""

@@ -1,0 +1,1 @@
+"""Measured figures, each printed with the command that measures it again."""
