@@ -33,8 +33,9 @@ def connect_writer(path: Path, *, vfs: str | None = None, patience_s: float = WR
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
     connection.set_busy_handler(BusyWait(patience_s))
+    if next(connection.execute("PRAGMA page_count"))[0] == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # works before the first table; later it is a commit
     for pragma in (
-        "auto_vacuum = INCREMENTAL",  # takes effect only before the first table
         "journal_mode = WAL",
         "synchronous = FULL",
         "wal_autocheckpoint = 0",
@@ -43,6 +44,25 @@ def connect_writer(path: Path, *, vfs: str | None = None, patience_s: float = WR
         "trusted_schema = OFF",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def connect_scanner(path: Path) -> apsw.Connection:
+    """Open read-only what may lie on a read-only disk: SQLite then cannot make the log's index, nor needs it.
+
+    Raises:
+        apsw.CantOpenError: also when there is a log to read and no place for its index.
+    """
+    connection = connect_reader(path)
+    try:
+        connection.execute("PRAGMA schema_version").fetchall()
+    except apsw.CantOpenError:
+        connection.close(True)
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+        connection = apsw.Connection(f"{path.resolve().as_uri()}?immutable=1", flags=flags)
     return connection
 
 

@@ -11,7 +11,7 @@ import apsw
 from trading_orchestrator.storage.ports import Fact
 from trading_orchestrator.storage.scan import Bounds
 from trading_orchestrator.storage.sqlite import queries
-from trading_orchestrator.storage.sqlite.connection import connect_reader
+from trading_orchestrator.storage.sqlite.connection import connect_scanner
 from trading_orchestrator.storage.sqlite.failures import JournalMissing, explain, explain_opening
 from trading_orchestrator.storage.sqlite.schema import inspect, shipped_migrations
 
@@ -66,6 +66,6 @@ def open_scan(path: Path) -> SqliteScan:
         raise JournalMissing(f"there is no journal at {path}: name the data directory of a journal", path=str(path))
     inspect(path, newest=shipped_migrations()[-1].version)
     try:
-        return SqliteScan(path, connect_reader(path))
+        return SqliteScan(path, connect_scanner(path))
     except apsw.Error as error:
         raise explain_opening(error, path) from error

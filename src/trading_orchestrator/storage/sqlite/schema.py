@@ -15,7 +15,7 @@ from trading_orchestrator.errors import Broken, Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes, new_id
 from trading_orchestrator.storage.ports import JournalNewer
-from trading_orchestrator.storage.sqlite.connection import connect_reader
+from trading_orchestrator.storage.sqlite.connection import connect_scanner
 from trading_orchestrator.storage.sqlite.failures import corrupt, explain_opening
 
 APPLICATION_ID = 0x544F4A31  # "TOJ1", also in 0001_journal.sql
@@ -60,7 +60,7 @@ def shipped_migrations() -> Sequence[Migration]:
     return sorted(found, key=lambda migration: migration.version)
 
 
-def inspect(path: Path, *, newest: int, vfs: str | None = None) -> None:
+def inspect(path: Path, *, newest: int) -> None:
     """Look at an existing file without changing it.
 
     Raises:
@@ -74,7 +74,7 @@ def inspect(path: Path, *, newest: int, vfs: str | None = None) -> None:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise corrupt(path, "it is not an SQLite database")
     try:
-        connection = connect_reader(path, vfs=vfs)
+        connection = connect_scanner(path)
         try:
             application_id = _number(connection, "PRAGMA application_id")
             version = _number(connection, "PRAGMA user_version")

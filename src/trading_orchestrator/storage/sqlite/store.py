@@ -63,8 +63,8 @@ class SqliteStore:
         if not facts:
             raise FactRefused("expected at least one fact: rows follow from facts")
         drafts = [_draft(fact, fence) for fact in facts]
-        rows = [RowPut(put.projection, put.key, _value(put)) for put in puts]
-        written = await self._committer.submit(Append(drafts, node, fence, rows))
+        rows = [RowPut(_name(put.projection), _name(put.key), _value(put)) for put in puts]
+        written = await self._committer.submit(Append(drafts, _name(node), fence, rows))
         self._watch.saw(written[-1].pos)
         self._guard_log()
         return written
@@ -123,11 +123,19 @@ class SqliteStore:
 
 
 def _draft(fact: NewFact, fence: Fence | None) -> Draft:
-    if not fact.stream or not fact.kind:
-        raise FactRefused(f"expected a stream and a kind, was {fact.stream!r} and {fact.kind!r}")
     if fence is None and fact.stream not in UNFENCED_STREAMS:
         raise FactRefused(f"stream {fact.stream}: expected a fence, was none", stream=fact.stream)
-    return Draft(fact.stream, fact.kind, _json(fact.body, fact.kind))
+    return Draft(_name(fact.stream), _name(fact.kind), _json(fact.body, fact.kind))
+
+
+def _name(text: str) -> str:
+    """Return the text if it can be stored: checked here, so that it fails before it joins a group."""
+    try:
+        if text.encode():
+            return text
+    except UnicodeEncodeError:
+        pass
+    raise FactRefused(f"expected a name in Unicode, was {text!r}", name=ascii(text))
 
 
 def _value(put: Put) -> bytes | None:
