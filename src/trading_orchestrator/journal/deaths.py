@@ -79,19 +79,19 @@ class Deaths:
         if (watch := self._watches.get(key)) is not None:
             os.close(fd)
             return watch
-        watch = self._watches[key] = _Watch(fd, lambda: self._watches.pop(key, None))
+        watch = self._watches[key] = _Watch(fd, node, lambda: self._watches.pop(key, None))
         return watch
 
 
 class _Watch:
     """One thread blocked in the lock of one incarnation; the thread alone owns the descriptor."""
 
-    def __init__(self, fd: int, forget: Callable[[], object]) -> None:
+    def __init__(self, fd: int, node: str, forget: Callable[[], object]) -> None:
         self.waiting: set[asyncio.Future[None]] = set()
         self._fd = fd
         self._forget = forget
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._block, name="death-watch", daemon=True).start()
+        threading.Thread(target=self._block, name=f"death-watch {node}", daemon=True).start()
 
     def close(self) -> None:
         for gone in self.waiting:

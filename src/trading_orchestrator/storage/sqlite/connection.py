@@ -47,14 +47,19 @@ def connect_writer(path: Path, *, vfs: str | None = None, patience_s: float = WR
     return connection
 
 
-def connect_scanner(path: Path) -> apsw.Connection:
+def connect_scanner(path: Path, *, tolerant: bool = False) -> apsw.Connection:
     """Open read-only what may lie on a read-only disk: SQLite then cannot make the log's index, nor needs it.
+
+    Args:
+        tolerant: read a file that is shorter than its header says as far as it goes.
 
     Raises:
         apsw.CantOpenError: also when there is a log to read and no place for its index.
     """
     connection = connect_reader(path)
     try:
+        if tolerant:  # the only effect of this pragma on a read-only connection (btree.c, lockBtree)
+            connection.execute("PRAGMA writable_schema = ON")
         connection.execute("PRAGMA schema_version").fetchall()
     except apsw.CantOpenError:
         connection.close(True)

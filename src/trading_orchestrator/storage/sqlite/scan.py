@@ -64,8 +64,8 @@ def open_scan(path: Path) -> SqliteScan:
     """
     if not path.exists() or path.stat().st_size == 0:
         raise JournalMissing(f"there is no journal at {path}: name the data directory of a journal", path=str(path))
-    inspect(path, newest=shipped_migrations()[-1].version)
+    inspect(path, newest=shipped_migrations()[-1].version, tolerant=True)
     try:
-        return SqliteScan(path, connect_scanner(path))
+        return SqliteScan(path, connect_scanner(path, tolerant=True))
     except apsw.Error as error:
         raise explain_opening(error, path) from error

@@ -60,8 +60,8 @@ def shipped_migrations() -> Sequence[Migration]:
     return sorted(found, key=lambda migration: migration.version)
 
 
-def inspect(path: Path, *, newest: int) -> None:
-    """Look at an existing file without changing it.
+def inspect(path: Path, *, newest: int, tolerant: bool = False) -> None:
+    """Look at an existing file without changing it; `tolerant` passes one that lacks its end.
 
     Raises:
         JournalNewer: its schema is newer than `newest`.
@@ -74,7 +74,7 @@ def inspect(path: Path, *, newest: int) -> None:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise corrupt(path, "it is not an SQLite database")
     try:
-        connection = connect_scanner(path)
+        connection = connect_scanner(path, tolerant=tolerant)
         try:
             application_id = _number(connection, "PRAGMA application_id")
             version = _number(connection, "PRAGMA user_version")
