@@ -35,12 +35,13 @@ class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     interval_s: between two rounds of probes; failures show within it plus a deadline.
     deadline_s: for a probe that names none; a journal that needs longer to be read is not well.
-    loop_lag_degraded_s: a loop this late delays orders visibly; loop_lag_unhealthy_s: it delays lease renewals.
+    loop_lag_degraded_s: a loop this late is felt; below it, a busy host is enough of an explanation.
+    loop_lag_unhealthy_s: a loop this late misses lease renewals.
     """
 
     interval_s: float = 1.0
     deadline_s: float = 1.0
-    loop_lag_degraded_s: float = 0.1
+    loop_lag_degraded_s: float = 0.25
     loop_lag_unhealthy_s: float = 1.0
 
     def __post_init__(self) -> None:

@@ -76,10 +76,10 @@ def _all_well(nodes: Sequence[NodeLine], leases: Sequence[LeaseLine], health: He
     desks = [lease for lease in leases if lease.lease.startswith("desk/")]
     if not desks:
         return health.verdict
-    trading = "; ".join(f"{lease.holder} trades desk {lease.lease.removeprefix('desk/')}" for lease in desks)
+    trading = "; ".join(f"node {lease.holder} trades desk {lease.lease.removeprefix('desk/')}" for lease in desks)
     holders = {lease.holder for lease in desks}
     ready = [node.node for node in nodes if node.state == "ready" and node.node not in holders]
-    return f"All well: {trading}{f', {ready[0]} stands by' if ready else ''}."
+    return f"All well: {trading}{f', node {ready[0]} stands by' if ready else ''}."
 
 
 def _because(desk: Mapping[str, Any]) -> str:

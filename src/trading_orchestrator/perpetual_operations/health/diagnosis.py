@@ -54,9 +54,7 @@ def verdict(findings: Sequence[Finding]) -> str:
     if not findings:
         return "Nothing is watched yet."
     if causes:
-        told = "; ".join(
-            f"{cause.name} is {cause.state.value}: {cause.reason or 'no reason given'}" for cause in causes
-        )
+        told = "; ".join(_told(cause) for cause in causes)
         affected = [finding.name for finding in findings if finding.because_of]
         return f"{told}{f' (affects {_listed(affected)})' if affected else ''}."
     if starting:
@@ -103,4 +101,13 @@ def _any_down(
 
 
 def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    spoken = [_spoken(name) for name in names]
+    return spoken[0] if len(spoken) == 1 else f"{', '.join(spoken[:-1])} and {spoken[-1]}"
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _told(cause: Finding) -> str:
+    return f"{_spoken(cause.name)} is {cause.state.value}: {cause.reason or 'no reason given'}"

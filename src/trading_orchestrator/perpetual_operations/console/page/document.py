@@ -7,8 +7,13 @@ from trading_orchestrator.perpetual_operations.console.page.html import Html, ta
 from trading_orchestrator.perpetual_operations.console.page.sections import render
 from trading_orchestrator.perpetual_operations.console.page.words import moment
 
-ORDER_COLUMNS = ("placed", "status", "side", "filled / asked", "price", "order")
-FILL_COLUMNS = ("traded", "side", "quantity", "price", "fee", "trade")
+Columns = tuple[tuple[str, str], ...]
+ORDER_COLUMNS: Columns = (
+    ("placed", ""), ("status", ""), ("side", ""), ("filled / asked", "n"), ("price", "n"), ("order", "minor"),
+)  # fmt: skip
+FILL_COLUMNS: Columns = (
+    ("traded", ""), ("side", ""), ("quantity", "n"), ("price", "n"), ("fee", "n minor"), ("trade", "minor"),
+)  # fmt: skip
 
 
 def document(overview: Overview, *, version: str) -> bytes:
@@ -94,9 +99,9 @@ def _card(title: str, name: str, content: Html, more_class: str = "") -> Html:
     )
 
 
-def _table(title: str, name: str, columns: tuple[str, ...], rows: Html) -> Html:
+def _table(title: str, name: str, columns: Columns, rows: Html) -> Html:
     """The scrolling frame takes the focus, so that a keyboard can scroll it; updates replace only what is inside."""
-    head = tag("thead", tag("tr", [tag("th", column, scope="col") for column in columns]))
+    head = tag("thead", tag("tr", [tag("th", name, scope="col", class_=kind or None) for name, kind in columns]))
     table = tag("table", head, tag("tbody", rows, data_part=name), aria_labelledby=f"{name}-title")
     return tag(
         "section",

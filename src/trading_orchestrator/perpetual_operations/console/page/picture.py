@@ -12,7 +12,6 @@ PRICE_TOP, PRICE_BOTTOM = 8, 96
 PROFIT_TOP, PROFIT_BOTTOM = 116, 172
 HEIGHT = 180
 MARGIN = 6
-MOST_DOTS = 60
 
 
 def picture(points: Sequence[Point], *, title: str) -> Html:
@@ -44,8 +43,9 @@ def picture(points: Sequence[Point], *, title: str) -> Html:
 
 def _dots(points: Sequence[Point], xs: Sequence[float], ys: Sequence[float]) -> list[Html]:
     """Fills as short strokes with round ends: they stay round however the picture is stretched."""
-    newest = list(zip(points, xs, ys, strict=True))[-MOST_DOTS:]
-    return [tag("path", class_=f"dot {point.side}", d=f"M{x},{y}h.01") for point, x, y in newest]
+    return [
+        tag("path", class_=f"dot {point.side}", d=f"M{x},{y}h.01") for point, x, y in zip(points, xs, ys, strict=True)
+    ]
 
 
 def _across(times: Sequence[int]) -> list[float]:

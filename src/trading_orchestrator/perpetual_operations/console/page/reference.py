@@ -11,14 +11,16 @@ METHODS = ("get", "post", "put", "patch", "delete")
 Description = Mapping[str, Any]
 
 
-def reference(openapi: Description) -> bytes:
+def reference(openapi: Description, base_url: str) -> bytes:
     """Return the page: every route with its parameters and a command to try it."""
     by_tag: dict[str, list[Html]] = {}
     for path, methods in openapi["paths"].items():
         for method in METHODS:
             if method in methods:
                 operation = methods[method]
-                by_tag.setdefault((operation.get("tags") or ["other"])[0], []).append(_route(method, path, operation))
+                by_tag.setdefault((operation.get("tags") or ["other"])[0], []).append(
+                    _route(method, path, operation, base_url)
+                )
     info = openapi["info"]
     body = tag(
         "body",
@@ -36,7 +38,7 @@ def reference(openapi: Description) -> bytes:
         ),
         tag(
             "main",
-            tag("p", info.get("description", ""), class_="lead"),
+            tag("p", _prose(info.get("description", "")), class_="lead"),
             [_group(name, routes) for name, routes in by_tag.items()],
             class_="reference",
         ),
@@ -61,7 +63,7 @@ def _group(name: str, routes: list[Html]) -> Html:
     return tag("section", tag("h2", name.capitalize(), id=name), routes, class_="card wide", aria_labelledby=name)
 
 
-def _route(method: str, path: str, operation: Description) -> Html:
+def _route(method: str, path: str, operation: Description, base_url: str) -> Html:
     parameters = operation.get("parameters", ())
     return tag(
         "article",
@@ -70,7 +72,7 @@ def _route(method: str, path: str, operation: Description) -> Html:
         tag("dl", [_parameter(one) for one in parameters], class_="parameters") if parameters else None,
         tag(
             "pre",
-            tag("code", f"curl -s {'-N ' if path.endswith('/live') else ''}http://127.0.0.1:8000{path}"),
+            tag("code", f"curl -s {'-N ' if path.endswith('/live') else ''}{base_url}{path}"),
             tabindex="0",
         ),
         class_="route",
@@ -84,8 +86,13 @@ def _parameter(parameter: Description) -> Html:
     return tag(
         "div",
         tag("dt", tag("code", parameter["name"]), where),
-        tag("dd", f"{_kind(schema)}{default}. {parameter.get('description', '')}"),
+        tag("dd", _prose(f"{_kind(schema)}{default}. {parameter.get('description', '')}")),
     )
+
+
+def _prose(text: str) -> list[object]:
+    """Words between backticks are code."""
+    return [tag("code", part) if index % 2 else part for index, part in enumerate(text.split("`"))]
 
 
 def _kind(schema: Description) -> str:

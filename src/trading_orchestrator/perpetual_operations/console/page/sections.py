@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 
 from trading_orchestrator.perpetual_operations.console.overview import Overview, Row
+from trading_orchestrator.perpetual_operations.console.page.desks import desk_cards
 from trading_orchestrator.perpetual_operations.console.page.html import Html, join, tag
-from trading_orchestrator.perpetual_operations.console.page.picture import picture
-from trading_orchestrator.perpetual_operations.console.page.profit import profit_curve
-from trading_orchestrator.perpetual_operations.console.page.words import badge, moment, number, size
+from trading_orchestrator.perpetual_operations.console.page.words import badge, figure, moment, number, size
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine
 
 ROWS_SHOWN = 12
@@ -30,9 +28,7 @@ def verdict(overview: Overview, now_ns: Now) -> Html:
 
 def desks(overview: Overview, now_ns: Now) -> Html:
     """Each desk: mode, profit, position and a picture of its last fills."""
-    if not overview.desks:
-        return tag("p", "No desk has reported yet.", class_="empty")
-    return join(_desk(desk, overview, now_ns) for desk in overview.desks)
+    return desk_cards(overview)
 
 
 def nodes(overview: Overview, now_ns: Now) -> Html:
@@ -70,7 +66,7 @@ def health(overview: Overview, now_ns: Now) -> Html:
         [
             tag(
                 "li",
-                tag("span", tag("b", part.name), " ", badge(part.state.value)),
+                tag("span", tag("b", part.name.replace("_", " ")), " ", badge(part.state.value)),
                 tag(
                     "span",
                     f"because of {', '.join(part.because_of)}" if part.because_of else part.reason,
@@ -86,16 +82,16 @@ def health(overview: Overview, now_ns: Now) -> Html:
 def system(overview: Overview, now_ns: Now) -> Html:
     """The journal's pace and this host's."""
     facts = [
-        _figure("journal position", number(overview.pos)),
-        _figure("facts per second", number(overview.facts_per_s)),
+        figure("journal position", number(overview.pos)),
+        figure("facts per second", number(overview.facts_per_s)),
     ]
     sample = overview.system
     if sample is not None:
         facts += [
-            _figure("this process", f"{sample.process_cpu_ratio:.0%} CPU, {size(sample.process_rss_bytes)}"),
-            _figure("loop at most late", f"{sample.loop_lag_s * 1000:.1f} ms"),
-            _figure("host", f"{sample.host_cpu_ratio:.0%} CPU, {sample.host_memory_ratio:.0%} memory"),
-            _figure("disk", f"{size(sample.disk_free_bytes)} free"),
+            figure("this process", f"{sample.process_cpu_ratio:.0%} CPU, {size(sample.process_rss_bytes)}"),
+            figure("loop at most late", f"{sample.loop_lag_s * 1000:.1f} ms"),
+            figure("host", f"{sample.host_cpu_ratio:.0%} CPU, {sample.host_memory_ratio:.0%} memory"),
+            figure("disk", f"{size(sample.disk_free_bytes)} free"),
         ]
     return tag("dl", facts, class_="figures")
 
@@ -118,69 +114,14 @@ def render(overview: Overview, *, relative_to_ns: Now = None) -> dict[str, Html]
     return {name: section(overview, relative_to_ns) for name, section in SECTIONS.items()}
 
 
-def _desk(desk: Row, overview: Overview, now_ns: Now) -> Html:
-    name = str(desk["desk"])
-    held = [row for row in overview.positions if row.get("desk") == name]
-    lease = desk.get("lease")
-    by = f"on node {lease.holder}" if lease is not None and lease.state == "held" else "on no node"
-    open_orders = desk.get("open_orders")
-    return tag(
-        "article",
-        tag("header", tag("h3", name), " ", badge(desk.get("mode", "starting")), tag("span", by, class_="note")),
-        [_symbol(row, overview.trades, now_ns) for row in held]
-        or tag("p", "No position and no fill yet.", class_="empty"),
-        tag("p", f"{number(open_orders)} open orders", _doubts(desk), class_="note")
-        if open_orders is not None
-        else None,
-        class_="desk",
-    )
-
-
-def _symbol(position: Row, trades: Sequence[Row], now_ns: Now) -> Html:
-    symbol, quote = str(position["symbol"]), str(position["symbol"]).partition(":")[0].partition("/")[2]
-    its = [trade for trade in trades if (trade.get("desk"), trade.get("symbol")) == (position["desk"], symbol)]
-    points = profit_curve(position, its)
-    profit = points[-1].profit if points else Decimal(str(position["realized"]))
-    tone = "up" if profit >= 0 else "down"
-    held = f"{number(position['qty'])} held"
-    at = f" at {number(position['avg_px'], places=5)} on average" if position.get("avg_px") else ""
-    title = f"{symbol}: price and profit over the last {len(points)} fills"
-    return join(
-        (
-            tag(
-                "div",
-                tag("p", tag("b", number(profit, places=2, sign=True), class_=tone), " ", quote, class_="profit-now"),
-                tag("p", f"{symbol} · {held}{at} · {number(position['trades'])} fills", class_="note"),
-                class_="headline",
-            ),
-            tag(
-                "figure",
-                picture(points, title=title),
-                tag(
-                    "figcaption",
-                    f"Above: price of the last {len(points)} fills (",
-                    tag("span", "buys", class_="key buy"),
-                    ", ",
-                    tag("span", "sells", class_="key sell"),
-                    "). Below: profit after fees, marked at each fill.",
-                ),
-            ),
-        )
-    )
-
-
-def _doubts(desk: Row) -> str:
-    unknown = int(desk.get("unknown_orders", 0) or 0)
-    return f", {unknown} of unknown state" if unknown else ""
-
-
 def _node(node: NodeLine, overview: Overview, now_ns: Now) -> Html:
     role = f"holds {', '.join(node.holds)}" if node.holds else "stands by" if node.state == "ready" else ""
+    told = "last heard of " if node.state == "dead" else f"{node.state} since "
     here = " · serves this page" if node.node == overview.served_by else ""
     return tag(
         "li",
         tag("span", tag("b", f"node {node.node}"), " ", badge(node.state), " ", role),
-        tag("span", f"{node.state} since ", moment(node.since_ns, now_ns), f" · pid {node.pid}{here}", class_="note"),
+        tag("span", told, moment(node.since_ns, now_ns), f" · pid {node.pid}{here}", class_="note"),
     )
 
 
@@ -216,7 +157,7 @@ def _order(row: Row, now_ns: Now) -> Html:
             class_="n",
         ),
         tag("td", number(row.get("px") or row.get("avg_px")), class_="n"),
-        tag("td", tag("code", row.get("cl_ord_id", "?")), class_="id"),
+        tag("td", tag("code", row.get("cl_ord_id", "?")), class_="id minor"),
     )
 
 
@@ -228,19 +169,17 @@ def _fill(row: Row, now_ns: Now) -> Html:
         _side(row),
         tag("td", number(row.get("last_qty")), class_="n"),
         tag("td", number(row.get("last_px")), class_="n"),
-        tag("td", fee, class_="n"),
-        tag("td", tag("code", row.get("trade_id", "?")), class_="id"),
+        tag("td", fee, class_="n minor"),
+        tag("td", tag("code", row.get("trade_id", "?")), class_="id minor"),
     )
 
 
 def _side(row: Row) -> Html:
     side = str(row.get("side", "?"))
-    return tag("td", tag("span", side, class_=f"side {side}"), " ", row.get("symbol", ""))
+    return tag(
+        "td", tag("span", side, class_=f"side {side}"), " ", tag("span", row.get("symbol", ""), class_="symbol-name")
+    )
 
 
 def _no_row(columns: int, said: str) -> Html:
     return tag("tr", tag("td", said, class_="empty", colspan=columns))
-
-
-def _figure(name: str, value: str) -> Html:
-    return tag("div", tag("dt", name), tag("dd", value))

@@ -64,3 +64,8 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def figure(name: str, value: str) -> Html:
+    """Return a named figure, for a `dl` of figures."""
+    return tag("div", tag("dt", name), tag("dd", value))

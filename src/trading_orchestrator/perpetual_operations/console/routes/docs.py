@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
@@ -18,7 +18,9 @@ def docs_routes(app: FastAPI) -> APIRouter:
         return json_answer(app.openapi())
 
     @router.get("/api/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return Response(reference(app.openapi()), media_type="text/html; charset=utf-8")
+    async def docs(request: Request) -> Response:
+        return Response(
+            reference(app.openapi(), str(request.base_url).rstrip("/")), media_type="text/html; charset=utf-8"
+        )
 
     return router
