@@ -54,7 +54,7 @@ def _symbol(position: Row, trades: Sequence[Row]) -> Html:
         tag("div", _profit(position, points, symbol, quote), class_="headline"),
         tag(
             "figure",
-            picture(points, title=f"{symbol}: price and profit over the last {len(points)} fills"),
+            picture(points, title=title),
             _caption(points),
         ),
         class_="symbol",

@@ -9,7 +9,7 @@ from trading_orchestrator.perpetual_operations.console.page.words import moment
 
 Columns = tuple[tuple[str, str], ...]
 ORDER_COLUMNS: Columns = (
-    ("placed", ""), ("status", ""), ("side", ""), ("filled / asked", "n"), ("price", "n"), ("order", "minor"),
+    ("placed", ""), ("status", ""), ("side", ""), ("filled / asked", "n"), ("price", "n least"), ("order", "minor"),
 )  # fmt: skip
 FILL_COLUMNS: Columns = (
     ("traded", ""), ("side", ""), ("quantity", "n"), ("price", "n"), ("fee", "n minor"), ("trade", "minor"),

@@ -156,7 +156,7 @@ def _order(row: Row, now_ns: Now) -> Html:
             tag("span", f" / {number(row.get('order_qty'))}", class_="quiet"),
             class_="n",
         ),
-        tag("td", number(row.get("px") or row.get("avg_px")), class_="n"),
+        tag("td", number(row.get("px") or row.get("avg_px")), class_="n least"),
         tag("td", tag("code", row.get("cl_ord_id", "?")), class_="id minor"),
     )
 
