@@ -8,7 +8,7 @@ but for one: a `restated` event names its new quantity nowhere else than in `ord
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from tests.conformance.desk_journal import DeskJournal
 from trading_orchestrator.brokers.port import (
     CancelRefused,
     DuplicateOrder,
@@ -31,13 +32,12 @@ from trading_orchestrator.brokers.port import (
 )
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.market.port import Quote
-from trading_orchestrator.storage.ports import Fact, Put
 from trading_orchestrator.trading import facts as f
-from trading_orchestrator.trading.book import Book, rebuild
+from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.fold import IntentTaken
 from trading_orchestrator.trading.orders import amends, answers, evidence
 from trading_orchestrator.trading.orders.client_id import cl_ord_id, request_id
-from trading_orchestrator.trading.orders.finding import VENUE, Ask, Finding, Known
+from trading_orchestrator.trading.orders.finding import Finding, Known
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.requests import RequestKind
 from trading_orchestrator.trading.risk.check import check
@@ -45,91 +45,7 @@ from trading_orchestrator.trading.risk.limits import RiskLimits
 
 SYMBOL = "BASE/QUOTE"
 PX = Decimal(50)
-ALERTING = ("order.flagged", "foreign_order.seen", "trade.conflicted", "order.quarantined", "symbol.blocked")
 Step = Mapping[str, Any]
-Evidence = Callable[[Book, Known], Finding]
-
-
-def encoded(value: object) -> bytes:
-    return msgspec.json.encode(value)
-
-
-class Journal:
-    """A desk's facts and rows as bytes, and the Book over them; every message may be heard twice."""
-
-    def __init__(self, *, doubled: bool) -> None:
-        self.doubled = doubled
-        self.facts: list[Fact] = []
-        self.rows: dict[tuple[str, str], bytes] = {}
-        self.now_ns = 1_700_000_000_000_000_000
-        self.book = self._empty()
-
-    def _empty(self) -> Book:
-        return Book("case", account="case", timeline="line")
-
-    def record(self, *bodies: f.Body) -> None:
-        """Decide: into the book and, as bytes, into the journal."""
-        recorded = self.book.record(bodies, self.now_ns)
-        for new in recorded.facts:
-            seq = len(self.facts) + 1
-            self.facts.append(
-                Fact(
-                    pos=seq,
-                    stream=new.stream,
-                    seq=seq,
-                    at_ns=self.now_ns + 1,
-                    node="test",
-                    epoch=1,
-                    kind=new.kind,
-                    body=encoded(new.body),
-                    prev_hash=b"",
-                    hash=b"",
-                )
-            )
-        self._keep(recorded.puts)
-
-    def _keep(self, puts: tuple[Put, ...]) -> None:
-        for put in puts:
-            if put.value is None:
-                self.rows.pop((put.projection, put.key), None)
-            else:
-                self.rows[put.projection, put.key] = encoded(put.value)
-
-    def hear(self, what: Evidence) -> Finding:
-        """Take evidence in, with every look-up it asks for; once, or twice when doubled."""
-        finding = self._hear_once(what)
-        if self.doubled:
-            self._hear_once(what)
-        return finding
-
-    def _hear_once(self, what: Evidence) -> Finding:
-        known: dict[Ask, bytes | None] = {}
-        finding = what(self.book, known)
-        while finding.asks:
-            known |= {
-                ask: None if ask.projection == VENUE else self.rows.get((ask.projection, ask.key))
-                for ask in finding.asks
-            }
-            finding = what(self.book, known)
-        if finding.facts:
-            self.record(*finding.facts)
-        return finding
-
-    def crash(self) -> None:
-        """Lose everything but the facts: fold them anew, rebuild the rows, and begin with the doubts of a start."""
-        before = self.book.to_snapshot()
-        self.book = self._empty()
-        for fact in self.facts:
-            self.book.apply_fact(fact)
-        assert before == self.book.to_snapshot()
-        assert before == Book.from_snapshot(before).to_snapshot()
-        self.rows = {}
-        self._keep(tuple(rebuild("case", account="case", timeline="line", facts=self.facts)))
-        self.hear(lambda book, known: answers.of_restart(book))
-
-    def alerts(self) -> int:
-        """Return how much an operator has been told so far."""
-        return sum(fact.kind in ALERTING for fact in self.facts)
 
 
 @dataclass
@@ -159,7 +75,7 @@ class Driver:
 
     def __init__(self, case: Mapping[str, Any], *, doubled: bool = False) -> None:
         self.case = case
-        self.journal = Journal(doubled=doubled)
+        self.journal = DeskJournal(doubled=doubled)
         self.ids: dict[str, str] = {}
         self.asked_qty: dict[str, Decimal] = {}
         self.venues: dict[str, Venue] = {}
@@ -235,7 +151,7 @@ class Driver:
             order_qty=Decimal(str(self.case["initial_order_qty"])),
             px=PX,
             # FIX: an order without a TimeInForce is a day order; only the cases grouped `gtc` are not.
-            time_in_force=TimeInForce.GTC if self.case.get("group") == "gtc" else TimeInForce.DAY,
+            time_in_force=TimeInForce(step.get("tif", "gtc" if self.case.get("group") == "gtc" else "day").lower()),
         )
 
     def on_risk_deny(self, step: Step) -> None:
@@ -325,7 +241,11 @@ class Driver:
         qty = Decimal(str(step.get("raw_last", step.get("last", 0))))
         trade = self._trade(step, qty)
         venue.trades[trade.trade_id] = trade
-        self._trades([trade], "stream")
+        if "venue_cum" in step:
+            venue.told_cum = max(venue.told_cum, Decimal(str(step["venue_cum"])))
+            self._say(step, VenueStatus.PARTIALLY_FILLED, trades=(trade,))
+        else:
+            self._trades([trade], "stream")
 
     def _trade(self, step: Step, qty: Decimal) -> TradeReport:
         """A duplicate repeats the last frame of its size, if there was one; otherwise each fill is a trade."""
@@ -427,9 +347,6 @@ class Driver:
         self._answer(step, VenueStatus.FILLED)
 
     def on_query_result_partial(self, step: Step) -> None:
-        venue = self._venue(step)
-        if "venue_cum" not in step:
-            venue.told_cum = venue.cum + Decimal(str(step.get("last", 0)))
         self._answer(step, VenueStatus.PARTIALLY_FILLED)
 
     def on_query_result_trades(self, step: Step) -> None:
@@ -449,6 +366,8 @@ class Driver:
         listed = self._listed(step)
         if "venue_cum" in step:
             venue.told_cum = max(venue.told_cum, Decimal(str(step["venue_cum"])))
+        elif status is not VenueStatus.FILLED and not listed:
+            venue.told_cum = venue.cum + Decimal(str(step.get("last", 0)))
         self._trades(listed, "query")
         self._say(step, status, source="query")
         self.journal.hear(
@@ -459,7 +378,7 @@ class Driver:
         venue = self._venue(step)
         listed: list[TradeReport] = []
         for entry in step.get("trades", []):
-            said = entry if isinstance(entry, dict) else {"last": entry}
+            said = dict(entry) if isinstance(entry, dict) else {"last": entry}
             trade = self._trade({**said, "cl": step["cl"]}, Decimal(str(said.get("last", said.get("qty", 0)))))
             venue.trades[trade.trade_id] = trade
             listed.append(trade)

@@ -205,6 +205,13 @@ class TradeBooked(Body, frozen=True):
     cl_ord_id: str = ""
 
 
+class TradeAttributed(Body, frozen=True):
+    """A trade that was booked without its order has found it: the order's sums move, position and cash do not."""
+
+    cl_ord_id: str
+    trade: TradeReport
+
+
 class TradeInferred(Body, frozen=True):
     """A hole outlived its grace: a synthetic fill that real trades of the order replace, never add to."""
 
@@ -317,6 +324,7 @@ KINDS: dict[str, type[Body]] = {
     "replace.doubted": ReplaceDoubted,
     "hole.seen": HoleSeen,
     "trade.booked": TradeBooked,
+    "trade.attributed": TradeAttributed,
     "trade.inferred": TradeInferred,
     "trade.busted": TradeBusted,
     "trade.corrected": TradeCorrected,

@@ -233,9 +233,20 @@ def _trade_booked(desk: Desk, body: f.TradeBooked, at_ns: int) -> None:
         desk.keep(evolve.traded(order, trade), at_ns)
     desk.book(trade)
     key = desk.state.trade_key(trade.symbol, trade.trade_id)
-    desk.state.remember_trade(key, _known(trade))
+    desk.state.remember_trade(key, replace(_known(trade), owned=bool(body.cl_ord_id)))
     desk.trades[key] = TradeRow(trade, body.cl_ord_id, body.source)
     desk.state.counts.trades += 1
+
+
+def _trade_attributed(desk: Desk, body: f.TradeAttributed, at_ns: int) -> None:
+    trade = body.trade
+    order = desk.shelf.need(body.cl_ord_id)
+    _displace(desk, order, trade)
+    desk.keep(evolve.traded(order, trade), at_ns)
+    key = desk.state.trade_key(trade.symbol, trade.trade_id)
+    known = desk.state.trades.get(key) or _known(trade)
+    desk.state.remember_trade(key, replace(known, owned=True))
+    desk.trades[key] = TradeRow(trade, body.cl_ord_id, "attributed")
 
 
 def _displace(desk: Desk, order: Order, trade: TradeReport) -> None:
@@ -361,6 +372,7 @@ FOLDS: dict[type[f.Body], Callable[[Desk, Any, int], None]] = {
     f.ReplaceDoubted: _request_doubted,
     f.HoleSeen: _hole_seen,
     f.TradeBooked: _trade_booked,
+    f.TradeAttributed: _trade_attributed,
     f.TradeInferred: _trade_inferred,
     f.TradeBusted: _trade_busted,
     f.TradeCorrected: _trade_corrected,

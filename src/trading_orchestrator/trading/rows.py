@@ -136,6 +136,7 @@ class StoredTrade(msgspec.Struct):
 
     record: TradeReport
     state: str
+    cl_ord_id: str
 
     @property
     def is_busted(self) -> bool:

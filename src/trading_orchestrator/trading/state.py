@@ -20,12 +20,14 @@ class KnownTrade(msgspec.Struct, frozen=True, array_like=True):
     """What it takes to recognise a trade again.
 
     `told`: other quantities and prices it was told with: before a correction, or in a reported conflict.
+    `owned`: its order is known.
     """
 
     qty: Decimal
     px: Decimal
     at_ns: int
     busted: bool = False
+    owned: bool = True
     told: tuple[tuple[Decimal, Decimal], ...] = ()
 
     def tells(self, trade: TradeReport) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from types import MappingProxyType
 
 from trading_orchestrator.brokers.port import OrderReport, OrdType, TradeReport, VenueStatus
@@ -16,7 +17,6 @@ from trading_orchestrator.trading.orders.locate import locate
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.requests import Request, RequestAt, RequestKind, RequestOn
 from trading_orchestrator.trading.rows import TRADES, stored_trade
-from trading_orchestrator.trading.state import KnownTrade
 
 NONE_KNOWN: Known = MappingProxyType({})
 _STREAM = "stream"
@@ -53,8 +53,8 @@ def of_trade(book: Book, trade: TradeReport, *, source: str, known: Known = NONE
         source: where it came from: "stream", "poll" or "query"; stored with the trade.
         known: what became of the asks of an earlier try.
     """
-    heard = _heard_before(book, trade, known)
-    if heard is not None:
+    heard = _judge(book, trade, known)
+    if isinstance(heard, Finding):
         return heard
     place = locate(
         book, symbol=trade.symbol, cl_ord_id=trade.cl_ord_id, venue_order_id=trade.venue_order_id, known=known
@@ -62,14 +62,9 @@ def of_trade(book: Book, trade: TradeReport, *, source: str, known: Known = NONE
     if place.finding is not None:
         return place.finding
     if place.order is None:
-        flag = f.OrderFlagged(
-            cl_ord_id=trade.cl_ord_id,
-            code=found.UNATTRIBUTED,
-            text=f"trade {trade.trade_id} on {trade.symbol} belongs to no order that we know",
-        )
-        return Finding(facts=(f.TradeBooked(trade=trade, source=source), flag))
+        return _unattributed(trade, source) if heard is Heard.NEVER else NOTHING
     draft = Draft(place.order, list(place.facts))
-    _draft_trade(draft, trade, source)
+    _draft_trade(draft, trade, source, heard)
     return draft.finding()
 
 
@@ -93,9 +88,9 @@ def of_report(book: Book, report: OrderReport, *, known: Known = NONE_KNOWN) -> 
         return NOTHING
     draft = Draft(place.order, list(place.facts))
     for trade in report.trades:
-        heard = _heard_before(book, trade, known)
-        if heard is None:
-            _draft_trade(draft, trade, report.source)
+        heard = _judge(book, trade, known)
+        if isinstance(heard, Heard):
+            _draft_trade(draft, trade, report.source, heard)
         elif heard.asks:
             return heard
         else:
@@ -104,28 +99,46 @@ def of_report(book: Book, report: OrderReport, *, known: Known = NONE_KNOWN) -> 
     return draft.finding()
 
 
-def _heard_before(book: Book, trade: TradeReport, known: Known) -> Finding | None:
-    """Return None when the trade is new; else the finding: nothing, a conflict, or the row to look up."""
+class Heard(Enum):
+    """What is still to be done for a trade: all of it, or only to find its order."""
+
+    NEVER = "never"
+    WITHOUT_ORDER = "without_order"
+
+
+def _judge(book: Book, trade: TradeReport, known: Known) -> Heard | Finding:
+    """Return what is to be done; or the finding: nothing, a conflict, or the row to look up."""
     remembered = book.known_trade(trade)
-    ask = Ask(TRADES, book.trade_key(trade))
     if remembered is not None and (remembered.busted or remembered.tells(trade)):
-        return NOTHING
+        return NOTHING if remembered.busted or remembered.owned else Heard.WITHOUT_ORDER
     if remembered is None and book.is_booked(trade) is False:
-        return None
+        return Heard.NEVER
+    ask = Ask(TRADES, book.trade_key(trade))
     if ask not in known:
         return Finding(asks=(ask,))
     row = known[ask]
     if row is None:
-        return None
-    booked = stored_trade(row).record
-    told = KnownTrade(qty=booked.last_qty, px=booked.last_px, at_ns=booked.at_ns)
-    return NOTHING if told.tells(trade) else Finding(facts=(f.TradeConflicted(booked=booked, reported=trade),))
+        return Heard.NEVER
+    stored = stored_trade(row)
+    booked = stored.record
+    if (booked.last_qty, booked.last_px) != (trade.last_qty, trade.last_px):
+        return Finding(facts=(f.TradeConflicted(booked=booked, reported=trade),))
+    return NOTHING if stored.is_busted or stored.cl_ord_id else Heard.WITHOUT_ORDER
 
 
-def _draft_trade(draft: Draft, trade: TradeReport, source: str) -> None:
+def _unattributed(trade: TradeReport, source: str) -> Finding:
+    """It is ours all the same: the account paid for it. An operator hears, and its order may yet be found."""
+    text = f"trade {trade.trade_id} on {trade.symbol} belongs to no order that we know"
+    flag = f.OrderFlagged(cl_ord_id=trade.cl_ord_id, code=found.UNATTRIBUTED, text=text)
+    return Finding(facts=(f.TradeBooked(trade=trade, source=source), flag))
+
+
+def _draft_trade(draft: Draft, trade: TradeReport, source: str, heard: Heard) -> None:
     before = draft.order
-    booked = f.TradeBooked(trade=trade, source=source, cl_ord_id=before.cl_ord_id)
-    draft.add(booked, evolve.traded(before, trade))
+    body: f.Body = f.TradeBooked(trade=trade, source=source, cl_ord_id=before.cl_ord_id)
+    if heard is Heard.WITHOUT_ORDER:
+        body = f.TradeAttributed(cl_ord_id=before.cl_ord_id, trade=trade)
+    draft.add(body, evolve.traded(before, trade))
     if before.lack is At.ABANDONED or (before.refused and not before.accepted):
         draft.flag(found.RESURRECTED, f"we held it {before.status.value}, and it traded {plain(trade.last_qty)}")
     elif before.ended is not None and before.hole_qty + before.inferred_qty < trade.last_qty:
@@ -137,12 +150,12 @@ def _draft_trade(draft: Draft, trade: TradeReport, source: str) -> None:
 
 
 def _draft_report(draft: Draft, report: OrderReport) -> None:
-    if report.venue_order_id and report.venue_order_id in draft.order.former_venue_ids:
+    if _speaks_of_a_former_id(draft.order, report):
         return
     if report.status in _PENDING:
         _draft_pending(draft, report)
     request = _answered_replace(draft.order, report)
-    if request is not None and report.status is VenueStatus.REJECTED:
+    if request is not None and _is_refusal(draft.order, report):
         _draft_replace_refused(draft, request, report)
         return
     if request is not None:
@@ -154,6 +167,13 @@ def _draft_report(draft: Draft, report: OrderReport) -> None:
     else:
         _draft_life(draft, report)
     _draft_hole(draft, report)
+
+
+def _speaks_of_a_former_id(order: Order, report: OrderReport) -> bool:
+    """A venue that replaces by cancel-and-new reports the end of the old id, perhaps after the new one lives."""
+    if report.venue_order_id in ("", order.venue_order_id) or not order.venue_order_id:
+        return False
+    return report.venue_order_id in order.former_venue_ids or report.cl_ord_id in order.borne_ids[:-1]
 
 
 def _draft_pending(draft: Draft, report: OrderReport) -> None:
@@ -178,6 +198,11 @@ def _answered_replace(order: Order, report: OrderReport) -> Request | None:
         if request.is_open and shows_terms and _has_new_terms(order, report):
             return request
     return None
+
+
+def _is_refusal(order: Order, report: OrderReport) -> bool:
+    """A rejected replace leaves the old order at the venue; one with a venue id of its own got there, and ended."""
+    return report.status is VenueStatus.REJECTED and report.venue_order_id in ("", order.venue_order_id)
 
 
 def _draft_replace_refused(draft: Draft, request: Request, report: OrderReport) -> None:
@@ -216,6 +241,10 @@ def _settles_doubt(order: Order, report: OrderReport) -> bool:
 
 
 def _is_restated(order: Order, report: OrderReport) -> bool:
+    if report.status in _PENDING:
+        return False
+    if report.cl_ord_id not in ("", order.borne_ids[-1]) and report.venue_order_id != order.venue_order_id:
+        return False
     if report.status in evolve.CONDITIONS:
         return report.status is not order.condition or _has_new_terms(order, report)
     reinstated = order.condition is not None and report.status in _WORKING

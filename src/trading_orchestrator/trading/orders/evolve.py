@@ -134,7 +134,7 @@ def traded(order: Order, trade: TradeReport) -> Order:
         inferred=left,
         accepted=True,
         lack=None,
-        venue_order_id=order.venue_order_id or trade.venue_order_id,
+        venue_order_id=order.venue_order_id or _own_venue_id(order, trade),
     )
     if order.condition is not None and order.ended is None and trade.at_ns > order.told_ns:
         order = replace(order, condition=None, told_ns=trade.at_ns)
@@ -227,10 +227,15 @@ def _heard(order: Order, report: OrderReport) -> Order:
             order,
             accepted=True,
             lack=None,
-            venue_order_id=order.venue_order_id or report.venue_order_id,
+            venue_order_id=order.venue_order_id or _own_venue_id(order, report),
             venue_cum=max(order.venue_cum, report.cum_qty) if counts else order.venue_cum,
         )
     )
+
+
+def _own_venue_id(order: Order, said: OrderReport | TradeReport) -> str:
+    """The venue id of a replace that is not known to be in force yet is not the order's yet."""
+    return said.venue_order_id if said.cl_ord_id in ("", order.borne_ids[-1]) else ""
 
 
 def _with_terms(order: Order, order_qty: Decimal, px: Decimal | None, at_ns: int) -> Order:

@@ -151,6 +151,11 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     def _replace_qty(self) -> Decimal:
         return max((request.order_qty or ZERO for request in self.requests if request.is_open), default=ZERO)
 
+    @property
+    def borne_ids(self) -> tuple[str, ...]:
+        """Return the client ids it bore at the venue, the present one last: its own, then of replaces in force."""
+        return (self.cl_ord_id, *(r.request_id for r in self.requests if r.at is RequestAt.ACCEPTED))
+
     def request(self, request_id: str) -> Request | None:
         """Return one of its requests that are still remembered, or None."""
         return next((request for request in self.requests if request.request_id == request_id), None)
