@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from trading_orchestrator.keeper.node_spec import incarnations_dir
 
 T = TypeVar("T")
 DESK = "desk/practice"
+PROJECT = Path(__file__).resolve().parents[1]
 COMMAND = Path(sys.executable).with_name("trading-orchestrator")
 CONFIG = """
 data_dir = "{data_dir}"
@@ -58,8 +60,8 @@ max_orders_per_s = 500
 STRATEGY = """
 [[trading.desk.practice.strategies]]
 name = "{name}"
-class = "trading_orchestrator.trading.strategies.market_maker:MarketMaker"
-params = {{ symbol = "EUR/USDT", qty = "50", max_position_qty = "400", requote_s = {requote_s} }}
+class = "tests.chaos.metronome:Metronome"
+params = {{ symbol = "EUR/USDT", qty = "20", every_s = {every_s} }}
 """
 
 
@@ -84,12 +86,12 @@ def free_port() -> int:
 
 @dataclass
 class RunningSystem:
-    """Keeper and nodes on one data directory, against a venue that outlives them: `start`, then `stop` or `kill_all`."""
+    """Keeper and nodes on one data directory, against a venue that outlives them."""
 
     folder: Path
     venue: VenueProcess
     strategies: int = 1
-    requote_s: float = 0.1
+    every_s: float = 0.1
     hang_kill_s: float = 1.5
     lease_ttl_s: float = 3.0
     hold_dir: Path | None = None
@@ -120,7 +122,7 @@ class RunningSystem:
             ws=self.venue.ws_url,
         )
         for number in range(self.strategies):
-            text += STRATEGY.format(name=f"maker{number}", requote_s=self.requote_s)
+            text += STRATEGY.format(name=f"metronome{number}", every_s=self.every_s)
         path.write_text(text)
         return path
 
@@ -129,7 +131,8 @@ class RunningSystem:
         command = [str(COMMAND), "run", "--config", str(self.write_config())]
         command += ["--hold-dir", str(self.hold_dir)] if self.hold_dir else []
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            environ = os.environ | {"PYTHONPATH": str(PROJECT)}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=environ)
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -185,10 +188,8 @@ class RunningSystem:
 
     def ready_nodes(self) -> list[str]:
         """Return the living nodes that have said READY."""
-        ready = {
-            str(row[0])
-            for row in self.query("SELECT key FROM projection WHERE name='nodes' AND value LIKE '%\"ready\"%'")
-        }
+        rows = self.query("SELECT key, CAST(value AS TEXT) FROM projection WHERE name = 'nodes'")
+        ready = {str(key) for key, value in rows if json.loads(value)["state"] == "ready"}
         return [name for _, name in self.nodes() if name in ready]
 
     def wait_trading(self, within_s: float = 30.0) -> tuple[int, str]:

@@ -10,16 +10,13 @@ import random
 import signal
 import statistics
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from tests.chaos.judge import Evidence, read_journal, wrongs
+from tests.chaos.settling import settle_and_judge, wait_for_orders
 from tests.running_system import RunningSystem, wait_until, with_suppressed_kill
 from tests.venue_process import VenueProcess
-from trading_orchestrator.journal.verify import verify
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "8"))
 POINTS = ("order.deciding", "order.intended", "order.in_flight", "order.answered")
@@ -37,27 +34,8 @@ class Takeover:
     took_ms: float
 
 
-@pytest.fixture
-def venue(tmp_path: Path) -> Iterator[VenueProcess]:
-    process = VenueProcess.start_new(
-        tmp_path / "venue", account=["demo:demo-key:demo-secret:EUR=100000000,USDT=100000000"], speed="2000"
-    )
-    yield process
-    process.stop()
-
-
-@pytest.fixture
-def system(tmp_path: Path, venue: VenueProcess) -> Iterator[RunningSystem]:
-    hold_dir = tmp_path / "hold"
-    hold_dir.mkdir()
-    running = RunningSystem(tmp_path, venue, strategies=3, requote_s=0.02, hold_dir=hold_dir)
-    running.start()
-    yield running
-    if running.is_running():
-        running.kill_all()
-
-
 def test_forty_kills_lose_nothing(system: RunningSystem, venue: VenueProcess) -> None:
+    system.start()
     chance = random.Random(SEED)
     aimed = [POINTS[number % len(POINTS)] for number in range(KILLS // 2)]
     plan = [*aimed, *[""] * (KILLS - len(aimed))]
@@ -77,6 +55,7 @@ def test_forty_kills_lose_nothing(system: RunningSystem, venue: VenueProcess) ->
 
 
 def test_the_keeper_and_all_under_it_killed_five_times(system: RunningSystem, venue: VenueProcess) -> None:
+    system.start()
     for _ in range(max(1, KILLS // 8)):
         _, node = system.wait_trading()
         wait_for_orders(system, node, at_least=ORDERS_PER_S)
@@ -87,19 +66,13 @@ def test_the_keeper_and_all_under_it_killed_five_times(system: RunningSystem, ve
     settle_and_judge(system, venue)
 
 
-def wait_for_orders(system: RunningSystem, node: str, *, at_least: int) -> None:
-    wait_until(
-        lambda: system.orders_by(node) >= at_least, within_s=30, what=f"{at_least} orders of {node}", every_s=0.1
-    )
-
-
 def kill_and_time(
     system: RunningSystem, venue: VenueProcess, pid: int, node: str, point: str, chance: random.Random
 ) -> Takeover:
     assert system.hold_dir is not None
     if point:
         if point == "order.in_flight":  # the answers stay away, so that the kill meets an order under way
-            venue.fault(effect="delay", call="order.place", delay_ms=400, for_s=2.0)
+            venue.fault(effect="delay_answer", call="order.place", delay_ms=400, for_s=2.0)
         armed = system.hold_dir / point
         armed.touch()
         folder = system.hold_dir
@@ -141,35 +114,3 @@ def report(takeovers: list[Takeover], rate: float) -> None:
         each = [f"{takeover.took_ms:.0f}" for takeover in takeovers if takeover.how == name]
         print(f"  {name or 'at random':18} {' '.join(each)}")
     print(f"  median {statistics.median(times):.0f}, maximum {times[-1]:.0f}")
-
-
-def settle_and_judge(system: RunningSystem, venue: VenueProcess) -> None:
-    """Stop in order; then a last start without strategies books whatever the venue did in between."""
-    _, node = system.wait_trading()
-    wait_for_orders(system, node, at_least=ORDERS_PER_S)
-    system.stop()
-    system.strategies = 0
-    system.start()
-    system.wait_trading()
-    try:
-        wait_until(lambda: not all_wrongs(system, venue), within_s=20, what="journal and venue to agree", every_s=0.5)
-    except AssertionError:
-        assert [] == all_wrongs(system, venue)
-    assert verify(system.journal).ok
-    assert [] == unresolved(system)
-    code, took_s = system.stop()
-    assert 0 == code
-    assert took_s < 5
-
-
-def all_wrongs(system: RunningSystem, venue: VenueProcess) -> list[str]:
-    return wrongs(Evidence(venue.log(), read_journal(system.journal)))
-
-
-def unresolved(system: RunningSystem) -> list[str]:
-    """Return the orders that our rows call open and the venue does not know as open."""
-    return [
-        str(key)
-        for key, value in system.query("SELECT key, value FROM projection WHERE name = 'orders'")
-        if b'"UNKNOWN"' in bytes(value)
-    ]

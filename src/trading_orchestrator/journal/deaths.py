@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import signal
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -47,6 +48,23 @@ class Deaths:
     def words_of(self, node: str) -> LastWords | None:
         """Return what the node's file says, alive or dead."""
         return read_words(path_of(self._directory, node))
+
+    def shoot(self, node: str) -> None:
+        """Kill the node's process: only for one whose lease ran out while it keeps the journal locked.
+
+        A process that is stopped inside a write transaction would keep every successor out for ever. While its
+        incarnation is locked the pid in the file is its own and cannot have been given to another process.
+        """
+        words = self.words_of(node)
+        if words is None:
+            return
+        with suppress(ProcessLookupError):
+            pid_fd = os.pidfd_open(words.pid)
+            try:
+                if not self.is_dead(node):
+                    signal.pidfd_send_signal(pid_fd, signal.SIGKILL)
+            finally:
+                os.close(pid_fd)
 
     async def wait_death(self, node: str) -> None:
         """Return when the process that now has this name is gone. Without a file it waits for ever.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from trading_orchestrator.errors import Refused
 from trading_orchestrator.journal.leases import HeldLease, LeaseKeeper
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.tenancy import Succession
-from trading_orchestrator.storage.ports import FactStore, LeaseHeld, LeaseRow
+from trading_orchestrator.storage.ports import FactStore, LeaseHeld, LeaseRow, StorageUnavailable
 
+log = logging.getLogger(__name__)
 LOOK_AGAIN_S = 0.5
 
 
@@ -25,6 +26,10 @@ class Deaths(Protocol):
 
     async def wait_death(self, node: str) -> None:
         """Return when the process is proved gone."""
+        ...
+
+    def shoot(self, node: str) -> None:
+        """Kill a process whose lease ran out while it keeps the journal locked."""
         ...
 
 
@@ -58,11 +63,19 @@ class Heirs:
             row = await self._row(lease)
             how = self._claimable(row)
             if how is not None and await self._may_claim(lease):
-                with contextlib.suppress(LeaseHeld, Refused):  # another heir was faster
-                    held = await self._leases.claim(lease, predecessor_dead=how is Succession.PROVED_DEATH)
-                    return held, how
+                with contextlib.suppress(LeaseHeld):  # another heir was faster
+                    return await self._claim(lease, how, row), how
             standing_by()
             pos = await self._wait(row if how is None else None, pos)
+
+    async def _claim(self, lease: str, how: Succession, row: LeaseRow | None) -> HeldLease:
+        try:
+            return await self._leases.claim(lease, predecessor_dead=how is Succession.PROVED_DEATH)
+        except StorageUnavailable:
+            if how is Succession.EXPIRED and row is not None:
+                log.error("%s ran out and %s keeps the journal locked: ending that process", lease, row.holder)
+                self._deaths.shoot(row.holder)
+            raise
 
     async def _row(self, lease: str) -> LeaseRow | None:
         return next((row for row in await self._store.leases() if row.name == lease), None)

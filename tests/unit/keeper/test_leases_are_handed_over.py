@@ -61,6 +61,9 @@ class ToldDeaths:
     def is_dead(self, node: str) -> bool:
         return node in self.dead
 
+    def shoot(self, node: str) -> None:
+        self.tell(node)
+
     async def wait_death(self, node: str) -> None:
         while node not in self.dead:
             await self._told.wait()
