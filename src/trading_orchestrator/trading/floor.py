@@ -132,6 +132,7 @@ class TradingFloor:
     def on_order(self, order: Order) -> None:
         performer = self._performers.get(order.strategy)
         if performer is not None:
+            performer.unsaved = True
             self._call(performer, performer.strategy.on_order, order)
 
     def on_timer(self, performer: Performer) -> None:

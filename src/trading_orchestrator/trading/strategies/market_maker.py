@@ -30,7 +30,8 @@ class MarketMakerParams(StrategyParams, frozen=True):
     touch of a tight market). `range_share`: the distance grows to this share of the mean high-low range of the last
     `range_bars` bars, so that it steps back from a fast market. `lean_ticks`: how far both quotes move away from a full
     inventory. `requote_ticks`: a resting order is moved only when it is that far off. `requote_s`: least time between
-    two orders of one side; 0.02 makes it trade as a load test, 0.5 is easy to watch.
+    two orders of one side; 0.5 is easy to watch. `refresh_s`: a resting order this old is replaced even if it stands
+    right (None: never); with `requote_s` it sets the load: both at 0.02 make about 60 orders a second.
     """
 
     symbol: str
@@ -41,6 +42,7 @@ class MarketMakerParams(StrategyParams, frozen=True):
     lean_ticks: Ticks = 2
     requote_ticks: Annotated[int, msgspec.Meta(ge=1)] = 1
     requote_s: Annotated[float, msgspec.Meta(ge=0)] = 0.5
+    refresh_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     bar_s: Annotated[int, msgspec.Meta(ge=1)] = 60
     range_bars: Annotated[int, msgspec.Meta(ge=1)] = 20
 
@@ -66,7 +68,12 @@ class MarketMaker(Strategy[MarketMakerParams, MarketMakerState]):
 
     def wants(self) -> Wants:
         params = self.params
-        return Wants(symbols=[params.symbol], bar_s=params.bar_s, warm_up_bars=params.range_bars)
+        return Wants(
+            symbols=[params.symbol],
+            bar_s=params.bar_s,
+            warm_up_bars=params.range_bars,
+            timer_s=params.refresh_s and params.refresh_s / 2,
+        )
 
     def warm_up(self, bars: Sequence[Bar]) -> None:
         self.ranges = deque((bar.high_px - bar.low_px for bar in bars), maxlen=self.params.range_bars)
@@ -90,6 +97,9 @@ class MarketMaker(Strategy[MarketMakerParams, MarketMakerState]):
             self._quote_side(side, quote, resting.get(side))
 
     def on_order(self, order: Order) -> None:
+        self.on_timer()
+
+    def on_timer(self) -> None:
         quote = self.quote(self.params.symbol)
         if quote is not None:
             self.on_quote(quote)
@@ -98,11 +108,16 @@ class MarketMaker(Strategy[MarketMakerParams, MarketMakerState]):
         wanted_px = self._wanted_px(side, quote)
         qty = self._wanted_qty(side)
         if resting is not None:
-            if not qty or resting.px is None or abs(resting.px - wanted_px) >= self._ticks(self.params.requote_ticks):
+            off_px = abs((resting.px or ZERO) - wanted_px)
+            if not qty or off_px >= self._ticks(self.params.requote_ticks) or self._is_old(resting):
                 self.cancel(resting.cl_ord_id, "off the market")
-        elif qty and self.now_ns() - self.last_sent_ns[side] >= self.params.requote_s * 1e9:
+        # The wall clock may step: a time since that is negative lets it quote on.
+        elif qty and not 0 <= self.now_ns() - self.last_sent_ns[side] < self.params.requote_s * 1e9:
             self.last_sent_ns[side] = self.now_ns()
             self.submit(self.params.symbol, side, qty, wanted_px, ord_type=OrdType.LIMIT_MAKER)
+
+    def _is_old(self, order: Order) -> bool:
+        return self.params.refresh_s is not None and self.now_ns() - order.created_ns >= self.params.refresh_s * 1e9
 
     def _wanted_qty(self, side: Side) -> Decimal:
         room = self.params.max_position_qty - side.sign * self.state.inventory_qty

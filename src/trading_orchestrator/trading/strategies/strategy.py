@@ -20,7 +20,10 @@ class StrategyParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StrategyState(msgspec.Struct):
-    """What a strategy remembers; subclass it. Saved with every decision, fill and bar, given back after a takeover."""
+    """What a strategy remembers; subclass it. Given back after a takeover.
+
+    Saved in the same commit as every decision, and soon after fills, bars and changes of orders.
+    """
 
 
 P = TypeVar("P", bound=StrategyParams)

@@ -1,0 +1,96 @@
+"""Small strategies whose decisions a test can foresee."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from trading_orchestrator.brokers.port import OrdType, Side, TradeReport
+from trading_orchestrator.market.port import Bar, Quote
+from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.strategies.strategy import Strategy, StrategyParams, StrategyState, Wants
+
+SYMBOL = "EUR/USDT"
+
+
+class BuyerParams(StrategyParams, frozen=True):
+    """`orders`: how many to send in all, one a quote; `px` None buys at the market."""
+
+    orders: int = 1
+    px: Decimal | None = None
+    qty: Decimal = Decimal(10)
+    cancel_at_bid: Decimal | None = None
+
+
+class BuyerState(StrategyState):
+    sent: int = 0
+    filled_qty: Decimal = Decimal(0)
+    heard: list[str] = msgspec.field(default_factory=list)
+
+
+class Buyer(Strategy[BuyerParams, BuyerState]):
+    """Buys once a quote; cancels everything when the bid stands at `cancel_at_bid`."""
+
+    def wants(self) -> Wants:
+        return Wants(symbols=[SYMBOL])
+
+    def on_quote(self, quote: Quote) -> None:
+        if quote.bid_px == self.params.cancel_at_bid:
+            for order in self.orders():
+                self.cancel(order.cl_ord_id, "told to")
+        elif self.state.sent < self.params.orders:
+            self.submit(SYMBOL, Side.BUY, self.params.qty, self.params.px)
+            self.state.sent += 1
+
+    def on_fill(self, order: Order, trade: TradeReport) -> None:
+        self.state.filled_qty += trade.last_qty
+
+    def on_order(self, order: Order) -> None:
+        self.state.heard.append(order.status.value)
+
+
+class FollowerParams(StrategyParams, frozen=True):
+    bar_s: int = 1
+
+
+class FollowerState(StrategyState):
+    bars: int = 0
+    fills: int = 0
+    net_qty: Decimal = Decimal(0)
+
+
+class BarFollower(Strategy[FollowerParams, FollowerState]):
+    """Decides on closed bars and fills alone: with the bar at the market, and against its own fills at a limit."""
+
+    mean_px: Decimal
+
+    def wants(self) -> Wants:
+        return Wants(symbols=[SYMBOL], bar_s=self.params.bar_s, warm_up_bars=3)
+
+    def warm_up(self, bars: list[Bar]) -> None:  # type: ignore[override]
+        self.seen = [bar.close_px for bar in bars][-3:]
+
+    def on_bar(self, bar: Bar) -> None:
+        self.state.bars += 1
+        mean_px = sum(self.seen, Decimal(0)) / len(self.seen) if self.seen else bar.close_px
+        self.seen = [*self.seen, bar.close_px][-3:]
+        side = Side.BUY if bar.close_px > mean_px else Side.SELL
+        self.submit(SYMBOL, side, Decimal(self.state.bars % 5 + 1))
+
+    def on_fill(self, order: Order, trade: TradeReport) -> None:
+        self.state.fills += 1
+        self.state.net_qty += trade.side.sign * trade.last_qty
+        if self.state.fills % 3 == 0:
+            away = Side.SELL if self.state.net_qty > 0 else Side.BUY
+            px = trade.last_px - away.sign * Decimal("0.0300")
+            self.submit(SYMBOL, away, Decimal(self.state.fills % 4 + 1), px, ord_type=OrdType.LIMIT_MAKER)
+
+
+class Failing(Buyer):
+    """Sends one order, then raises."""
+
+    def on_quote(self, quote: Quote) -> None:
+        if self.state.sent:
+            raise ZeroDivisionError("a bug of its own")
+        super().on_quote(quote)

@@ -1,0 +1,89 @@
+"""A wrong path, name or parameter stops the start with a sentence that names the nearest right one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from trading_orchestrator.kernel.config import ConfigRefused, build
+from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.desk import strategies_of
+from trading_orchestrator.trading.strategies.load import load_strategy
+from trading_orchestrator.trading.strategies.market_maker import MarketMaker
+
+MARKET_MAKER = "trading_orchestrator.trading.strategies.market_maker:MarketMaker"
+PARAMS = {"symbol": "EUR/USDT", "qty": "50", "max_position_qty": "500"}
+
+
+def desk(**strategy: Any) -> DeskConfig:
+    values = {"name": "maker", "class": MARKET_MAKER, "params": PARAMS} | strategy
+    return build(DeskConfig, {"broker": "practice", "symbols": ["EUR/USDT"], "strategies": [values]}, source="test")
+
+
+def test_parameters_arrive_typed() -> None:
+    loaded = load_strategy(MARKET_MAKER, PARAMS, source="test")
+
+    assert MarketMaker is loaded.kind
+    assert Decimal(50) == loaded.params.qty  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("trading_orchestrator.trading.strategies.market_maker:MarketMakr", "did you mean `MarketMaker`?"),
+        ("trading_orchestrator.trading.strategies.market_makr:MarketMaker", "did you mean `market_maker`?"),
+        ("nowhere.at_all:Thing", "PYTHONPATH"),
+        ("trading_orchestrator.trading.strategies.market_maker", "expected `package.module:Class`"),
+        ("trading_orchestrator.trading.strategies.market_maker:deque", "expected a subclass of Strategy"),
+        ("trading_orchestrator.trading.strategies.strategy:Strategy", "expected a subclass of Strategy"),
+    ],
+)
+def test_a_wrong_path_is_refused_with_a_hint(path: str, hint: str) -> None:
+    with pytest.raises(ConfigRefused) as refused:
+        load_strategy(path, PARAMS, source="test")
+
+    assert hint in refused.value.message
+
+
+def test_an_unknown_parameter_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigRefused) as refused:
+        load_strategy(MARKET_MAKER, PARAMS | {"requote": 1}, source="test")
+
+    assert "unknown key `requote`; did you mean `requote_s`?" in refused.value.message
+
+
+def test_an_unknown_key_of_a_desk_is_refused() -> None:
+    with pytest.raises(ConfigRefused) as refused:
+        desk(clas="x")
+
+    assert "strategies.0.clas" in refused.value.message
+
+
+def test_a_symbol_the_desk_does_not_trade_is_refused() -> None:
+    with pytest.raises(ConfigRefused) as refused:
+        strategies_of(desk(params=PARAMS | {"symbol": "EUR/USD"}), source="test")
+
+    assert "did you mean `EUR/USDT`?" in refused.value.message
+
+
+def test_two_strategies_of_one_name_are_refused() -> None:
+    config = desk()
+    both = build(
+        DeskConfig,
+        {
+            "broker": "b",
+            "symbols": ["EUR/USDT"],
+            "strategies": [{"name": "a", "class": MARKET_MAKER, "params": PARAMS}] * 2,
+        },
+        source="test",
+    )
+
+    assert ["maker"] == list(strategies_of(config, source="test"))
+    with pytest.raises(ConfigRefused):
+        strategies_of(both, source="test")
+
+
+def test_a_disabled_strategy_stays_off_the_desk() -> None:
+    assert {} == strategies_of(desk(enabled=False), source="test")

@@ -1,0 +1,84 @@
+"""Invariant I3: answer, stream and poll may tell a trade any number of times, or only one of them at all."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.unit.desk.world import World
+from trading_orchestrator.brokers.port import NewOrder, OrdType, Side
+from trading_orchestrator.brokers.simulated.faults import Effect
+
+
+async def test_a_trade_told_by_answer_stream_and_poll_is_one_trade(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        world.fault("report", Effect.TWICE, times=1000)
+        await world.start(world.node("Buyer", {"orders": 5}))
+        for number in range(5):
+            await world.quote(f"1.{1000 + number}")
+        await world.run(3.0)
+
+        assert (await world.kinds()).count("trade.booked") == 5
+        assert await world.position_qty() == Decimal(50)
+
+
+async def test_a_fill_that_no_frame_told_is_found_by_the_poll(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Buyer", {"px": "1.0900"}))
+        await world.quote("1.1000")
+        world.fault("report", Effect.DROPPED, times=1000)
+
+        await world.quote("1.0899")
+        assert await world.order_states() == ["new"]
+        await world.run(2.0)
+
+        assert await world.order_states() == ["filled"]
+        await world.until_done(node.desk.leave(1.0))
+        saved = (await world.facts("strategy.saved"))[-1]
+        assert b'"filled_qty":"10"' in bytes(saved.state)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_dropped_doubled_and_swapped_frames_change_nothing(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    async with await World.open(tmp_path, chance.random) as world:
+        for effect in (Effect.DROPPED, Effect.TWICE, Effect.SWAPPED):
+            world.fault("report", effect, times=1000, ratio=0.3)
+        await world.start(world.node("Buyer", {"orders": 20, "px": "1.0995"}))
+        for _ in range(40):
+            await world.quote(f"1.{chance.randint(985, 999) + 100}", qty=chance.randint(3, 15))
+        await world.run(5.0)
+
+        assert len(world.venue.orders()) == 20
+        assert await world.position_qty() == world.venue_position_qty()
+        reports = {report.cl_ord_id: report.cum_qty for report in world.venue.orders()}
+        rows = {row["cl_ord_id"]: Decimal(row["cum_qty"]) for row in await world.rows("orders")}
+        assert reports == rows
+
+
+async def test_a_humans_order_is_booked_and_left_alone(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Buyer", {"px": "1.0900", "cancel_at_bid": "1.2000"}))
+        await world.quote("1.1000")
+        world.venue.accept(NewOrder("human-1", "EUR/USDT", Side.BUY, OrdType.LIMIT, Decimal(7), Decimal("1.1000")))
+        await world.quote("1.0999")
+        await world.run(2.0)
+
+        assert await world.position_qty() == Decimal(7)
+        foreign = [row for row in await world.rows("orders") if row["foreign"]]
+        assert [row["state"] for row in foreign] == ["filled"]
+        assert node.desk.health().state.value == "healthy"
+
+
+async def test_an_unexplained_difference_is_journaled_and_nothing_is_booked(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await world.start(world.node("Buyer", compare_s=2.0))
+        world.venue._move("USDT", Decimal(250))  # a deposit
+        await world.run(6.0)
+
+        told = [fact.differences for fact in await world.facts("desk.reconciled")]  # type: ignore[attr-defined]
+        assert told == [[], ["USDT: the venue holds 250 more than our trades"]]
+        assert "trade.booked" not in await world.kinds()
