@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from typing import Annotated
 
 import msgspec
-
-
-def _expect(holds: bool, key: str, expected: str, was: object) -> None:
-    if not holds:
-        raise ValueError(f"{key}: expected {expected}, was {was!r}")
+from msgspec import Meta
 
 
 class MonitoringConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -20,14 +16,9 @@ class MonitoringConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     loop_lag_every_s: how often the event loop is asked how late it is; ten times a second finds every block that hurts.
     """
 
-    interval_s: float = 1.0
-    ring_len: int = 3600
-    loop_lag_every_s: float = 0.1
-
-    def __post_init__(self) -> None:
-        _expect(0.1 <= self.interval_s <= 60, "interval_s", "0.1 to 60", self.interval_s)
-        _expect(10 <= self.ring_len <= 100_000, "ring_len", "10 to 100000", self.ring_len)
-        _expect(0.01 <= self.loop_lag_every_s <= 1, "loop_lag_every_s", "0.01 to 1", self.loop_lag_every_s)
+    interval_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.0
+    ring_len: Annotated[int, Meta(ge=10, le=100_000)] = 3600
+    loop_lag_every_s: Annotated[float, Meta(ge=0.01, le=1)] = 0.1
 
 
 class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,16 +30,10 @@ class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     loop_lag_unhealthy_s: a loop this late misses lease renewals.
     """
 
-    interval_s: float = 1.0
-    deadline_s: float = 1.0
-    loop_lag_degraded_s: float = 0.25
-    loop_lag_unhealthy_s: float = 1.0
-
-    def __post_init__(self) -> None:
-        _expect(0.1 <= self.interval_s <= 300, "interval_s", "0.1 to 300", self.interval_s)
-        _expect(0 < self.deadline_s <= 60, "deadline_s", "above 0, to 60", self.deadline_s)
-        ordered = 0 < self.loop_lag_degraded_s <= self.loop_lag_unhealthy_s
-        _expect(ordered, "loop_lag_degraded_s", "above 0, to loop_lag_unhealthy_s", self.loop_lag_degraded_s)
+    interval_s: Annotated[float, Meta(ge=0.1, le=300)] = 1.0
+    deadline_s: Annotated[float, Meta(gt=0, le=60)] = 1.0
+    loop_lag_degraded_s: Annotated[float, Meta(gt=0)] = 0.25
+    loop_lag_unhealthy_s: Annotated[float, Meta(gt=0)] = 1.0
 
 
 class ConsoleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,18 +46,11 @@ class ConsoleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     keep_alive_s: how long an idle connection is kept.
     """
 
-    path_prefix: str = ""
+    path_prefix: Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
     allowed_hosts: tuple[str, ...] = ()
-    refresh_s: float = 0.25
-    max_streams: int = 500
-    keep_alive_s: int = 5
-
-    def __post_init__(self) -> None:
-        well_formed = re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", self.path_prefix) is not None
-        _expect(well_formed, "path_prefix", '"" or a path like "/ops"', self.path_prefix)
-        _expect(0.05 <= self.refresh_s <= 10, "refresh_s", "0.05 to 10", self.refresh_s)
-        _expect(self.max_streams >= 1, "max_streams", "at least 1", self.max_streams)
-        _expect(self.keep_alive_s >= 1, "keep_alive_s", "at least 1", self.keep_alive_s)
+    refresh_s: Annotated[float, Meta(ge=0.05, le=10)] = 0.25
+    max_streams: Annotated[int, Meta(ge=1)] = 500
+    keep_alive_s: Annotated[int, Meta(ge=1)] = 5
 
 
 class OperationsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

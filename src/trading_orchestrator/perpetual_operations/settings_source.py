@@ -29,7 +29,7 @@ def settings_of(app_config: object, environ: Mapping[str, str] | None = None) ->
         ConfigRefused: a key is unknown or its value cannot be used; `facts["key"]` names it.
     """
     if isinstance(app_config, OperationsConfig):
-        return _with_data_dir(app_config, None)
+        return _built(_plain(app_config), "app_config", None, ())  # built in code, so not checked before
     if app_config is None:
         return _of_program(environment(ENVIRONMENT, environ), "environment")
     if isinstance(app_config, str | os.PathLike):
@@ -39,6 +39,10 @@ def settings_of(app_config: object, environ: Mapping[str, str] | None = None) ->
         if TABLE in app_config:
             return _of_program(app_config, "app_config")
         return _built(app_config, "app_config", None, ())
+    if isinstance(app_config, bool | int | float | bytes | list | tuple | set):
+        raise ConfigRefused(
+            f"app_config: expected None, a path, a mapping or a settings object, was {app_config!r}", key="app_config"
+        )
     return _of_program(_attributes(app_config), f"app_config ({type(app_config).__name__})")
 
 

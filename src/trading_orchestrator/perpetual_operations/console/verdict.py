@@ -55,10 +55,20 @@ def _of_desks(desks: Sequence[Mapping[str, Any]]) -> list[Worry]:
             worries.append((HealthState.UNHEALTHY, f"Desk {name} is halted{_because(desk)}."))
         elif mode != "normal":
             worries.append((HealthState.DEGRADED, f"Desk {name} is {mode.replace('_', ' ')}{_because(desk)}."))
-        unknown = desk.get("unknown", 0)
-        if isinstance(unknown, int) and unknown:
-            are = "order is" if unknown == 1 else "orders are"
-            worries.append((HealthState.DEGRADED, f"Desk {name}: {unknown} {are} unknown and being asked for."))
+        worries += _of_doubts(name, desk)
+    return worries
+
+
+def _of_doubts(name: str, desk: Mapping[str, Any]) -> list[Worry]:
+    """Orders whose fate is not known, and symbols on which the desk may not trade."""
+    worries = [
+        (HealthState.DEGRADED, f"Desk {name} does not trade {symbol}: {reason}.")
+        for symbol, reason in desk.get("blocked", {}).items()
+    ]
+    unknown = int(desk.get("unknown_orders", 0))
+    if unknown:
+        are = "order is" if unknown == 1 else "orders are"
+        worries.append((HealthState.DEGRADED, f"Desk {name}: {unknown} {are} unknown and being asked for."))
     return worries
 
 
