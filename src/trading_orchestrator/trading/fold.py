@@ -194,6 +194,7 @@ def _order_flagged(desk: Desk, body: f.OrderFlagged, at_ns: int) -> None:
 def _cancel_intended(desk: Desk, body: f.CancelIntended, at_ns: int) -> None:
     request = Request(request_id=body.request_id, kind=RequestKind.CANCEL)
     desk.keep(evolve.asked(desk.shelf.need(body.cl_ord_id), request), at_ns)
+    desk.ids[body.request_id] = body.cl_ord_id
 
 
 def _replace_intended(desk: Desk, body: f.ReplaceIntended, at_ns: int) -> None:

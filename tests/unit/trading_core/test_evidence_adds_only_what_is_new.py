@@ -137,6 +137,32 @@ def test_a_trade_without_its_order_is_booked_told_and_later_attributed() -> None
     assert [] == scene.journal.book.holes()
 
 
+def test_of_two_replaces_the_later_terms_hold_whichever_answer_comes_first() -> None:
+    scene = Scene()
+    cl = scene.send()
+    made = [request_id(cl, 1), request_id(cl, 2)]
+    for each, qty in zip(made, (8, 6), strict=True):
+        scene.journal.record(f.ReplaceIntended(cl_ord_id=cl, request_id=each, order_qty=Decimal(qty), px=None))
+    first = scene.report(made[0], VenueStatus.NEW, order_qty=Decimal(8))
+    second = scene.report(made[1], VenueStatus.NEW, order_qty=Decimal(6))
+    scene.hear(second)
+    scene.hear(first)
+
+    assert Decimal(6) == scene.order(cl).order_qty
+    assert Decimal(6) == scene.journal.book.exposure(SYMBOL).buy_qty
+
+
+def test_a_replace_on_its_way_reserves_the_larger_quantity() -> None:
+    scene = Scene()
+    cl = scene.send()
+    scene.journal.record(f.ReplaceIntended(cl_ord_id=cl, request_id=request_id(cl, 1), order_qty=Decimal(15), px=None))
+    assert Decimal(15) == scene.journal.book.exposure(SYMBOL).buy_qty
+
+    refused = OrderRefused("no", venue_code="", text="too late")
+    scene.journal.hear(lambda book, known: answers.of_replace_failure(book, cl, request_id(cl, 1), refused))
+    assert Decimal(10) == scene.journal.book.exposure(SYMBOL).buy_qty
+
+
 def test_an_order_with_our_prefix_that_the_journal_lacks_is_adopted() -> None:
     scene = Scene()
     lost = cl_ord_id("case", "line", "an intent after the backup", 0)

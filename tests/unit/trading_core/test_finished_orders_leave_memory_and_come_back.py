@@ -6,8 +6,10 @@ from decimal import Decimal
 
 from tests.unit.trading_core.desk_scene import SYMBOL, Scene
 from trading_orchestrator.brokers.port import VenueStatus
+from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders import evidence
+from trading_orchestrator.trading.orders.client_id import request_id
 from trading_orchestrator.trading.orders.edge import OrdStatus, ord_status
 from trading_orchestrator.trading.orders.finding import Ask
 from trading_orchestrator.trading.orders.life import At
@@ -52,6 +54,22 @@ def test_a_late_trade_that_names_only_the_venues_id_finds_its_order() -> None:
     scene.hear(scene.trade(first, "t1", "4", cl_ord_id=""))
 
     assert Decimal(4) == scene.order(first).cum_qty
+
+
+def test_a_late_frame_under_the_id_of_a_decided_cancel_still_finds_the_order() -> None:
+    scene = Scene()
+    cl = scene.send()
+    made = request_id(cl, 1)
+    scene.journal.record(f.CancelIntended(cl_ord_id=cl, request_id=made))
+    pending = scene.report(made, VenueStatus.PENDING_CANCEL, venue_order_id=f"V-{cl}")
+    scene.hear(scene.report(cl, VenueStatus.CANCELED))
+    before = scene.kinds()
+    scene.hear(pending)
+    scene.journal.crash()
+    scene.hear(pending)
+
+    assert before == scene.kinds()
+    assert At.CANCELED is scene.order(cl).status
 
 
 def test_a_trade_too_old_to_remember_is_looked_up_before_it_is_booked() -> None:

@@ -64,7 +64,10 @@ def _stored(book: Book, any_id: str, known: Known) -> Place | None:
     if ask not in known:
         return Place(finding=Finding(asks=(ask,)))
     row = known[ask]
-    return _stored_as(named_order(row), known) if row is not None else None
+    if row is None:
+        return None
+    held = book.order(named_order(row))
+    return Place(held) if held is not None else _stored_as(named_order(row), known)
 
 
 def _stored_as(cl_ord_id: str, known: Known) -> Place | None:

@@ -83,15 +83,19 @@ class Shelf:
 
     def open(self) -> list[Order]:
         """Return the orders not proved closed, oldest first."""
-        return [self._orders[cl_ord_id] for cl_ord_id in self._open]
+        return self._oldest_first(self._open)
 
     def lacking(self) -> list[Order]:
         """Return the open orders in doubt: UNKNOWN and QUARANTINED."""
-        return [self._orders[cl_ord_id] for cl_ord_id in self._lacking]
+        return self._oldest_first(self._lacking)
 
     def holes(self) -> list[Order]:
         """Return the orders of which the venue counts more filled than we have trades."""
-        return [self._orders[cl_ord_id] for cl_ord_id in self._holes]
+        return self._oldest_first(self._holes)
+
+    def _oldest_first(self, marked: dict[str, None]) -> list[Order]:
+        orders = [self._orders[cl_ord_id] for cl_ord_id in marked]
+        return sorted(orders, key=lambda order: (order.created_ns, order.cl_ord_id))
 
     @property
     def open_count(self) -> int:
@@ -105,6 +109,8 @@ class Shelf:
         """Hold this version of the order, and let the oldest finished one go if there are too many."""
         before = self._orders.get(order.cl_ord_id)
         self._reserve(before, order)
+        for request in before.requests if before is not None else ():
+            self._by_request_id.pop(request.request_id, None)
         self._orders[order.cl_ord_id] = order
         self._index(order)
         if not order.is_finished:
