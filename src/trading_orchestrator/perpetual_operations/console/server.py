@@ -71,6 +71,7 @@ class ConsoleServer:
         self._serving: Serving | None = None
         self._checkpointing: asyncio.Task[None] | None = None
         self._lingering: asyncio.Task[None] | None = None
+        self._left: Serving | None = None
 
     async def warm(self) -> None:
         """Import the web stack (on a thread: 0.3 s, and this loop may be trading) and build the app."""
@@ -104,6 +105,7 @@ class ConsoleServer:
         until_ns = self._clock.monotonic_ns() + int(deadline_s * 1e9)
         await _within(deadline_s, console.traffic.idle())
         self._lingering = asyncio.create_task(self._linger(serving, until_ns))
+        self._left = serving
         if deadline_s <= 0:
             await self._end_lingering()
 
@@ -112,21 +114,23 @@ class ConsoleServer:
         await self.leave(0)
         if self._lingering is not None:
             await asyncio.wait((self._lingering,))
-            self._lingering = None
+        await self._end_lingering()
         await self._manager.stop()
 
     async def _linger(self, serving: Serving, until_ns: int) -> None:
-        try:
-            await _within((until_ns - self._clock.monotonic_ns()) / 1e9, serving.all_gone())
-        finally:
-            await serving.cut()
-            await self._manager.stop()
+        await _within((until_ns - self._clock.monotonic_ns()) / 1e9, serving.all_gone())
+        await serving.cut()
+        await self._manager.stop()
 
     async def _end_lingering(self) -> None:
+        """Cut what lingers now; a task cancelled before its first step runs nothing, so the cut is made here."""
         lingering, self._lingering = self._lingering, None
-        if lingering is not None:
+        left, self._left = self._left, None
+        if lingering is not None and left is not None:
             lingering.cancel()
             await asyncio.wait((lingering,))
+            await left.cut()
+            await self._manager.stop()
 
     async def _checkpoint_for_ever(self, checkpoint: Callable[[], Awaitable[object]], seat: Seat) -> None:
         while True:
