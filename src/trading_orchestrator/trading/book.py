@@ -12,13 +12,14 @@ from trading_orchestrator.errors import Broken
 from trading_orchestrator.storage.ports import Fact, NewFact, Put
 from trading_orchestrator.trading.facts import KIND_OF, KINDS, Body
 from trading_orchestrator.trading.fold import FOLDS, Desk
+from trading_orchestrator.trading.orders.ledger import KnownTrade
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.shelf import Shelf
+from trading_orchestrator.trading.positions.exposure import Exposure
 from trading_orchestrator.trading.positions.position import Position
-from trading_orchestrator.trading.risk.exposure import Exposure
 from trading_orchestrator.trading.rows import SNAPSHOT, rows_touched
-from trading_orchestrator.trading.state import KnownTrade, Reconciled, State
+from trading_orchestrator.trading.state import Reconciled, State
 
 SNAPSHOT_EVERY_FACTS = 2_000
 """A start-up folds at most this many facts beyond the snapshot (about 0.1 s)."""

@@ -15,20 +15,19 @@ from trading_orchestrator.errors import Broken
 from trading_orchestrator.kernel.money import ZERO
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.orders import evolve
+from trading_orchestrator.trading.orders.ledger import KnownTrade
 from trading_orchestrator.trading.orders.order import Inferred, Order
 from trading_orchestrator.trading.orders.requests import Request, RequestKind, RequestOn
 from trading_orchestrator.trading.orders.shelf import Shelf, UnknownOrder
+from trading_orchestrator.trading.orders.stored import BUSTED
 from trading_orchestrator.trading.positions.balances import changes_of, with_changes
 from trading_orchestrator.trading.positions.position import Position, book_trade, bust_trade
 from trading_orchestrator.trading.state import (
     RECENT_INTENTS,
     RECENT_INTENTS_NS,
-    KnownTrade,
     Reconciled,
     State,
 )
-
-BUSTED = "busted"
 
 
 class IntentTaken(Broken):

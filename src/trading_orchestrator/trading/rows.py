@@ -7,18 +7,15 @@ from decimal import Decimal
 
 import msgspec
 
-from trading_orchestrator.brokers.port import TradeReport
 from trading_orchestrator.kernel.money import plain
 from trading_orchestrator.storage.ports import Put
-from trading_orchestrator.trading.fold import BUSTED, Desk, TradeRow
+from trading_orchestrator.trading.fold import Desk, TradeRow
 from trading_orchestrator.trading.orders.edge import ord_status
 from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.orders.stored import ORDER_IDS, ORDERS, TRADES
 from trading_orchestrator.trading.positions.position import Position
 from trading_orchestrator.trading.state import State
 
-ORDERS = "orders"
-ORDER_IDS = "order_ids"
-TRADES = "trades"
 POSITIONS = "positions"
 DESKS = "desks"
 SNAPSHOT = "snapshot"
@@ -119,41 +116,6 @@ def desk_row(desk: Desk) -> dict[str, object]:
         "reconciled": msgspec.to_builtins(state.reconciled),
         "updated_ns": state.at_ns,
     }
-
-
-def revived_order(value: bytes) -> Order:
-    """Return the order stored in a row of the `orders` projection."""
-    return msgspec.json.decode(msgspec.json.decode(value, type=_Recorded).record, type=Order)
-
-
-def named_order(value: bytes) -> str:
-    """Return the cl_ord_id that a row of the `order_ids` projection leads to."""
-    return msgspec.json.decode(value, type=_Named).cl_ord_id
-
-
-class StoredTrade(msgspec.Struct):
-    """What a row of the `trades` projection tells of a trade: as booked last, and whether it was taken back."""
-
-    record: TradeReport
-    state: str
-    cl_ord_id: str
-
-    @property
-    def is_busted(self) -> bool:
-        return self.state == BUSTED
-
-
-def stored_trade(value: bytes) -> StoredTrade:
-    """Return the trade stored in a row of the `trades` projection."""
-    return msgspec.json.decode(value, type=StoredTrade)
-
-
-class _Named(msgspec.Struct):
-    cl_ord_id: str
-
-
-class _Recorded(msgspec.Struct):
-    record: msgspec.Raw
 
 
 def _plain(value: Decimal | None) -> str | None:

@@ -6,34 +6,14 @@ from decimal import Decimal
 
 import msgspec
 
-from trading_orchestrator.brokers.port import TradeReport
 from trading_orchestrator.kernel.money import ZERO
+from trading_orchestrator.trading.orders.ledger import KnownTrade
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.positions.position import Position
 
 RECENT_TRADES = 2_000
 RECENT_INTENTS_NS = 1_000_000_000
 RECENT_INTENTS = 10_000
-
-
-class KnownTrade(msgspec.Struct, frozen=True, array_like=True):
-    """What it takes to recognise a trade again.
-
-    `told`: other quantities and prices it was told with: before a correction, or in a reported conflict.
-    `owned`: its order is known.
-    """
-
-    qty: Decimal
-    px: Decimal
-    at_ns: int
-    busted: bool = False
-    owned: bool = True
-    told: tuple[tuple[Decimal, Decimal], ...] = ()
-
-    def tells(self, trade: TradeReport) -> bool:
-        """Return whether this report says nothing that was not heard before."""
-        said = (trade.last_qty, trade.last_px)
-        return said == (self.qty, self.px) or said in self.told
 
 
 class Counts(msgspec.Struct, omit_defaults=True):

@@ -11,16 +11,16 @@ from trading_orchestrator.brokers.port import TradeReport
 from trading_orchestrator.kernel.ids import digest_base32
 from trading_orchestrator.kernel.money import ZERO, plain
 from trading_orchestrator.trading import facts as f
-from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.evidence import NONE_KNOWN
 from trading_orchestrator.trading.orders.finding import NOTHING, UNATTRIBUTED, Ask, Finding, Known
+from trading_orchestrator.trading.orders.ledger import Ledger
 from trading_orchestrator.trading.orders.locate import locate
-from trading_orchestrator.trading.rows import TRADES, stored_trade
+from trading_orchestrator.trading.orders.stored import TRADES, stored_trade
 
 SYNTHETIC_PREFIX = "hole-"
 
 
-def of_hole_past_grace(book: Book, cl_ord_id: str, *, px: Decimal, at_ns: int) -> Finding:
+def of_hole_past_grace(book: Ledger, cl_ord_id: str, *, px: Decimal, at_ns: int) -> Finding:
     """Return the synthetic fill for a hole that outlived its grace; real trades will replace it.
 
     Args:
@@ -47,7 +47,7 @@ def of_hole_past_grace(book: Book, cl_ord_id: str, *, px: Decimal, at_ns: int) -
     return Finding(facts=(body,))
 
 
-def of_bust(book: Book, *, symbol: str, trade_id: str, reason: str = "", known: Known = NONE_KNOWN) -> Finding:
+def of_bust(book: Ledger, *, symbol: str, trade_id: str, reason: str = "", known: Known = NONE_KNOWN) -> Finding:
     """Return what the venue's taking back of a trade adds."""
     place = _booked(book, symbol, trade_id, known)
     if isinstance(place, Finding):
@@ -57,7 +57,7 @@ def of_bust(book: Book, *, symbol: str, trade_id: str, reason: str = "", known: 
 
 
 def of_correction(
-    book: Book, *, symbol: str, trade_id: str, last_qty: Decimal, last_px: Decimal | None, known: Known = NONE_KNOWN
+    book: Ledger, *, symbol: str, trade_id: str, last_qty: Decimal, last_px: Decimal | None, known: Known = NONE_KNOWN
 ) -> Finding:
     """Return what the venue's change of a trade adds. `last_px` None: the price stays."""
     place = _booked(book, symbol, trade_id, known)
@@ -81,7 +81,7 @@ class _Booked:
     facts: tuple[f.Body, ...]
 
 
-def _booked(book: Book, symbol: str, trade_id: str, known: Known) -> Finding | _Booked:
+def _booked(book: Ledger, symbol: str, trade_id: str, known: Known) -> Finding | _Booked:
     """Return the booked trade; or the finding that comes first, or ends it."""
     ask = Ask(TRADES, f"{book.account}/{symbol}/{trade_id}")
     if ask not in known:

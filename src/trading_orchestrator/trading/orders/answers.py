@@ -8,14 +8,14 @@ from trading_orchestrator.brokers.port import OrderRefused
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.money import ZERO, plain
 from trading_orchestrator.trading import facts as f
-from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.finding import NOTHING, VANISHED, Finding
+from trading_orchestrator.trading.orders.ledger import Ledger
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.requests import Request, RequestAt, RequestKind
 
 
-def of_submit_failure(book: Book, cl_ord_id: str, error: BaseException) -> Finding:
+def of_submit_failure(book: Ledger, cl_ord_id: str, error: BaseException) -> Finding:
     """Return what a failed submit adds.
 
     Only a refusal proven to come before matching, and a call that sent nothing, are a definite no. All
@@ -32,7 +32,7 @@ def of_submit_failure(book: Book, cl_ord_id: str, error: BaseException) -> Findi
     return NOTHING if in_doubt else _one(f.OrderDoubted(cl_ord_id=order.cl_ord_id, reason=_reason(error)))
 
 
-def of_cancel_failure(book: Book, cl_ord_id: str, request_id: str, error: BaseException) -> Finding:
+def of_cancel_failure(book: Ledger, cl_ord_id: str, request_id: str, error: BaseException) -> Finding:
     """Return what a failed cancel adds. Its refusal says nothing of the order's fate: ask for order and trades."""
     order, request = _open_request(book, cl_ord_id, request_id)
     if order is None or request is None:
@@ -45,7 +45,7 @@ def of_cancel_failure(book: Book, cl_ord_id: str, request_id: str, error: BaseEx
     return _one(f.CancelDoubted(cl_ord_id=order.cl_ord_id, request_id=request_id, reason=_reason(error)))
 
 
-def of_replace_failure(book: Book, cl_ord_id: str, request_id: str, error: BaseException) -> Finding:
+def of_replace_failure(book: Ledger, cl_ord_id: str, request_id: str, error: BaseException) -> Finding:
     """Return what a failed replace adds; in doubt the larger quantity stays reserved."""
     order, request = _open_request(book, cl_ord_id, request_id)
     if order is None or request is None:
@@ -58,7 +58,7 @@ def of_replace_failure(book: Book, cl_ord_id: str, request_id: str, error: BaseE
     return _one(f.ReplaceDoubted(cl_ord_id=order.cl_ord_id, request_id=request_id, reason=_reason(error)))
 
 
-def of_restart(book: Book) -> Finding:
+def of_restart(book: Ledger) -> Finding:
     """Return the doubts a takeover begins with: every send whose answer the predecessor may not have journaled."""
     facts: list[f.Body] = []
     for order in book.unfinished_orders():
@@ -68,7 +68,7 @@ def of_restart(book: Book) -> Finding:
     return Finding(facts=tuple(facts))
 
 
-def of_vanished(book: Book, cl_ord_id: str, reason: str) -> Finding:
+def of_vanished(book: Ledger, cl_ord_id: str, reason: str) -> Finding:
     """Return the doubt that begins when an order we hold live is missing from the venue's open orders."""
     order = book.order(cl_ord_id)
     if order is None or order.is_closed or order.lack is not None:
@@ -76,7 +76,7 @@ def of_vanished(book: Book, cl_ord_id: str, reason: str) -> Finding:
     return _one(f.OrderDoubted(cl_ord_id=order.cl_ord_id, reason=reason))
 
 
-def of_absence_proof(book: Book, cl_ord_id: str, proof: Sequence[str]) -> Finding:
+def of_absence_proof(book: Ledger, cl_ord_id: str, proof: Sequence[str]) -> Finding:
     """Return what the completed proof R4 adds: the order is abandoned, or, if it had traded, gone with its fills.
 
     Args:
@@ -95,7 +95,7 @@ def of_absence_proof(book: Book, cl_ord_id: str, proof: Sequence[str]) -> Findin
     return Finding(facts=tuple(facts))
 
 
-def of_budget_spent(book: Book, cl_ord_id: str, reason: str) -> Finding:
+def of_budget_spent(book: Ledger, cl_ord_id: str, reason: str) -> Finding:
     """Return what rule R5 adds: an order still UNKNOWN past its budget is quarantined."""
     order = book.order(cl_ord_id)
     if order is None or order.status is not At.UNKNOWN:
@@ -103,7 +103,7 @@ def of_budget_spent(book: Book, cl_ord_id: str, reason: str) -> Finding:
     return _one(f.OrderQuarantined(cl_ord_id=order.cl_ord_id, reason=reason))
 
 
-def _open_request(book: Book, cl_ord_id: str, request_id: str) -> tuple[Order | None, Request | None]:
+def _open_request(book: Ledger, cl_ord_id: str, request_id: str) -> tuple[Order | None, Request | None]:
     order = book.order(cl_ord_id)
     request = order.request(request_id) if order is not None else None
     return order, request if request is not None and request.is_open else None

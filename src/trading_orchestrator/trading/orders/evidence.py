@@ -8,15 +8,15 @@ from types import MappingProxyType
 from trading_orchestrator.brokers.port import OrderReport, OrdType, TradeReport, VenueStatus
 from trading_orchestrator.kernel.money import ZERO, plain
 from trading_orchestrator.trading import facts as f
-from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders import evolve
 from trading_orchestrator.trading.orders import finding as found
 from trading_orchestrator.trading.orders.finding import NOTHING, Ask, Finding, Hole, Known
+from trading_orchestrator.trading.orders.ledger import Ledger
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.locate import locate
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.requests import Request, RequestAt, RequestKind, RequestOn
-from trading_orchestrator.trading.rows import TRADES, stored_trade
+from trading_orchestrator.trading.orders.stored import TRADES, stored_trade
 
 NONE_KNOWN: Known = MappingProxyType({})
 _STREAM = "stream"
@@ -46,7 +46,7 @@ class Draft:
         return Finding(facts=tuple(self.facts), hole=hole)
 
 
-def of_trade(book: Book, trade: TradeReport, *, source: str, known: Known = NONE_KNOWN) -> Finding:
+def of_trade(book: Ledger, trade: TradeReport, *, source: str, known: Known = NONE_KNOWN) -> Finding:
     """Return what one execution adds.
 
     Args:
@@ -68,7 +68,7 @@ def of_trade(book: Book, trade: TradeReport, *, source: str, known: Known = NONE
     return draft.finding()
 
 
-def of_report(book: Book, report: OrderReport, *, known: Known = NONE_KNOWN) -> Finding:
+def of_report(book: Ledger, report: OrderReport, *, known: Known = NONE_KNOWN) -> Finding:
     """Return what the venue's word on one order adds: its trades first, then the order itself.
 
     Args:
@@ -106,7 +106,7 @@ class Heard(Enum):
     WITHOUT_ORDER = "without_order"
 
 
-def _judge(book: Book, trade: TradeReport, known: Known) -> Heard | Finding:
+def _judge(book: Ledger, trade: TradeReport, known: Known) -> Heard | Finding:
     """Return what is to be done; or the finding: nothing, a conflict, or the row to look up."""
     remembered = book.known_trade(trade)
     if remembered is not None and (remembered.busted or remembered.tells(trade)):

@@ -9,12 +9,12 @@ import msgspec
 from trading_orchestrator.brokers.port import OrderReport
 from trading_orchestrator.kernel.money import ZERO
 from trading_orchestrator.trading import facts as f
-from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders import evolve
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.orders.finding import ADOPTED, VENUE, Ask, Finding, Known
+from trading_orchestrator.trading.orders.ledger import Ledger
 from trading_orchestrator.trading.orders.order import Order
-from trading_orchestrator.trading.rows import ORDER_IDS, ORDERS, named_order, revived_order
+from trading_orchestrator.trading.orders.stored import ORDER_IDS, ORDERS, named_order, revived_order
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Place:
 
 
 def locate(
-    book: Book,
+    book: Ledger,
     *,
     symbol: str,
     cl_ord_id: str,
@@ -55,7 +55,7 @@ def locate(
     return _foreign(report)
 
 
-def _stored(book: Book, any_id: str, known: Known) -> Place | None:
+def _stored(book: Ledger, any_id: str, known: Known) -> Place | None:
     """Look for an order that left memory, by the id it was sent with, then by any other it had."""
     place = _stored_as(any_id, known)
     if place is not None:
@@ -93,7 +93,7 @@ def _adopt(cl_ord_id: str, report: OrderReport | None, known: Known) -> Place:
     return Place(order, (f.OrderAdopted(report=report), flag))
 
 
-def _may_own(book: Book, symbol: str, known: Known) -> tuple[Ask, ...]:
+def _may_own(book: Ledger, symbol: str, known: Known) -> tuple[Ask, ...]:
     """A trade that names only the venue's id may belong to an order whose venue id we never learnt: ask for it."""
     nameless = [order for order in book.open_orders() if order.symbol == symbol and not order.venue_order_id]
     return tuple(ask for ask in (Ask(VENUE, order.cl_ord_id) for order in nameless) if ask not in known)

@@ -10,7 +10,7 @@ from trading_orchestrator.brokers.port import NewOrder, OrdType, Side
 from trading_orchestrator.kernel.money import ZERO, plain
 from trading_orchestrator.market.port import Quote
 from trading_orchestrator.trading.book import Book
-from trading_orchestrator.trading.risk.exposure import Exposure
+from trading_orchestrator.trading.positions.exposure import Exposure
 from trading_orchestrator.trading.risk.limits import RiskLimits, RiskRefused
 
 SECOND_NS = 1_000_000_000

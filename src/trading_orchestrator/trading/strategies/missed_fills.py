@@ -12,7 +12,7 @@ from trading_orchestrator.storage.ports import Fact, FactStore
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.facts import TradeBooked
 from trading_orchestrator.trading.orders.order import Order
-from trading_orchestrator.trading.rows import ORDERS, revived_order
+from trading_orchestrator.trading.orders.stored import ORDERS, revived_order
 
 KEPT = 4_096
 PAGE = 500

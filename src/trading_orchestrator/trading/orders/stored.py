@@ -1,0 +1,48 @@
+"""Orders and trades as projection rows store them: where they are, and how they read back."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trading_orchestrator.brokers.port import TradeReport
+from trading_orchestrator.trading.orders.order import Order
+
+ORDERS = "orders"
+ORDER_IDS = "order_ids"
+TRADES = "trades"
+BUSTED = "busted"
+
+
+class StoredTrade(msgspec.Struct):
+    """What a row of the `trades` projection tells of a trade: as booked last, its order, and what became of it."""
+
+    record: TradeReport
+    state: str
+    cl_ord_id: str
+
+    @property
+    def is_busted(self) -> bool:
+        return self.state == BUSTED
+
+
+class _StoredOrder(msgspec.Struct):
+    record: Order
+
+
+class _StoredId(msgspec.Struct):
+    cl_ord_id: str
+
+
+def stored_trade(value: bytes) -> StoredTrade:
+    """Return the trade stored in a row of the `trades` projection."""
+    return msgspec.json.decode(value, type=StoredTrade)
+
+
+def revived_order(value: bytes) -> Order:
+    """Return the order stored in a row of the `orders` projection."""
+    return msgspec.json.decode(value, type=_StoredOrder).record
+
+
+def named_order(value: bytes) -> str:
+    """Return the cl_ord_id that a row of the `order_ids` projection leads to."""
+    return msgspec.json.decode(value, type=_StoredId).cl_ord_id
