@@ -107,3 +107,10 @@ def test_there_are_cases_of_our_own() -> None:
     own = [case for file in OWN.glob("*.json") for case in json.loads(file.read_text())["cases"]]
 
     assert len(own) >= 12
+
+
+def test_the_cases_from_outside_are_among_them() -> None:
+    if not os.environ.get("ORDER_CASES") and not OUTSIDE.is_dir():
+        pytest.skip("no cases from outside beside this clone: only our own ran (ORDER_CASES names others)")
+
+    assert set(files()) - set(OWN.glob("*.json"))
