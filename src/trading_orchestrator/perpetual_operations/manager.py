@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +47,8 @@ class PerpetualOperationsManager:
         node: this node's name, as the journal and the page show it.
         boot_id: this boot, to judge leases by; "" when the program has no leases.
         is_alive: whether a node's process is known to live.
-        on_stop: awaited once, last in the first `stop`: closes a store that belongs to the manager alone.
+
+    `at_stop` runs last in the next `stop`: push there what belongs to the manager alone, such as closing its store.
     """
 
     def __init__(
@@ -59,7 +61,6 @@ class PerpetualOperationsManager:
         node: str = "local",
         boot_id: str = "",
         is_alive: Callable[[str], bool] = lambda node: True,
-        on_stop: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.config = config
         self.store = store
@@ -74,7 +75,7 @@ class PerpetualOperationsManager:
         )
         self.journal = JournalWatch(store, clock)
         self.health = HealthChecker(clock, interval_s=config.health.interval_s, deadline_s=config.health.deadline_s)
-        self._on_stop = on_stop
+        self.at_stop = AsyncExitStack()
         self._stopping = asyncio.Lock()
         self._parts: dict[str, Supervised] = {}
         self._console: Console | None = None
@@ -153,9 +154,7 @@ class PerpetualOperationsManager:
                 self._console.end_streams()
             for name in reversed(self._order()):
                 await self._parts[name].stop()
-            if self._on_stop is not None:
-                await self._on_stop()
-                self._on_stop = None
+            await self.at_stop.aclose()
 
     def status(self) -> OperationsStatus:
         """Return how the wing is, in one sentence and one object."""

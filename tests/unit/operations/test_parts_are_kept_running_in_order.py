@@ -136,9 +136,8 @@ async def test_starting_and_stopping_twice_changes_nothing(tmp_path: Path) -> No
     async def close() -> None:
         closed.append("closed")
 
-    operations = PerpetualOperationsManager(
-        OperationsConfig(), store=EmptyStore(), clock=VirtualClock(), data_dir=tmp_path, on_stop=close
-    )
+    operations = manager(tmp_path)
+    operations.at_stop.push_async_callback(close)
     await operations.start()
     await operations.start()
     await asyncio.gather(operations.stop(), operations.stop())

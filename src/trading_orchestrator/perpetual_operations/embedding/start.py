@@ -37,8 +37,9 @@ async def embed(
         clock=clock,
         data_dir=data_dir,
         boot_id=read_boot_id(),
-        on_stop=None if opened is None else opened.close,
     )
+    if opened is not None:
+        manager.at_stop.push_async_callback(opened.close)
     try:
         console, prefix = manager.console_app(), config.console.path_prefix
         route = mount(app, console, prefix)
@@ -47,6 +48,7 @@ async def embed(
         await manager.stop()
         raise
     hosted = Hosted(manager.stop, end_streams=manager.console().end_streams)
+    manager.at_stop.callback(hosted.ask)
     on_start = partial(refuse_conflicts, app, console, prefix, ours=route)
     stop_with_lifespan(app, hosted, on_start, inside)
     return manager
