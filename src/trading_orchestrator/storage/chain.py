@@ -29,9 +29,9 @@ def fact_hash(
     Unambiguous: fixed-width numbers and the lengths of the four variable fields come first, so no two
     different facts share one encoding. The personalisation names the encoding's version.
     """
-    texts = stream.encode(), node.encode(), kind.encode()
-    fixed = _FIXED.pack(seq, pos, at_ns, epoch, *map(len, texts), len(body), prev_hash)
-    return blake2b(b"".join((fixed, *texts, body)), digest_size=32, person=_PERSON).digest()
+    of, by, what = stream.encode(), node.encode(), kind.encode()
+    fixed = _FIXED.pack(seq, pos, at_ns, epoch, len(of), len(by), len(what), len(body), prev_hash)
+    return blake2b(fixed + of + by + what + body, digest_size=32, person=_PERSON).digest()
 
 
 def hash_of(fact: Fact) -> bytes:

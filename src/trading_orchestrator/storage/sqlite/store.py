@@ -130,6 +130,8 @@ def _draft(fact: NewFact, fence: Fence | None) -> Draft:
 
 def _name(text: str) -> str:
     """Return the text if it can be stored: checked here, so that it fails before it joins a group."""
+    if text and text.isascii():
+        return text
     try:
         if text.encode():
             return text

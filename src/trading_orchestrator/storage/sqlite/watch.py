@@ -138,7 +138,9 @@ class ChangeWatch:
 
     def saw(self, pos: int) -> None:
         """Note that a fact stands at `pos`."""
-        self._newest = max(self._newest, pos)
+        if pos <= self._newest:
+            return
+        self._newest = pos
         for waiter, after_pos in list(self._waiting.items()):
             if after_pos < self._newest and not waiter.done():
                 waiter.set_result(None)

@@ -1,0 +1,50 @@
+"""An inline store commits, reads, waits and checkpoints on the caller's thread, in the caller's time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.integration.journal.engine import append_number
+from trading_orchestrator.kernel.clock import VirtualClock
+from trading_orchestrator.storage.sqlite import open_store
+
+
+async def test_no_thread_is_started_and_time_is_virtual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise AssertionError(f"thread {thread.name} in a simulation")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    clock = VirtualClock()
+    ours = await open_store(tmp_path / "journal.db", clock=clock, inline=True)
+    theirs = await open_store(tmp_path / "journal.db", clock=clock, inline=True)
+
+    waiting = asyncio.create_task(ours.wait_change(0, 3600.0))
+    await clock.advance(3599.0)
+    assert not waiting.done()
+    await append_number(theirs, 1, None, stream="cluster")
+    await clock.advance(0.02)
+    assert await waiting
+
+    silence = asyncio.create_task(ours.wait_change(1, 3600.0))
+    await clock.advance(3600.0)
+    assert not await silence
+    assert await ours.read() == await theirs.read()
+    assert 0 < (await ours.checkpoint()).written_pages
+    for store in (ours, theirs):
+        await store.close()
+
+
+async def test_the_same_steps_leave_the_same_hashes(tmp_path: Path) -> None:
+    heads = []
+    for name in ("first", "second"):
+        store = await open_store(tmp_path / name / "journal.db", clock=VirtualClock(), inline=True, random_bytes=bytes)
+        for number in range(5):
+            await append_number(store, number, None, stream="cluster")
+        heads.append((store.journal_id, await store.heads()))
+        await store.close()
+
+    assert heads[0] == heads[1]
