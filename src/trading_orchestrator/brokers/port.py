@@ -212,6 +212,10 @@ class Broker(Protocol):
         """Return the account's trades, oldest first: ids above `after_id`, or since a venue time; all pages."""
         ...
 
+    async def trades_of(self, symbol: str, venue_order_id: str) -> Sequence[TradeReport]:
+        """Return every trade of one order, oldest first; the cost does not grow with the account's other trades."""
+        ...
+
     async def balances(self) -> Sequence[Balance]:
         """Return every non-zero balance."""
         ...

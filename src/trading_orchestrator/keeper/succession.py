@@ -14,7 +14,7 @@ from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.storage.ports import FactStore, LeaseHeld, LeaseRow, StorageUnavailable
 
 log = logging.getLogger(__name__)
-LOOK_AGAIN_S = 0.5
+LOOK_EVERY_S, LOOK_AGAIN_S = 0.03, 0.5
 
 
 class Deaths(Protocol):
@@ -58,15 +58,15 @@ class Heirs:
 
     async def obtain(self, lease: str, *, standing_by: Callable[[], None]) -> tuple[HeldLease, Succession]:
         """Return the lease once it is ours. `standing_by` is called when somebody living holds it."""
-        pos = 0
         while True:
+            pos = await self._head()
             row = await self._row(lease)
             how = self._claimable(row)
             if how is not None and await self._may_claim(lease):
                 with contextlib.suppress(LeaseHeld):  # another heir was faster
                     return await self._claim(lease, how, row), how
             standing_by()
-            pos = await self._wait(row if how is None else None, pos)
+            await self._wait(row if how is None else None, pos)
 
     async def _claim(self, lease: str, how: Succession, row: LeaseRow | None) -> HeldLease:
         try:
@@ -90,7 +90,7 @@ class Heirs:
         expired = row.boot_id != self._boot_id or self._clock.boot_ns() >= row.expires_ns
         return Succession.EXPIRED if expired else None
 
-    async def _wait(self, row: LeaseRow | None, pos: int) -> int:
+    async def _wait(self, row: LeaseRow | None, pos: int) -> None:
         """Sleep until the holder dies, the lease may have expired, or somebody wrote to the journal."""
         waits: list[asyncio.Future[None]] = [
             asyncio.ensure_future(self._changed(pos)),
@@ -103,10 +103,11 @@ class Heirs:
         finally:
             for wait in waits:
                 wait.cancel()
-        return await self._head()
 
     async def _changed(self, pos: int) -> None:
+        """A busy desk writes hundreds of facts a second, and few of them are about leases."""
+        await self._clock.sleep(LOOK_EVERY_S)
         await self._store.wait_change(pos, LOOK_AGAIN_S)
 
     async def _head(self) -> int:
-        return max((head.pos for head in await self._store.heads() if head.stream == "cluster"), default=0)
+        return max((head.pos for head in await self._store.heads()), default=0)

@@ -29,7 +29,7 @@ ASKING_AT_ONCE = 8
 class Doubt:
     """What we know of one order's absence. Times are monotonic nanoseconds.
 
-    `sent_before_ns`: it cannot have been sent later: the moment of the doubt, or of our takeover.
+    `sent_before_ns`: it cannot have been sent later: the moment of the doubt, which a takeover begins with.
     """
 
     cl_ord_id: str
@@ -81,13 +81,25 @@ class Resolver:
         order = self._intake.book.order(cl_ord_id)
         if order is None or order.cl_ord_id in self._tasks:
             return
-        doubt = Doubt(order.cl_ord_id, order.symbol, self._clock.monotonic_ns())
+        doubt = Doubt(order.cl_ord_id, order.symbol, self._sent_before_ns(order))
         if not_found_already:
             self._note_not_found(doubt)
         self._doubts[order.cl_ord_id] = doubt
         task = asyncio.create_task(self._ask_until_settled(doubt), name=f"resolve {order.cl_ord_id}")
         self._tasks[order.cl_ord_id] = task
         task.add_done_callback(lambda _: self._forget(doubt.cl_ord_id))
+
+    def _sent_before_ns(self, order: Order) -> int:
+        """Return until when it can have been sent: an order is never sent after it was doubted, by whomever.
+
+        The doubt is stamped with the wall clock, which may step. Every start refuses a wall clock that is off the
+        venue's by more than `clock_offset_limit_s`, so two of them (then and now) differ by at most twice that.
+        """
+        now_ns = self._clock.monotonic_ns()
+        if order.lack is None or not order.lack_ns:
+            return now_ns
+        uncertain_ns = int(2 * self._config.clock_offset_limit_s * 1e9)
+        return now_ns - max(0, self._clock.wall_ns() - order.lack_ns - uncertain_ns)
 
     def nudge(self) -> None:
         """The venue answers again: let every waiting question be asked now."""
@@ -137,9 +149,15 @@ class Resolver:
         doubt.not_found_ns.clear()
         doubt.proof.clear()
         await self._intake.take_in(report, report.source)
-        if (order.hole_qty or report.cum_qty) and not report.trades:
-            await self._fetch_trades(order)
+        await self._fill_hole(order.cl_ord_id)
         await self._cancel_again(doubt)
+
+    async def _fill_hole(self, cl_ord_id: str) -> None:
+        """Fetch an order's own trades while the venue counts more than we booked (ORDER_PROTOCOL section 6)."""
+        order = self._intake.book.order(cl_ord_id)
+        if order is not None and order.hole_qty and order.venue_order_id:
+            for trade in await self._broker.trades_of(order.symbol, order.venue_order_id):
+                await self._intake.take_in(trade, "query")
 
     async def _fetch_trades(self, order: Order) -> None:
         for trade in await self._broker.trades(

@@ -85,6 +85,14 @@ class BinanceSpot:
             params.pop("startTime", None)
             params["fromId"] = int(found[-1].trade_id) + 1
 
+    async def trades_of(self, symbol: str, venue_order_id: str) -> list[TradeReport]:
+        exchange = await self._ready()
+        params = {"symbol": self._id(symbol), "orderId": int(venue_order_id), "limit": _PAGE}
+        raws = await self._rows("trades", lambda: exchange.private_get_mytrades(params))
+        with reading("trades"):
+            page = [words.trade_report(raw, symbol) for raw in raws]
+        return sorted(page, key=lambda trade: int(trade.trade_id))
+
     async def balances(self) -> list[Balance]:
         exchange = await self._ready()
         raw = await self._client.call("balances", lambda: exchange.private_get_account({}))

@@ -66,6 +66,9 @@ class CcxtBroker:
     ) -> Sequence[TradeReport]:
         return await self._dialect.trades(symbol, after_id, since_ns)
 
+    async def trades_of(self, symbol: str, venue_order_id: str) -> Sequence[TradeReport]:
+        return await self._dialect.trades_of(symbol, venue_order_id)
+
     async def balances(self) -> Sequence[Balance]:
         return await self._dialect.balances()
 

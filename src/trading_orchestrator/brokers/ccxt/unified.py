@@ -97,6 +97,15 @@ class Unified:
         rows = sorted(found.values(), key=words.trade_order)
         return [trade for trade in rows if after_id is None or words.is_after(trade.trade_id, after_id)]
 
+    async def trades_of(self, symbol: str, venue_order_id: str) -> list[TradeReport]:
+        """Return the order's trades; a venue that cannot be asked by order is asked for all, as `trades` does."""
+        exchange = await self._client.ready()
+        if not exchange.has.get("fetchOrderTrades"):
+            return [each for each in await self.trades(symbol, None, None) if each.venue_order_id == venue_order_id]
+        raws = await self._client.call("trades", partial(exchange.fetch_order_trades, venue_order_id, symbol))
+        with reading("trades"):
+            return sorted((words.trade_report(raw) for raw in raws), key=words.trade_order)
+
     async def balances(self) -> list[Balance]:
         exchange = await self._client.ready()
         raw = await self._client.call("balances", exchange.fetch_balance)

@@ -73,6 +73,9 @@ class SimulatedBroker:
     ) -> Sequence[TradeReport]:
         return await self._ask("trades", lambda: self._venue.trades(symbol, after_id, since_ns))
 
+    async def trades_of(self, symbol: str, venue_order_id: str) -> Sequence[TradeReport]:
+        return await self._ask("trades", lambda: self._venue.trades_of(symbol, venue_order_id))
+
     async def balances(self) -> Sequence[Balance]:
         return await self._ask("balances", self._venue.balances)
 

@@ -127,6 +127,9 @@ class SimulatedVenue:
             if trade.symbol == symbol and int(trade.trade_id) > after and trade.at_ns >= since
         ]
 
+    def trades_of(self, symbol: str, venue_order_id: str) -> list[TradeReport]:
+        return [trade for trade in self.trades(symbol) if trade.venue_order_id == venue_order_id]
+
     def balances(self) -> list[Balance]:
         locked = dict.fromkeys(self._totals, ZERO)
         for order in self._orders.values():

@@ -1,0 +1,29 @@
+"""Measures again every figure the README quotes: `make bench`, or `python -m benchmarks journal orders`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+TABLES = {
+    "journal": "the journal against bare SQLite in the same run",
+    "orders": "the order path through the venue's process, and what a takeover costs",
+    "ccxt_submit": "one order through ccxt without journal or desk",
+    "ccxt_import": "what importing one exchange costs",
+}
+
+
+def main(chosen: list[str]) -> int:
+    """Run the chosen tables, or all; return the exit code."""
+    unknown = [name for name in chosen if name not in TABLES]
+    if unknown:
+        print(f"no benchmark {', '.join(unknown)}; known are: {', '.join(TABLES)}", file=sys.stderr)
+        return 2
+    for name in chosen or TABLES:
+        print(f"\n== {name}: {TABLES[name]}", flush=True)
+        importlib.import_module(f"benchmarks.{name}").main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
