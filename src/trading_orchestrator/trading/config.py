@@ -36,12 +36,13 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in the field is seconds; a minute costs only patience, because the exposure stays reserved). Practice venue: 2.
     `ask_first_s` 0.2, `ask_longest_s` 30: pace of questions for an unknown order, quick first, kind to rate limits.
     `poll_orders_s` 15, `poll_trades_s` 15: single frames get lost while heartbeats go on; both cost one request each.
-    `poll_overlap_s` 60: how far polls look back behind the newest trade seen: more than one poll may have failed.
+    `poll_overlap_s` 10: trades younger than this are asked for again: one with a lower id may still turn up.
     `compare_s` 60: balances against the sum of trades.
     `quiet_s` 5: activity this recent may explain a difference, so it is looked at again instead of reported.
+    `clock_offset_every_s` 20: a standby measures the venue's clock this often, so that a takeover need not wait for it;
+    a crystal drifts 1 ms in that time, and the connection stays warm.
     `clock_offset_limit_s` 0.5: half a validity window of one second; beyond it the venue would refuse our requests.
     `bars_kept` 500: closed bars held in memory per symbol and length, for `warm_up`.
-    `leave_s` 2: how long answers of sent orders are awaited when the desk is handed over.
     """
 
     broker: str
@@ -54,9 +55,10 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ask_longest_s: Seconds = 30.0
     poll_orders_s: Seconds = 15.0
     poll_trades_s: Seconds = 15.0
-    poll_overlap_s: Seconds = 60.0
+    poll_overlap_s: Seconds = 10.0
     compare_s: Seconds = 60.0
     quiet_s: Seconds = 5.0
+    clock_offset_every_s: Seconds = 20.0
     clock_offset_limit_s: Seconds = 0.5
     bars_kept: Annotated[int, msgspec.Meta(ge=1)] = 500
 

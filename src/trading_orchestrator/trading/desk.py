@@ -24,6 +24,7 @@ from trading_orchestrator.trading.record import RecordLost
 from trading_orchestrator.trading.shift import Report, Shift, Surroundings
 from trading_orchestrator.trading.strategies.bar_history import BarHistory
 from trading_orchestrator.trading.strategies.load import LoadedStrategy, load_strategy
+from trading_orchestrator.trading.venue_clock import VenueClock
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Desk:
             instruments=self._instruments,
             quotes=self._quotes,
             bars=self._bars,
+            venue_clock=VenueClock(broker, config, clock),
         )
         for strategy, loaded in self._around.strategies.items():
             wants = loaded.wants(strategy)
@@ -138,20 +140,18 @@ class Desk:
             self._pumps = [
                 asyncio.create_task(self._pump(self._broker.reports, self._on_report), name=f"{self.lease} reports"),
                 asyncio.create_task(self._pump(self._market, self._on_market), name=f"{self.lease} market"),
+                asyncio.create_task(self._around.venue_clock.keep_fresh(), name=f"{self.lease} venue clock"),
             ]
         await self._follow()
         await self._wait_for_stream()
 
     async def take(self, seat: Seat) -> None:
-        began_ns = self._clock.monotonic_ns()
         self._seat = seat
         try:
             await self._begin(seat, seat.succession.value)
         except OrchestratorError:
             self._seat = None
             raise
-        took_ms = (self._clock.monotonic_ns() - began_ns) / 1e6
-        log.info("%s taken with epoch %d (%s) in %.1f ms", self.lease, seat.epoch, seat.succession.value, took_ms)
 
     async def leave(self, deadline_s: float) -> None:
         self._seat = None
@@ -179,12 +179,14 @@ class Desk:
         Raises:
             Transient: nothing has begun.
         """
+        began_ns = self._clock.monotonic_ns()
         follower = await self._follow()
         self._has_begun = False
         self._shift = shift = Shift(self._around, follower, seat, lambda error: self._on_lost(shift, error))
         self._follower = None  # its Book belongs to the shift now
         try:
             await follower.stop_at_head()
+            folded_ns = self._clock.monotonic_ns()
             await shift.begin(trigger)
             if shift.record.is_lost:
                 raise RecordLost("the journal refused a fact while the desk began")
@@ -193,6 +195,11 @@ class Desk:
             await shift.end(0)
             raise
         self._has_begun = True
+        whole_ms, folded_ms = ((ns - began_ns) / 1e6 for ns in (self._clock.monotonic_ns(), folded_ns))
+        log.info(
+            "%s acts with epoch %d (%s) after %.1f ms: %.1f to fold to the head, %.1f to reconcile",
+            *(self.lease, seat.epoch, trigger, whole_ms, folded_ms, shift.reconciled_ms),
+        )
 
     def _on_lost(self, shift: Shift, error: OrchestratorError) -> None:
         """The journal did not take a fact: nothing more is sent; begin anew once it takes facts again."""

@@ -20,6 +20,7 @@ from trading_orchestrator.trading.orders.answers import of_restart
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.record import DeskRecord
 from trading_orchestrator.trading.resolve import Resolver
+from trading_orchestrator.trading.venue_clock import ClockOff, VenueClock
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -27,12 +28,6 @@ TRIES = 3
 TRY_AGAIN_S = 0.05
 LOOK_BACK_S = (60.0, 3600.0, 86_400.0)
 """Where the newest trade before the opening is looked for, the nearest first; then in all of the history."""
-
-
-class ClockOff(Transient):
-    """Our clock and the venue's differ so much that requests would be refused. Facts: offset_s."""
-
-    code = "desk.clock_off"
 
 
 class NotReconciled(Transient):
@@ -65,6 +60,7 @@ class Reconciler:
         config: DeskConfig,
         *,
         clock: Clock,
+        venue_clock: VenueClock,
     ) -> None:
         self._record = record
         self._intake = intake
@@ -73,6 +69,7 @@ class Reconciler:
         self._balances = balances
         self._config = config
         self._clock = clock
+        self._venue_clock = venue_clock
 
     async def start_up(self, trigger: str, drain: Callable[[], None]) -> int:
         """Return when green: every id is known, or UNKNOWN with its exposure reserved.
@@ -91,7 +88,7 @@ class Reconciler:
             await self._open_account()
         self._intake.conclude(of_restart(self._intake.book))
         snapshot = await self._ask_all()
-        self._check_clock(snapshot.offset_s)
+        self._resolver.skew_s = snapshot.offset_s
         booked = await self._apply(snapshot)
         asked = len(snapshot.found) + await self._ask_for_the_missing(snapshot)
         drain()
@@ -145,7 +142,7 @@ class Reconciler:
         book = self._intake.book
         suspects = [order for order in book.unknown_orders() if not order.foreign]
         offset, open_orders, balances, trades, found = await asyncio.gather(
-            self._persistently(self._broker.clock_offset_s),
+            self._persistently(self._venue_clock.checked_offset_s),
             self._persistently(lambda: self._broker.open_orders(self._config.symbols)),
             self._persistently(self._broker.balances),
             asyncio.gather(*(self._trades(symbol) for symbol in self._config.symbols)),
@@ -172,14 +169,6 @@ class Reconciler:
         except OrchestratorError as error:
             log.info("asking for %s: %s", cl_ord_id, error.message)
             return cl_ord_id, False, None
-
-    def _check_clock(self, offset_s: float) -> None:
-        self._resolver.skew_s = offset_s
-        limit_s = self._config.clock_offset_limit_s
-        if abs(offset_s) > limit_s:
-            raise ClockOff(
-                f"expected the venue's clock within {limit_s} s of ours, was {offset_s:+.3f} s off", offset_s=offset_s
-            )
 
     async def _apply(self, snapshot: Snapshot) -> int:
         """Trades first, then orders: an order's own sum must not look like a hole."""
@@ -226,10 +215,14 @@ class Reconciler:
         for tried in range(TRIES - 1):
             try:
                 return await ask()
+            except ClockOff:
+                raise
             except (Transient, Unknown) as error:
                 log.info("reconciling: %s", error.message)
                 await self._clock.sleep(TRY_AGAIN_S * 2**tried)
         try:
             return await ask()
+        except ClockOff:
+            raise
         except (Transient, Unknown) as error:
             raise NotReconciled(f"no answer in {TRIES} tries: {error.message}", cause=error.code) from error

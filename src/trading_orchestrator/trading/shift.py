@@ -30,6 +30,7 @@ from trading_orchestrator.trading.strategies.bar_history import BarHistory
 from trading_orchestrator.trading.strategies.load import LoadedStrategy
 from trading_orchestrator.trading.strategies.memory import restored, state_of
 from trading_orchestrator.trading.strategies.missed_fills import BookedTrade, order_of, trades_after
+from trading_orchestrator.trading.venue_clock import VenueClock
 
 log = logging.getLogger(__name__)
 SAVE_EVERY_S = 0.25
@@ -39,7 +40,7 @@ Report = OrderReport | TradeReport | Connected
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What outlives a shift. `quotes` and `bars` are kept fresh by the desk's market feed."""
+    """What outlives a shift; the desk keeps `quotes`, `bars` and `venue_clock` fresh."""
 
     config: DeskConfig
     node: str
@@ -53,6 +54,7 @@ class Surroundings:
     instruments: Mapping[str, Instrument]
     quotes: Mapping[str, Quote]
     bars: BarHistory
+    venue_clock: VenueClock
 
 
 class Shift:
@@ -71,6 +73,7 @@ class Shift:
         self._stream: list[Report] | None = []
         self._timers: list[asyncio.Task[None]] = []
         self.left_out: dict[str, str] = {}
+        self.reconciled_ms = 0.0
         clock, broker, config = around.clock, around.broker, around.config
         self.record = DeskRecord(
             follower.book,
@@ -98,7 +101,7 @@ class Shift:
             is_under_way=self._gateway.is_under_way,
         )
         parts = (self.record, self._intake, broker, self._resolver, self._balances, config)
-        self._reconciler = Reconciler(*parts, clock=clock)
+        self._reconciler = Reconciler(*parts, clock=clock, venue_clock=around.venue_clock)
         self._polls = Polls(*parts, clock=clock)
         self.floor = TradingFloor(
             self.record,
@@ -117,7 +120,9 @@ class Shift:
         Raises:
             Transient: the venue or the journal did not answer; end this shift and try another.
         """
+        began_ns = self._around.clock.monotonic_ns()
         seq = await self._reconciler.start_up(trigger, self._drain)
+        self.reconciled_ms = (self._around.clock.monotonic_ns() - began_ns) / 1e6
         performers = [
             performer
             for name, loaded in self._around.strategies.items()
