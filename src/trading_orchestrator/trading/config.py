@@ -36,7 +36,7 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in the field is seconds; a minute costs only patience, because the exposure stays reserved). Practice venue: 2.
     `ask_first_s` 0.2, `ask_longest_s` 30: pace of questions for an unknown order, quick first, kind to rate limits.
     `poll_orders_s` 15, `poll_trades_s` 15: single frames get lost while heartbeats go on; both cost one request each.
-    `poll_overlap_s` 10: trades younger than this are asked for again: one with a lower id may still turn up.
+    `poll_overlap_s` 5: trades younger than this are asked for again: one with a lower id may still turn up.
     `compare_s` 60: balances against the sum of trades.
     `quiet_s` 5: activity this recent may explain a difference, so it is looked at again instead of reported.
     `clock_offset_every_s` 20: a standby measures the venue's clock this often, so that a takeover need not wait for it;
@@ -55,7 +55,7 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ask_longest_s: Seconds = 30.0
     poll_orders_s: Seconds = 15.0
     poll_trades_s: Seconds = 15.0
-    poll_overlap_s: Seconds = 10.0
+    poll_overlap_s: Seconds = 5.0
     compare_s: Seconds = 60.0
     quiet_s: Seconds = 5.0
     clock_offset_every_s: Seconds = 20.0

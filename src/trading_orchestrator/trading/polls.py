@@ -81,9 +81,9 @@ class Polls:
             trades = await self._broker.trades(symbol, after_id=self._intake.book.trade_cursor(symbol))
             for trade in trades:
                 await self._intake.take_in(trade, "poll")
-            settled = self._settled(trades)
-            if settled is not None and not self._record.is_lost:
-                self._record.write(CursorAdvanced(symbol=symbol, trade_id=settled.trade_id))
+            advanced = settled_cursor(trades, self._clock.wall_ns(), self._config)
+            if advanced is not None and not self._record.is_lost:
+                self._record.write(advanced)
 
     async def poll_orders(self) -> None:
         """Hear of every open order; ask for each of ours that the venue does not list."""
@@ -109,12 +109,6 @@ class Polls:
             self._balances.settled = seen
             self._record.write(_compared(self._intake, in_words(seen)))
 
-    def _settled(self, trades: Sequence[TradeReport]) -> TradeReport | None:
-        """Return the newest trade so old that none with a lower id can still turn up."""
-        before_ns = self._clock.wall_ns() - int(self._config.poll_overlap_s * 1e9)
-        old = [trade for trade in trades if trade.at_ns <= before_ns]
-        return old[-1] if old else None
-
     def _is_missing(self, order: Order, listed: set[str], asked_ns: int) -> bool:
         """Whatever moved since shortly before the question may be on either side of it."""
         quiet = asked_ns - order.updated_ns > self._config.quiet_s * 1e9
@@ -129,6 +123,17 @@ class Polls:
                 log.info("%s brought no information: %s", poll.__name__, error.message)
             else:
                 self._resolver.nudge()
+
+
+def settled_cursor(trades: Sequence[TradeReport], wall_ns: int, config: DeskConfig) -> CursorAdvanced | None:
+    """Return the fact that all trades are booked up to the newest one so old that no lower id can still turn up.
+
+    Args:
+        trades: those of one symbol after its cursor, oldest first, all booked.
+    """
+    before_ns = wall_ns - int(config.poll_overlap_s * 1e9)
+    old = [trade for trade in trades if trade.at_ns <= before_ns]
+    return CursorAdvanced(symbol=old[-1].symbol, trade_id=old[-1].trade_id) if old else None
 
 
 def _compared(intake: Intake, differences: list[str]) -> DeskReconciled:

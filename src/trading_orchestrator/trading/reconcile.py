@@ -14,10 +14,11 @@ from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.trading.balance_check import BalanceCheck, in_words
 from trading_orchestrator.trading.config import DeskConfig
-from trading_orchestrator.trading.facts import AccountOpened, DeskReconciled
+from trading_orchestrator.trading.facts import AccountOpened, CursorAdvanced, DeskReconciled
 from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.answers import of_restart
 from trading_orchestrator.trading.orders.client_id import is_ours
+from trading_orchestrator.trading.polls import settled_cursor
 from trading_orchestrator.trading.record import DeskRecord
 from trading_orchestrator.trading.resolve import Resolver
 from trading_orchestrator.trading.venue_clock import ClockOff, VenueClock
@@ -71,14 +72,15 @@ class Reconciler:
         self._clock = clock
         self._venue_clock = venue_clock
 
-    async def start_up(self, trigger: str, drain: Callable[[], None]) -> int:
+    async def start_up(self, trigger: str, drain: Callable[[], None]) -> asyncio.Future[None]:
         """Return when green: every id is known, or UNKNOWN with its exposure reserved.
 
         Args:
             trigger: why, for the fact.
             drain: hands over the reports that the stream brought meanwhile; called once.
 
-        Returns: the place in the desk's stream of the fact that says so, which is durable by then.
+        Returns: done when the fact that says so is durable. Strategies may decide before: their intents follow it
+        in the journal, and nothing leaves before those are durable.
 
         Raises:
             Transient: the venue did not answer, or our clock is off; nothing was decided.
@@ -96,7 +98,8 @@ class Reconciler:
         if differences:
             log.info("balances differ at the first look: %s", "; ".join(in_words(differences)))
         unknown = self._watch_unsettled(snapshot)
-        durable = self._record.write(
+        return self._record.write(
+            *self._cursors_advanced(snapshot.trades),
             DeskReconciled(
                 trigger=trigger,
                 green=True,
@@ -105,11 +108,14 @@ class Reconciler:
                 unknown=unknown,
                 differences=[],  # one look proves none: `Polls.compare` looks twice
                 took_ms=(self._clock.monotonic_ns() - began_ns) / 1e6,
-            )
+            ),
         )
-        seq = self._intake.book.seq
-        await durable
-        return seq
+
+    def _cursors_advanced(self, trades: Sequence[TradeReport]) -> list[CursorAdvanced]:
+        """The next successor need not ask for these again."""
+        of_symbol = {symbol: [trade for trade in trades if trade.symbol == symbol] for symbol in self._config.symbols}
+        found = [settled_cursor(each, self._clock.wall_ns(), self._config) for each in of_symbol.values()]
+        return [advanced for advanced in found if advanced is not None]
 
     async def _open_account(self) -> None:
         """Sums start here: trades up to the cursor are in these balances, later ones are ours to book."""

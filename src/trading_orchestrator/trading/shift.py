@@ -121,20 +121,21 @@ class Shift:
             Transient: the venue or the journal did not answer; end this shift and try another.
         """
         began_ns = self._around.clock.monotonic_ns()
-        seq = await self._reconciler.start_up(trigger, self._drain)
+        durable = await self._reconciler.start_up(trigger, self._drain)
         self.reconciled_ms = (self._around.clock.monotonic_ns() - began_ns) / 1e6
         performers = [
             performer
             for name, loaded in self._around.strategies.items()
-            if (performer := self._restored(name, loaded, seq)) is not None
+            if (performer := self._restored(name, loaded)) is not None
         ]
-        missed = await self._missed_trades(performers, seq)
+        missed = await self._missed_trades(performers)
         for performer in performers:
-            self._enter(performer, missed, seq)
+            self._enter(performer, missed)
         self._missed = None
         self._show_fresh_quotes()
         self._polls.start()
         self._timers.append(asyncio.create_task(self._save_now_and_then(), name="save strategies"))
+        await durable
 
     async def end(self, deadline_s: float) -> None:
         """Decide nothing more, wait for the answers under way at most `deadline_s`, make everything durable.
@@ -191,13 +192,15 @@ class Shift:
 
     # -- strategies
 
-    def _restored(self, name: str, loaded: LoadedStrategy, seq: int) -> Performer | None:
+    def _restored(self, name: str, loaded: LoadedStrategy) -> Performer | None:
         """Return the strategy as it was when it last decided, indicators refilled; None if it cannot be restored."""
         try:
             raw = self.record.book.strategy_state(name)
             memory = None if raw is None else restored(raw, name)
             strategy = loaded.build(name, state_of(memory, loaded.kind.State, name), self.floor)
-            performer = Performer(name, strategy, strategy.wants(), seq if memory is None else memory.seq)
+            performer = Performer(
+                name, strategy, strategy.wants(), self.record.book.seq if memory is None else memory.seq
+            )
             bars = self._bars_for(performer)
             # For a new strategy all bars are past; else those that its state does not reflect are still to be given.
             performer.bars = {bar.symbol: bar.close_ns for bar in bars} if memory is None else dict(memory.bars)
@@ -216,22 +219,21 @@ class Shift:
         bars = [bar for symbol in wants.symbols for bar in self._around.bars.closed(symbol, wants.bar_s)]
         return sorted(bars, key=lambda bar: bar.close_ns)
 
-    async def _missed_trades(self, performers: Sequence[Performer], seq: int) -> list[tuple[BookedTrade, Order]]:
+    async def _missed_trades(self, performers: Sequence[Performer]) -> list[tuple[BookedTrade, Order]]:
         """Return every trade that some strategy has still to be given; the last wait before they run."""
         book, store = self.record.book, self._around.store
-        oldest = min((performer.seq for performer in performers), default=seq)
+        oldest = min((performer.seq for performer in performers), default=book.seq)
         trades = await trades_after(oldest, self._follower.recent, book, store)
         found = [(trade, await order_of(trade, book, store)) for trade in trades]
         found += [(trade, book.order(trade.cl_ord_id)) for trade in self._missed or []]
         return [(trade, order) for trade, order in found if order is not None]
 
-    def _enter(self, performer: Performer, missed: Sequence[tuple[BookedTrade, Order]], seq: int) -> None:
+    def _enter(self, performer: Performer, missed: Sequence[tuple[BookedTrade, Order]]) -> None:
         self.floor.enter(performer)
         self.floor.on_start(performer)
         for booked, order in missed:
             if order.strategy == performer.name:
                 self.floor.on_fill(booked.seq, order, booked.trade)
-        performer.seq = max(performer.seq, seq)
         for bar in self._bars_for(performer):
             self.floor.hand_bar(performer, bar)
         if performer.wants.timer_s is not None:
