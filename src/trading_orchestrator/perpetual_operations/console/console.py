@@ -13,6 +13,7 @@ from trading_orchestrator.perpetual_operations.console.fact_feed import FactFeed
 from trading_orchestrator.perpetual_operations.console.overview import OverviewReader
 from trading_orchestrator.perpetual_operations.console.page.sections import FILLS_DRAWN, render
 from trading_orchestrator.perpetual_operations.console.page_feed import PageFeed
+from trading_orchestrator.perpetual_operations.console.recent_look import RecentLook
 from trading_orchestrator.perpetual_operations.console.sources import Sources
 from trading_orchestrator.perpetual_operations.console.who_holds import WhoHolds
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker
@@ -60,6 +61,7 @@ class Console:
                 health=health,
                 metrics=metrics,
                 overview=overview,
+                look=RecentLook(overview, clock, trades=FILLS_DRAWN, keep_s=config.refresh_s),
                 facts=self._facts,
                 page=self._page,
                 traffic=self.traffic,

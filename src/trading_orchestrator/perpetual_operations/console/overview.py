@@ -103,5 +103,7 @@ class OverviewReader:
 
 
 def _object(row: ProjectionRow) -> dict[str, Any]:
-    value = msgspec.json.decode(row.value)
-    return value if isinstance(value, dict) else {"key": row.key, "value": value}
+    """What trading revives orders and trades from (`record`) is no part of a look."""
+    value: dict[str, Any] = msgspec.json.decode(row.value)
+    value.pop("record", None)
+    return value

@@ -11,6 +11,7 @@ from trading_orchestrator.perpetual_operations.console.edge import Traffic
 from trading_orchestrator.perpetual_operations.console.fact_feed import FactFeed
 from trading_orchestrator.perpetual_operations.console.overview import OverviewReader
 from trading_orchestrator.perpetual_operations.console.page_feed import PageFeed
+from trading_orchestrator.perpetual_operations.console.recent_look import RecentLook
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker
 from trading_orchestrator.perpetual_operations.monitoring.metrics import Metrics
 from trading_orchestrator.perpetual_operations.status import OperationsStatus
@@ -27,6 +28,7 @@ class Sources:
     health: HealthChecker
     metrics: Metrics
     overview: OverviewReader
+    look: RecentLook
     facts: FactFeed
     page: PageFeed
     traffic: Traffic

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.page.document import document
-from trading_orchestrator.perpetual_operations.console.page.sections import FILLS_DRAWN
+from trading_orchestrator.perpetual_operations.console.page.sections import ROWS_SHOWN
 from trading_orchestrator.perpetual_operations.console.problems import problem
 from trading_orchestrator.perpetual_operations.console.sources import Sources
 from trading_orchestrator.perpetual_operations.console.static_files import StaticFile, shipped_files
@@ -26,8 +27,9 @@ def dashboard_routes(sources: Sources) -> APIRouter:
 
     @router.get("/dashboard", summary="The dashboard, for a browser")
     async def page() -> Response:
-        overview = await sources.overview.read(trades=FILLS_DRAWN)
-        return Response(document(overview, version=sources.version), media_type="text/html; charset=utf-8")
+        return Response(
+            document(await sources.look.overview(), version=sources.version), media_type="text/html; charset=utf-8"
+        )
 
     @router.get("/dashboard/static/{name}", include_in_schema=False)
     async def static(name: str, request: Request) -> Response:
@@ -38,7 +40,8 @@ def dashboard_routes(sources: Sources) -> APIRouter:
 
     @router.get("/api/dashboard/overview", summary="One look at everything, as the page shows it")
     async def overview() -> Response:
-        return json_answer(await sources.overview.read())
+        seen = await sources.look.overview()
+        return json_answer(msgspec.structs.replace(seen, trades=seen.trades[:ROWS_SHOWN]))
 
     @router.get("/api/dashboard/health", summary="The newest health report: verdict, root causes, every part")
     async def health() -> Response:
