@@ -10,30 +10,50 @@ import pytest
 
 from tests.integration.journal.engine import append_number
 from trading_orchestrator.kernel.clock import VirtualClock
-from trading_orchestrator.storage.sqlite import open_store
+from trading_orchestrator.storage.sqlite import Bell, open_store
 
 
-async def test_no_thread_is_started_and_time_is_virtual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bell", [None, Bell()], ids=["polling", "bell"])
+async def test_no_thread_is_started_and_time_is_virtual(
+    bell: Bell | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(thread: threading.Thread) -> None:
         raise AssertionError(f"thread {thread.name} in a simulation")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     clock = VirtualClock()
-    ours = await open_store(tmp_path / "journal.db", clock=clock, inline=True)
-    theirs = await open_store(tmp_path / "journal.db", clock=clock, inline=True)
+    ours = await open_store(tmp_path / "journal.db", clock=clock, inline=True, bell=bell)
+    theirs = await open_store(tmp_path / "journal.db", clock=clock, inline=True, bell=bell)
 
     waiting = asyncio.create_task(ours.wait_change(0, 3600.0))
-    await clock.advance(3599.0)
+    await clock.advance(5.0)
     assert not waiting.done()
     await append_number(theirs, 1, None, stream="cluster")
     await clock.advance(0.02)
     assert await waiting
 
-    silence = asyncio.create_task(ours.wait_change(1, 3600.0))
-    await clock.advance(3600.0)
+    silence = asyncio.create_task(ours.wait_change(1, 5.0))
+    await clock.advance(5.0)
     assert not await silence
     assert await ours.read() == await theirs.read()
     assert 0 < (await ours.checkpoint()).written_pages
+    for store in (ours, theirs):
+        await store.close()
+
+
+async def test_a_shared_bell_makes_months_of_silence_cheap(tmp_path: Path) -> None:
+    clock, bell, path = VirtualClock(), Bell(), tmp_path / "journal.db"
+    ours = await open_store(path, clock=clock, inline=True, bell=bell)
+    theirs = await open_store(path, clock=clock, inline=True, bell=bell)
+    before = await append_number(theirs, 0, None, stream="cluster")
+    assert await ours.wait_change(0, 60.0)
+
+    waiting = asyncio.create_task(ours.wait_change(before.pos, 1e8))
+    await clock.advance(9e7)
+    assert not waiting.done()
+    await append_number(theirs, 1, None, stream="cluster")
+
+    assert await waiting
     for store in (ours, theirs):
         await store.close()
 

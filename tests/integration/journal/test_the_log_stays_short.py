@@ -6,15 +6,12 @@ import asyncio
 from pathlib import Path
 
 import apsw
-import pytest
 
 from tests.integration.journal.engine import append_number
 from trading_orchestrator.journal.verify import verify
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.ports import NewFact
-from trading_orchestrator.storage.sqlite import checkpoint as checkpoint_module
 from trading_orchestrator.storage.sqlite import open_store
-from trading_orchestrator.storage.sqlite import store as store_module
 
 
 async def test_a_checkpoint_writes_everything_back(tmp_path: Path) -> None:
@@ -27,13 +24,9 @@ async def test_a_checkpoint_writes_everything_back(tmp_path: Path) -> None:
     assert 0 < done.log_pages == done.written_pages
 
 
-async def test_a_single_node_keeps_its_log_short_under_writers_that_never_pause(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (store_module, checkpoint_module):
-        monkeypatch.setattr(module, "GUARD_PAGES", 64)
+async def test_a_single_node_keeps_its_log_short_under_writers_that_never_pause(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    store = await open_store(path, clock=SystemClock())
+    store = await open_store(path, clock=SystemClock(), guard_pages=64)
 
     async def write() -> None:
         for _ in range(150):
@@ -48,11 +41,9 @@ async def test_a_single_node_keeps_its_log_short_under_writers_that_never_pause(
     assert log_bytes < path.stat().st_size / 2
 
 
-async def test_a_long_reader_holds_no_writer_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (store_module, checkpoint_module):
-        monkeypatch.setattr(module, "GUARD_PAGES", 1)
+async def test_a_long_reader_holds_no_writer_up(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    store = await open_store(path, clock=SystemClock())
+    store = await open_store(path, clock=SystemClock(), guard_pages=1)
     await append_number(store, 0, None, stream="cluster")
     reader = apsw.Connection(str(path))
     reader.execute("BEGIN; SELECT count(*) FROM facts").fetchall()

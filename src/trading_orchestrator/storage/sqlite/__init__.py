@@ -8,10 +8,12 @@ from pathlib import Path
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes, system_random
+from trading_orchestrator.storage.sqlite.bell import Bell
+from trading_orchestrator.storage.sqlite.checkpoint import GUARD_PAGES, LogGuard
 from trading_orchestrator.storage.sqlite.opening import assemble, create_or_migrate
 from trading_orchestrator.storage.sqlite.store import SqliteStore
 
-__all__ = ["SqliteStore", "open_store"]
+__all__ = ["Bell", "SqliteStore", "open_store"]
 
 
 async def open_store(
@@ -22,12 +24,16 @@ async def open_store(
     inline: bool = False,
     random_bytes: RandomBytes = system_random,
     vfs: str | None = None,
+    guard_pages: int = GUARD_PAGES,
+    bell: Bell | None = None,
 ) -> SqliteStore:
     """Return the journal in the file at `path`, made or migrated as needed.
 
     Args:
         create: whether a missing file (and its directory) is made; else it is refused.
         inline: commit and read without any thread, for simulations; polls in the clock's time.
+        bell: shared by the inline stores of one file, it spares them polling.
+        guard_pages: length of the log at which this store checkpoints by itself, though nobody called for it.
         vfs: name of the SQLite VFS for the writing connection, for fault injection.
 
     Raises:
@@ -37,4 +43,4 @@ async def open_store(
     """
     prepare = partial(create_or_migrate, Path(path), clock=clock, create=create, random_bytes=random_bytes, vfs=vfs)
     opened = prepare() if inline else await asyncio.to_thread(prepare)
-    return assemble(opened, clock=clock, inline=inline)
+    return assemble(opened, clock=clock, inline=inline, guard=LogGuard(guard_pages), bell=bell)

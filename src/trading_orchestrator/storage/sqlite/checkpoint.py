@@ -12,20 +12,42 @@ GUARD_PAGES = 4096
 
 
 class Checkpointed(msgspec.Struct, frozen=True):
-    """Pages in the log, and how many of them are written back."""
+    """Pages in the log, and how many of them are written back; 0 of 0 while another process is at it."""
 
     log_pages: int
     written_pages: int
 
 
-def checkpoint(connection: apsw.Connection) -> Checkpointed:
+class LogGuard:
+    """Says when a log has become so long that somebody must write it back, and not again before it has grown."""
+
+    def __init__(self, pages: int = GUARD_PAGES) -> None:
+        self.pages = pages
+        self._asked_at = 0
+
+    def is_due(self, log_pages: int) -> bool:
+        """Return whether to checkpoint now, given the length of the log after a commit."""
+        if log_pages < self._asked_at:
+            self._asked_at = 0  # the log has started over
+        if log_pages < max(self.pages, self._asked_at + self.pages // 4):
+            return False
+        self._asked_at = log_pages
+        return True
+
+
+def checkpoint(connection: apsw.Connection, *, restart_pages: int = GUARD_PAGES) -> Checkpointed:
     """Write back what can be written without making anybody wait.
 
     Writers that never pause would keep a passive checkpoint from ever finishing, and the log from starting
-    over: a long log is therefore finished under the write lock, when only its last pages are left to copy.
+    over. A long log is therefore written back twice beside them, and then finished under the write lock, when
+    only its last pages are left to copy; writers wait no longer than that and the connection's patience.
     """
-    in_log, written = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-    if in_log >= GUARD_PAGES:
-        with suppress(apsw.BusyError):  # a long reader: the next checkpoint tries again
+    try:
+        in_log, written = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    except apsw.BusyError:
+        return Checkpointed(0, 0)
+    if in_log >= restart_pages:
+        with suppress(apsw.BusyError):  # a long reader, or many writers: the next checkpoint tries again
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             in_log, written = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
     return Checkpointed(in_log, written)

@@ -11,18 +11,20 @@ import msgspec
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes
 from trading_orchestrator.storage.boot_id import read_boot_id
+from trading_orchestrator.storage.sqlite.bell import Bell, BellPoller
+from trading_orchestrator.storage.sqlite.checkpoint import LogGuard
 from trading_orchestrator.storage.sqlite.committer import Committer, InlineCommitter, ThreadCommitter
 from trading_orchestrator.storage.sqlite.connection import connect_reader, connect_writer
 from trading_orchestrator.storage.sqlite.failures import JournalMissing, JournalUnwritable, explain_opening
 from trading_orchestrator.storage.sqlite.lanes import InlineLanes, Lanes, ThreadLanes
 from trading_orchestrator.storage.sqlite.schema import inspect, migrate, read_journal_id, shipped_migrations
 from trading_orchestrator.storage.sqlite.store import SqliteStore
-from trading_orchestrator.storage.sqlite.watch import ChangeWatch, LoopPoller, Poll, ThreadPoller
+from trading_orchestrator.storage.sqlite.watch import ChangeWatch, LoopPoller, Poll, Poller, ThreadPoller
 from trading_orchestrator.storage.sqlite.writer import Writer
 
 READERS = 2
 CREATE_TRIES = 40
-UPKEEP_PATIENCE_S = 0.1
+UPKEEP_PATIENCE_S = 0.01  # a checkpoint that waits for readers holds the write lock meanwhile
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -51,7 +53,7 @@ def create_or_migrate(path: Path, *, clock: Clock, create: bool, random_bytes: R
     return Opened(path, journal_id, writer)
 
 
-def assemble(opened: Opened, *, clock: Clock, inline: bool) -> SqliteStore:
+def assemble(opened: Opened, *, clock: Clock, inline: bool, guard: LogGuard, bell: Bell | None) -> SqliteStore:
     """Put a store together around its writer: with threads, or inline for simulations."""
     path, writer = opened.path, opened.writer
     read = partial(connect_reader, path)
@@ -59,17 +61,27 @@ def assemble(opened: Opened, *, clock: Clock, inline: bool) -> SqliteStore:
     committer: Committer
     readers: Lanes
     upkeep: Lanes
+    poll = Poll(read)
+    poller: Poller
     if inline:
         committer = InlineCommitter(writer)
         readers, upkeep = InlineLanes(path, read), InlineLanes(path, upkeep_connection)
-        watch = ChangeWatch(LoopPoller(Poll(read), clock), clock)
+        poller = BellPoller(poll, bell) if bell else LoopPoller(poll, clock)
     else:
         committer = ThreadCommitter(writer)
         readers = ThreadLanes(path, read, name="journal-reader", size=READERS)
         upkeep = ThreadLanes(path, upkeep_connection, name="journal-upkeep", size=1)
-        watch = ChangeWatch(ThreadPoller(Poll(read)), clock)
+        poller = ThreadPoller(poll)
+    watch = ChangeWatch(poller, clock)
     return SqliteStore(
-        opened.journal_id, writer=writer, committer=committer, readers=readers, upkeep=upkeep, watch=watch
+        opened.journal_id,
+        writer=writer,
+        committer=committer,
+        readers=readers,
+        upkeep=upkeep,
+        watch=watch,
+        committed=bell.ring if bell else watch.saw,
+        guard=guard,
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.storage.chain import canonical_json
 from trading_orchestrator.storage.ports import Fact, Fence, Head, LeaseRow, NewFact, ProjectionRow, Put
 from trading_orchestrator.storage.sqlite import queries
-from trading_orchestrator.storage.sqlite.checkpoint import GUARD_PAGES, Checkpointed, checkpoint
+from trading_orchestrator.storage.sqlite.checkpoint import Checkpointed, LogGuard, checkpoint
 from trading_orchestrator.storage.sqlite.committer import Committer
 from trading_orchestrator.storage.sqlite.lanes import Lanes
 from trading_orchestrator.storage.sqlite.transaction import Draft, RowPut
@@ -44,6 +44,8 @@ class SqliteStore:
         readers: Lanes,
         upkeep: Lanes,
         watch: ChangeWatch,
+        guard: LogGuard,
+        committed: Callable[[int], None],
     ) -> None:
         self._journal_id = journal_id
         self._writer = writer
@@ -51,7 +53,9 @@ class SqliteStore:
         self._readers = readers
         self._upkeep = upkeep
         self._watch = watch
-        self._guard: asyncio.Task[Checkpointed] | None = None
+        self._guard = guard
+        self._committed = committed
+        self._guarding: asyncio.Task[Checkpointed] | None = None
 
     @property
     def journal_id(self) -> str:
@@ -65,7 +69,7 @@ class SqliteStore:
         drafts = [_draft(fact, fence) for fact in facts]
         rows = [RowPut(_name(put.projection), _name(put.key), _value(put)) for put in puts]
         written = await self._committer.submit(Append(drafts, _name(node), fence, rows))
-        self._watch.saw(written[-1].pos)
+        self._committed(written[-1].pos)
         self._guard_log()
         return written
 
@@ -107,19 +111,21 @@ class SqliteStore:
 
     async def checkpoint(self) -> Checkpointed:
         """Write the log back beside the writers. One node of a host calls this every few seconds."""
-        return await self._upkeep.run(checkpoint)
+        return await self._upkeep.run(partial(checkpoint, restart_pages=self._guard.pages))
 
     async def close(self) -> None:
         await self._committer.close()
+        if self._guarding is not None:
+            await asyncio.wait((self._guarding,))
         await self._watch.close()
         await self._readers.close()
         await self._upkeep.close()
 
     def _guard_log(self) -> None:
         """Checkpoint when the log is long: with a single node nobody else does."""
-        if self._writer.wal_pages >= GUARD_PAGES and (self._guard is None or self._guard.done()):
-            self._guard = asyncio.get_running_loop().create_task(self.checkpoint())
-            self._guard.add_done_callback(_retrieve)
+        if self._guard.is_due(self._writer.wal_pages):
+            self._guarding = asyncio.get_running_loop().create_task(self.checkpoint())
+            self._guarding.add_done_callback(_retrieve)
 
 
 def _draft(fact: NewFact, fence: Fence | None) -> Draft:

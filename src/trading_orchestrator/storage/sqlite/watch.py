@@ -100,7 +100,7 @@ class ThreadPoller:
 
 
 class LoopPoller:
-    """Polls from a task on the loop, in the clock's time: for simulations."""
+    """Polls from a task on the loop, in the clock's time: for a simulation whose stores share no bell."""
 
     def __init__(self, poll: Poll, clock: Clock) -> None:
         self._poll = poll

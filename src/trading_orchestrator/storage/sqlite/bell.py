@@ -1,0 +1,50 @@
+"""A bell that the stores of one simulated file share, so that none of them must poll."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trading_orchestrator.storage.sqlite.watch import Poll
+
+
+class Bell:
+    """Rung by each commit of the stores that share it: all stores of one simulated file, so that none must poll."""
+
+    def __init__(self) -> None:
+        self._hear: list[Callable[[int], None]] = []
+
+    def ring(self, pos: int) -> None:
+        """Tell every waiting store that a fact stands at `pos`."""
+        for hear in list(self._hear):
+            hear(pos)
+
+    def listen(self, hear: Callable[[int], None]) -> None:
+        self._hear.append(hear)
+
+    def forget(self, hear: Callable[[int], None]) -> None:
+        self._hear.remove(hear)
+
+
+class BellPoller:
+    """Asks once, then listens to the bell: months of silence cost a simulation nothing."""
+
+    def __init__(self, poll: Poll, bell: Bell) -> None:
+        self._poll = poll
+        self._bell = bell
+        self._saw: Callable[[int], None] | None = None
+
+    def start(self, saw: Callable[[int], None]) -> None:
+        if self._saw is None:
+            self._saw = saw
+            self._bell.listen(saw)
+        if (newest := self._poll.newest()) is not None:
+            saw(newest)
+
+    def stop(self) -> None:
+        if self._saw is not None:
+            self._bell.forget(self._saw)
+            self._saw = None
+
+    async def close(self) -> None:
+        self.stop()
+        self._poll.close()
