@@ -32,7 +32,7 @@ DENIALS_APART_NS = 1_000_000_000
 
 
 class NotNow(Refused):
-    """The desk takes no new orders at the moment: it is leaving, or the venue asked for a pause."""
+    """The desk takes no new orders at the moment: it is leaving, its lease is late, or the venue asked for a pause."""
 
     code = "desk.not_now"
 
@@ -152,7 +152,7 @@ class TradingFloor:
 
     def submit(self, strategy: str, order: NewOrder) -> str:
         decisions = self._deciding()
-        if self._closed or self._record.is_lost or self._gateway.is_holding:
+        if self._closed or self._record.is_lost or not self._gateway.takes_orders:
             raise NotNow("the desk takes no new orders at the moment", strategy=strategy)
         book = self._record.book
         intent_id = book.next_intent_id(strategy)

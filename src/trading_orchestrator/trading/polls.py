@@ -19,6 +19,8 @@ from trading_orchestrator.trading.record import DeskRecord
 from trading_orchestrator.trading.resolve import Resolver
 
 log = logging.getLogger(__name__)
+APART_S = 0.1
+"""Least pause between two polls of a kind, however many reports call for one."""
 
 
 class Polls:
@@ -116,7 +118,8 @@ class Polls:
 
     async def _repeat(self, poll: Callable[[], Awaitable[None]], every_s: float, due: asyncio.Event) -> None:
         while True:
-            await _sleep_or(due, self._clock, every_s)
+            await self._clock.sleep(APART_S)
+            await _sleep_or(due, self._clock, every_s - APART_S)
             try:
                 await poll()
             except OrchestratorError as error:

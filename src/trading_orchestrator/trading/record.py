@@ -127,6 +127,9 @@ class DeskRecord:
             except OrchestratorError as error:
                 self._lose(error, entries)
                 break
+            except Exception as error:  # noqa: BLE001 - were it let go, everybody would wait for ever
+                self._lose(Broken(f"the journal failed: {type(error).__name__}: {error}"), entries)
+                break
             for entry in entries:
                 entry.durable.set_result(None)
         self._writer = None

@@ -21,6 +21,7 @@ from trading_orchestrator.trading.orders.order import Order
 
 log = logging.getLogger(__name__)
 NOT_FOUNDS_NEEDED = 3
+NUDGE_APART_S = 1.0
 ASKING_AT_ONCE = 8
 """Questions under way at the same time: the rest of the request budget belongs to cancels."""
 
@@ -37,6 +38,7 @@ class Doubt:
     sent_before_ns: int
     not_found_ns: list[int] = field(default_factory=list)
     proof: list[str] = field(default_factory=list)
+    asked_ns: int = 0
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -70,6 +72,7 @@ class Resolver:
         self._asking = asyncio.Semaphore(ASKING_AT_ONCE)
         self._doubts: dict[str, Doubt] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
         self.skew_s = 0.0
 
     def watch(self, cl_ord_id: str, *, not_found_already: bool = False) -> None:
@@ -79,7 +82,7 @@ class Resolver:
             not_found_already: the venue has just said once that it does not know the order.
         """
         order = self._intake.book.order(cl_ord_id)
-        if order is None or order.cl_ord_id in self._tasks:
+        if self._closed or order is None or order.cl_ord_id in self._tasks:
             return
         doubt = Doubt(order.cl_ord_id, order.symbol, self._sent_before_ns(order))
         if not_found_already:
@@ -102,12 +105,15 @@ class Resolver:
         return now_ns - max(0, self._clock.wall_ns() - order.lack_ns - uncertain_ns)
 
     def nudge(self) -> None:
-        """The venue answers again: let every waiting question be asked now."""
+        """The venue answers: let every question that waits be asked now, but none more often than `NUDGE_APART_S`."""
+        before_ns = self._clock.monotonic_ns() - int(NUDGE_APART_S * 1e9)
         for doubt in self._doubts.values():
-            doubt.nudged.set()
+            if doubt.asked_ns <= before_ns:
+                doubt.nudged.set()
 
     async def close(self) -> None:
         """Ask no more."""
+        self._closed = True
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -139,6 +145,7 @@ class Resolver:
 
     async def _settle(self, order: Order, doubt: Doubt) -> None:
         """Ask once; adopt what is found, or prove that there is nothing to find."""
+        doubt.asked_ns = self._clock.monotonic_ns()
         try:
             report = await self._broker.order(order.symbol, order.cl_ord_id)
         except OrderNotFound:
@@ -192,13 +199,14 @@ class Resolver:
         arrival_s = max(self._broker.validity_s, self._broker.timeout_s)
         return doubt.sent_before_ns + int((arrival_s + abs(self.skew_s) + self._config.grace_s) * 1e9)
 
+    def _proof_ns(self, doubt: Doubt) -> int:
+        """Return when one more not-found could complete the proof: past the deadline, and spread over the grace."""
+        first_ns = doubt.not_found_ns[0] if doubt.not_found_ns else self._clock.monotonic_ns()
+        return max(self._deadline_ns(doubt), first_ns + int(self._config.grace_s * 1e9))
+
     def _is_spread(self, doubt: Doubt) -> bool:
         told = doubt.not_found_ns
-        return (
-            len(told) >= NOT_FOUNDS_NEEDED
-            and told[-1] > self._deadline_ns(doubt)
-            and told[-1] - told[0] >= int(self._config.grace_s * 1e9)
-        )
+        return len(told) >= NOT_FOUNDS_NEEDED and told[-1] > self._proof_ns(doubt)
 
     async def _abandon_if_proved(self, doubt: Doubt) -> None:
         """All conditions of R4, the trades just asked for being the second endpoint."""
@@ -219,9 +227,9 @@ class Resolver:
         """Wait longer each time, with jitter, but not past the moment when the proof could be complete."""
         most_s = min(self._config.ask_longest_s, self._config.ask_first_s * 2.0 ** min(attempt, 30))
         wait_s = most_s * (0.5 + self._random_bytes(1)[0] / 512)
-        to_deadline_s = (self._deadline_ns(doubt) - self._clock.monotonic_ns()) / 1e9
-        if 0 < to_deadline_s < wait_s:
-            wait_s = to_deadline_s + 0.001
+        to_proof_s = (self._proof_ns(doubt) - self._clock.monotonic_ns()) / 1e9
+        if 0 < to_proof_s < wait_s:
+            wait_s = to_proof_s + 0.001
         doubt.nudged.clear()
         sleeping = asyncio.ensure_future(self._clock.sleep(wait_s))
         nudged = asyncio.ensure_future(doubt.nudged.wait())

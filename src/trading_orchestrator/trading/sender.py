@@ -39,6 +39,7 @@ class OrderGateway:
         clock: Clock,
         fault: FaultPoint,
         on_doubt: Callable[[str], None],
+        on_answer: Callable[[], None],
     ) -> None:
         self._broker = broker
         self._seat = seat
@@ -46,12 +47,17 @@ class OrderGateway:
         self._clock = clock
         self._fault = fault
         self._on_doubt = on_doubt
+        self._on_answer = on_answer
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._hold_until_ns = 0
 
     @property
-    def is_holding(self) -> bool:
-        """Return whether the venue asked for a pause (rate limit, ban, clock) that is not over."""
+    def takes_orders(self) -> bool:
+        """Return whether a new order could leave now: the seat may act, and the venue asked for no pause."""
+        return self._seat.may_act() and not self._is_holding
+
+    @property
+    def _is_holding(self) -> bool:
         return self._clock.monotonic_ns() < self._hold_until_ns
 
     def is_under_way(self, cl_ord_id: str) -> bool:
@@ -105,6 +111,7 @@ class OrderGateway:
             self._submit_failed(order.cl_ord_id, error)
         else:
             self._intake.hear(report)
+            self._on_answer()
 
     async def _cancel(
         self,
@@ -131,6 +138,7 @@ class OrderGateway:
             self._cancel_failed(cl_ord_id, request_id, error)
         else:
             self._intake.hear(report)
+            self._on_answer()
 
     def _submit_failed(self, cl_ord_id: str, error: BaseException) -> None:
         self._hold(error)
@@ -145,7 +153,7 @@ class OrderGateway:
         self._on_doubt(cl_ord_id)
 
     async def _wait_out_hold(self) -> None:
-        while self.is_holding:
+        while self._is_holding:
             await self._clock.sleep((self._hold_until_ns - self._clock.monotonic_ns()) / 1e9)
 
     def _hold(self, error: BaseException) -> None:

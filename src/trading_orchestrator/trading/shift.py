@@ -87,7 +87,13 @@ class Shift:
         listener = Listener(self._on_fill, self._on_order, lambda _: self._polls.fetch_trades(), self._on_sums)
         self._intake = Intake(self.record, around.store, broker, listener)
         self._gateway = OrderGateway(
-            broker, seat, self._intake, clock=clock, fault=around.fault, on_doubt=self._in_doubt
+            broker,
+            seat,
+            self._intake,
+            clock=clock,
+            fault=around.fault,
+            on_doubt=self._in_doubt,
+            on_answer=self._venue_answers,
         )
         self._balances = BalanceCheck(follower.book, broker, clock, config.symbols)
         self._resolver = Resolver(
@@ -147,9 +153,9 @@ class Shift:
             timer.cancel()
         if deadline_s <= 0:
             self.record.stop()
+        await self._gateway.finish(deadline_s)
         await self._polls.close()
         await self._resolver.close()
-        await self._gateway.finish(deadline_s)
         await self._intake.close()
         if deadline_s > 0:
             self.floor.save_all()
@@ -186,6 +192,9 @@ class Shift:
 
     def _in_doubt(self, cl_ord_id: str) -> None:
         self._resolver.watch(cl_ord_id)
+
+    def _venue_answers(self) -> None:
+        self._resolver.nudge()
 
     def _on_sums(self) -> None:
         self._balances.moved()

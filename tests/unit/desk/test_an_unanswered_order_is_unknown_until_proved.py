@@ -177,3 +177,46 @@ async def test_a_cancel_that_comes_too_late_finds_the_fill(tmp_path: Path) -> No
 
         assert await world.order_states() == ["filled"]
         assert await world.position_qty() == world.venue_position_qty()
+
+
+async def test_the_truth_is_known_within_two_seconds_of_the_venues_recovery(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await world.start(world.node("Buyer"))
+        mute_stream(world)
+        world.fault("submit", Effect.NO_ANSWER)
+        for question in ("order", "trades", "open_orders", "balances"):
+            world.fault(question, Effect.LOST, times=1000)
+        await world.quote("1.1000")
+        await world.run(30.0)
+        assert await world.order_states() == ["unknown"]
+
+        world.faults.clear()
+        await world.run(2.0)
+        assert await world.order_states() == ["filled"]
+
+
+async def test_an_unanswered_order_is_in_doubt_when_the_desk_has_left(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Buyer"))
+        mute_stream(world)
+        world.fault("submit", Effect.NO_ANSWER)
+        await world.quote("1.1000")
+
+        await world.until_done(node.desk.leave(0.1))
+        assert await world.order_states() == ["unknown"]
+
+        await world.start(world.node("Buyer"), Succession.HANDED_OVER)
+        await world.run(1.0)
+        assert await world.order_states() == ["filled"]
+
+
+async def test_a_doubt_handed_from_shift_to_shift_still_ends(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        world.fault("submit", Effect.LOST)
+        node = await buy(world)
+        for _ in range(3):  # each shift is shorter than a proof that began with it anew would take
+            await world.run(PROOF_COMPLETE_S - 0.5)
+            node.crash()
+            node = await world.start(world.node("Buyer"), Succession.PROVED_DEATH)
+
+        assert await world.order_states() == ["abandoned"]

@@ -112,3 +112,33 @@ async def test_nothing_is_sent_past_the_leases_deadline(tmp_path: Path) -> None:
 
         assert world.submits == []
         assert await world.order_states() == ["unknown"]
+
+
+async def test_nothing_is_decided_while_the_lease_is_late(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Buyer"))
+        assert node.seat is not None
+
+        node.seat.acts = False
+        await world.quote("1.1000")
+        assert "order.intended" not in await world.kinds()
+
+        node.seat.acts = True
+        await world.quote("1.1001")
+        await world.run(0.2)
+        assert await world.order_states() == ["filled"]
+
+
+async def test_a_venue_that_asks_for_a_pause_gets_it(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await world.start(world.node("Buyer", {"orders": 3}))
+        world.fault("submit", Effect.NOT_SENT)
+        await world.quote("1.1000")
+        for number in range(1, 9):
+            await world.quote(f"1.{1000 + number}")
+        assert await world.order_states() == ["rejected"]
+
+        await world.run(1.0)
+        await world.quote("1.1010")
+        await world.run(0.2)
+        assert await world.order_states() == ["rejected", "filled"]
