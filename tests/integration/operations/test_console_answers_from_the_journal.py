@@ -181,3 +181,14 @@ async def test_the_root_leads_to_the_dashboard(client: httpx2.AsyncClient) -> No
     answer = await client.get("/")
 
     assert (307, "/dashboard") == (answer.status_code, answer.headers["location"])
+
+
+async def test_the_description_knows_problems_and_media_types(client: httpx2.AsyncClient) -> None:
+    paths = (await client.get("/api/openapi.json")).json()["paths"]
+
+    answers = {path: set(methods["get"]["responses"]["200"]["content"]) for path, methods in paths.items()}
+    assert {"text/html"} == answers["/dashboard"]
+    assert {"text/plain"} == answers["/metrics"]
+    assert "text/event-stream" in answers["/api/live"]
+    assert all("default" in methods["get"]["responses"] for methods in paths.values())
+    assert all("422" not in methods["get"]["responses"] for methods in paths.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -29,6 +30,21 @@ class Problem(msgspec.Struct, frozen=True):
     title: str
     detail: str
     code: str
+
+
+def _described() -> dict[int | str, dict[str, Any]]:
+    fields = {"status": "integer", "title": "string", "detail": "string", "code": "string"}
+    schema = {
+        "title": "Problem",
+        "type": "object",
+        "properties": {name: {"type": kind} for name, kind in fields.items()},
+        "required": list(fields),
+    }
+    said = "A problem object: one sentence that says what to do, and a stable code"
+    return {"default": {"description": said, "content": {MEDIA_TYPE: {"schema": schema}}}}
+
+
+PROBLEMS = _described()
 
 
 def problem(status: int, detail: str, code: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from trading_orchestrator.perpetual_operations.console.page.html import Html, tag
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -75,7 +77,17 @@ def _route(method: str, path: str, operation: Description, base_url: str) -> Htm
             tag("code", f"curl -s {'-N ' if path.endswith('/live') else ''}{base_url}{path}"),
             tabindex="0",
         ),
+        _example(operation),
         class_="route",
+    )
+
+
+def _example(operation: Description) -> Html | None:
+    answer = operation.get("responses", {}).get("200", {}).get("content", {}).get("application/json", {})
+    if "example" not in answer:
+        return None
+    return tag(
+        "pre", tag("code", msgspec.json.format(msgspec.json.encode(answer["example"]), indent=2).decode()), tabindex="0"
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.page.document import document
 from trading_orchestrator.perpetual_operations.console.page.sections import ROWS_SHOWN
-from trading_orchestrator.perpetual_operations.console.problems import problem
+from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
 from trading_orchestrator.perpetual_operations.console.sources import Sources
 from trading_orchestrator.perpetual_operations.console.static_files import StaticFile, shipped_files
 
@@ -18,14 +18,14 @@ CACHED = "public, max-age=300"
 
 def dashboard_routes(sources: Sources) -> APIRouter:
     """Return the routes of /dashboard and /api/dashboard."""
-    router = APIRouter(tags=["dashboard"])
+    router = APIRouter(tags=["dashboard"], responses=PROBLEMS)
     files = shipped_files()
 
     @router.get("/", include_in_schema=False)
     async def root(request: Request) -> Response:
         return RedirectResponse(f"{request.scope.get('root_path', '')}/dashboard", 307)
 
-    @router.get("/dashboard", summary="The dashboard, for a browser")
+    @router.get("/dashboard", summary="The dashboard, for a browser", response_class=HTMLResponse)
     async def page() -> Response:
         return Response(
             document(await sources.look.overview(), version=sources.version), media_type="text/html; charset=utf-8"

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.frames import HEADERS, MEDIA_TYPE, shown
-from trading_orchestrator.perpetual_operations.console.problems import problem
+from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
 from trading_orchestrator.perpetual_operations.console.routes.trading import Before, Limit
 from trading_orchestrator.perpetual_operations.console.sources import Sources
 
@@ -25,7 +25,7 @@ TOO_MANY = "Too many live streams are open; close some, or ask again later."
 
 def journal_routes(sources: Sources) -> APIRouter:
     """Return the routes /api/facts and /api/live."""
-    router = APIRouter(tags=["journal"])
+    router = APIRouter(tags=["journal"], responses=PROBLEMS)
 
     @router.get("/api/facts", summary="Facts, newest first")
     async def facts(stream: Stream = None, before: Before = None, limit: Limit = 100) -> Response:
@@ -33,7 +33,11 @@ def journal_routes(sources: Sources) -> APIRouter:
         following = found[-1].pos if len(found) == limit else None
         return json_answer({"facts": [shown(fact) for fact in found], "next": following})
 
-    @router.get("/api/live", summary="Facts as they are written (server-sent events; the event id is the position)")
+    @router.get(
+        "/api/live",
+        summary="Facts as they are written (server-sent events; the event id is the position)",
+        responses={200: {"content": {MEDIA_TYPE: {}}}},
+    )
     async def live(last_event_id: LastEventId = None, after: After = None, view: View = "facts") -> Response:
         if sources.facts.viewers + sources.page.viewers >= sources.config.max_streams:
             return problem(503, TOO_MANY, "console.streams_full", {"retry-after": "5"})

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
-from trading_orchestrator.perpetual_operations.console.problems import problem
+from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
 from trading_orchestrator.perpetual_operations.console.sources import Sources
 from trading_orchestrator.perpetual_operations.monitoring.metrics import CONTENT_TYPE
 
@@ -18,7 +18,7 @@ READY = (HealthState.HEALTHY, HealthState.DEGRADED)
 
 def watching_routes(sources: Sources) -> APIRouter:
     """Return the routes /livez, /readyz and /metrics."""
-    router = APIRouter(tags=["watching"])
+    router = APIRouter(tags=["watching"], responses=PROBLEMS)
 
     @router.get("/livez", summary="The process answers")
     async def livez() -> Response:
@@ -33,7 +33,9 @@ def watching_routes(sources: Sources) -> APIRouter:
             return problem(503, report.verdict, "console.not_ready", {"retry-after": "1"})
         return json_answer({"status": "ready", "verdict": report.verdict})
 
-    @router.get("/metrics", summary="Metrics of this process in Prometheus's text format")
+    @router.get(
+        "/metrics", summary="Metrics of this process in Prometheus's text format", response_class=PlainTextResponse
+    )
     async def metrics() -> Response:
         return Response(await asyncio.to_thread(sources.metrics.expose), media_type=CONTENT_TYPE)
 
