@@ -61,6 +61,12 @@ async def test_pause_stops_the_updates_and_resume_catches_up(tab: Tab, base_url:
     assert ["paused", False] == paused
 
 
+TOO_WIDE = """
+[...document.querySelectorAll(".scroll")].filter(frame => frame.scrollWidth > frame.clientWidth)
+  .map(frame => frame.innerText)
+"""
+
+
 @pytest.mark.parametrize("path", ["/dashboard", "/api/docs"])
 @pytest.mark.parametrize("dark", [False, True])
 async def test_a_phone_needs_no_sideways_scrolling(
@@ -73,6 +79,7 @@ async def test_a_phone_needs_no_sideways_scrolling(
     )
 
     assert page_px == window_px <= 390
+    assert [] == await tab.evaluate(TOO_WIDE)
     assert [] == tab.complaints
 
 

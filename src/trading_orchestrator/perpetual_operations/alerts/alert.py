@@ -1,0 +1,109 @@
+"""One alert as it is known, and what a new message about it makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint, is_label_name, without_empty
+
+
+class AlertRefused(Refused):
+    """A posted alert cannot be taken. Facts: labels."""
+
+    code = "alerts.alert_refused"
+
+
+class Posted(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert as a source tells it. Without an end it lasts until it is told again or times out."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str] = {}
+    starts_at_ns: int | None = None
+    ends_at_ns: int | None = None
+    generator_url: str = ""
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert. `is_timeout`: nobody told its end, so `ends_at_ns` moves on whenever it is told again."""
+
+    fingerprint: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at_ns: int
+    ends_at_ns: int
+    updated_at_ns: int
+    is_timeout: bool
+    generator_url: str = ""
+
+    def is_resolved(self, now_ns: int) -> bool:
+        """Return whether it has ended."""
+        return self.ends_at_ns <= now_ns
+
+
+def admitted(posted: Posted, now_ns: int, resolve_timeout_ns: int) -> Alert:
+    """Return the posted alert with every time filled in.
+
+    Raises:
+        AlertRefused: it has no label, a label of an impossible name, or ends before it starts.
+    """
+    labels = without_empty(posted.labels)
+    wrong = [name for name in labels if not is_label_name(name)]
+    if not labels or wrong:
+        raise AlertRefused(f"expected at least one label, names of letters, digits and _, was {dict(posted.labels)}")
+    ends_at_ns = posted.ends_at_ns
+    starts_at_ns = posted.starts_at_ns
+    if starts_at_ns is None:
+        starts_at_ns = now_ns if ends_at_ns is None else ends_at_ns
+    if ends_at_ns is not None and ends_at_ns < starts_at_ns:
+        raise AlertRefused("expected the alert to start before it ends", labels=labels)
+    return Alert(
+        fingerprint=fingerprint(labels),
+        labels=labels,
+        annotations=without_empty(posted.annotations),
+        starts_at_ns=starts_at_ns,
+        ends_at_ns=now_ns + resolve_timeout_ns if ends_at_ns is None else ends_at_ns,
+        updated_at_ns=now_ns,
+        is_timeout=ends_at_ns is None,
+        generator_url=posted.generator_url,
+    )
+
+
+def merged(old: Alert | None, new: Alert, now_ns: int) -> Alert:
+    """Return what is known after hearing `new`: one alert when the two overlap, else the new one alone.
+
+    Source: Alertmanager provider/mem (overlap) and types.Alert.Merge.
+    """
+    if old is None or not _overlap(old, new):
+        return new
+    ends_at_ns, is_timeout = new.ends_at_ns, new.is_timeout
+    if new.is_resolved(now_ns):
+        if old.is_resolved(now_ns):
+            ends_at_ns = max(old.ends_at_ns, new.ends_at_ns)
+    elif old.ends_at_ns > new.ends_at_ns and not old.is_timeout:
+        ends_at_ns = old.ends_at_ns  # an end that was told outlasts one that was assumed
+    starts_at_ns = min(old.starts_at_ns, new.starts_at_ns)
+    return msgspec.structs.replace(new, starts_at_ns=starts_at_ns, ends_at_ns=ends_at_ns, is_timeout=is_timeout)
+
+
+def says_nothing_new(old: Alert | None, new: Alert, now_ns: int) -> bool:
+    """Return whether `new` only confirms `old`: such a message is no fact."""
+    if old is None or old.is_resolved(now_ns) != new.is_resolved(now_ns):
+        return False
+    if new.is_resolved(now_ns):
+        return True
+    said_end_moved = old.ends_at_ns != new.ends_at_ns and not (old.is_timeout and new.is_timeout)
+    return not said_end_moved and (old.starts_at_ns, old.annotations, old.generator_url, old.is_timeout) == (
+        new.starts_at_ns,
+        new.annotations,
+        new.generator_url,
+        new.is_timeout,
+    )
+
+
+def _overlap(old: Alert, new: Alert) -> bool:
+    return (old.starts_at_ns < new.ends_at_ns < old.ends_at_ns) or (
+        old.starts_at_ns < new.starts_at_ns < old.ends_at_ns
+    )

@@ -1,0 +1,201 @@
+"""The facts of alerting (stream `ops/alerts`): whatever the engine knows is a fold over these."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from trading_orchestrator.perpetual_operations.alerts.alert import Alert
+from trading_orchestrator.perpetual_operations.alerts.silence import Silence
+
+STREAM = "ops/alerts"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One alert as it is now known, and the groups it is in."""
+
+    alert: Alert
+    groups: tuple[str, ...]
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts that are new or changed; one that is only confirmed is no fact."""
+
+    kind: ClassVar[str] = "alert.received"
+    at_ns: int
+    entries: tuple[Entry, ...]
+
+
+class GroupOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts of one route that agree in their group labels are told together, first at `due_ns`."""
+
+    kind: ClassVar[str] = "alert.group_opened"
+    group_id: str
+    route_id: str
+    group_key: str
+    receiver: str
+    labels: dict[str, str]
+    due_ns: int
+
+
+class GroupTimed(msgspec.Struct, frozen=True, kw_only=True):
+    """A group's next flush was set anew: an alert in it is older than the wait, or its sources are seen again."""
+
+    kind: ClassVar[str] = "alert.group_timed"
+    group_id: str
+    due_ns: int
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """A resolved alert that leaves its group, unless it was updated since."""
+
+    fingerprint: str
+    updated_at_ns: int
+
+
+class GroupFlushed(msgspec.Struct, frozen=True, kw_only=True):
+    """A flush without a message. `clears`: the receiver takes no ends, so what it was told is closed in silence."""
+
+    kind: ClassVar[str] = "alert.group_flushed"
+    group_id: str
+    at_ns: int
+    next_due_ns: int
+    settled: tuple[Settled, ...]
+    clears: bool = False
+    expires_at_ns: int = 0
+
+
+class Notified(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert as a message tells it."""
+
+    fingerprint: str
+    status: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at_ns: int
+    ends_at_ns: int | None
+    generator_url: str = ""
+
+
+class NotificationDue(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that must reach its receiver: it stays in the outbox until an answer settles it.
+
+    `firing` and `resolved` are what the receiver knows once it has the message, `alerts` is what it reads.
+    """
+
+    kind: ClassVar[str] = "alert.notification_due"
+    notification_id: str
+    group_id: str
+    group_key: str
+    receiver: str
+    status: str
+    group_labels: dict[str, str]
+    alerts: tuple[Notified, ...]
+    firing: tuple[str, ...]
+    resolved: tuple[str, ...]
+    settled: tuple[Settled, ...]
+    at_ns: int
+    next_due_ns: int
+    deadline_ns: int
+    expires_at_ns: int
+
+
+class NotificationFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """A try did not arrive, or nobody knows; the next one comes at `retry_at_ns`."""
+
+    kind: ClassVar[str] = "alert.notification_failed"
+    notification_id: str
+    at_ns: int
+    answer: str
+    retry_at_ns: int
+
+
+class NotificationDelivered(msgspec.Struct, frozen=True, kw_only=True):
+    """The receiver has the message."""
+
+    kind: ClassVar[str] = "alert.notification_delivered"
+    notification_id: str
+    at_ns: int
+    answer: str
+
+
+class NotificationDropped(msgspec.Struct, frozen=True, kw_only=True):
+    """The message is not tried again: the receiver refuses it, or a newer one has taken its place."""
+
+    kind: ClassVar[str] = "alert.notification_dropped"
+    notification_id: str
+    at_ns: int
+    reason: str
+
+
+class SilenceSet(msgspec.Struct, frozen=True, kw_only=True):
+    """A silence as it is from now on: new, changed or ended."""
+
+    kind: ClassVar[str] = "alert.silence_set"
+    at_ns: int
+    silence: Silence
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A group that waits for its sources, at the longest until `until_ns`."""
+
+    group_id: str
+    until_ns: int
+
+
+class EngineStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine took over. No alert ends for want of a message before `timeouts_from_ns`: sources come first."""
+
+    kind: ClassVar[str] = "alert.engine_started"
+    at_ns: int
+    timeouts_from_ns: int
+    held: tuple[Held, ...]
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing refers to these any more; `told` names group key and receiver."""
+
+    kind: ClassVar[str] = "alert.swept"
+    at_ns: int
+    groups: tuple[str, ...]
+    alerts: tuple[str, ...]
+    silences: tuple[str, ...]
+    told: tuple[tuple[str, str], ...]
+
+
+Body = (
+    Received
+    | GroupOpened
+    | GroupTimed
+    | GroupFlushed
+    | NotificationDue
+    | NotificationFailed
+    | NotificationDelivered
+    | NotificationDropped
+    | SilenceSet
+    | EngineStarted
+    | Swept
+)
+KINDS: dict[str, type[Body]] = {
+    body.kind: body
+    for body in (
+        Received,
+        GroupOpened,
+        GroupTimed,
+        GroupFlushed,
+        NotificationDue,
+        NotificationFailed,
+        NotificationDelivered,
+        NotificationDropped,
+        SilenceSet,
+        EngineStarted,
+        Swept,
+    )
+}
+
+
+def body_of(kind: str, body: bytes) -> Body | None:
+    """Return a stored fact's body, or None for a kind of another part of the stream."""
+    known = KINDS.get(kind)
+    return None if known is None else msgspec.json.decode(body, type=known)

@@ -1,0 +1,149 @@
+"""What the engine knows, folded from its facts: alerts, groups, silences, what was told, and the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import msgspec
+
+from trading_orchestrator.perpetual_operations.alerts import facts as f
+from trading_orchestrator.perpetual_operations.alerts.alert import Alert
+from trading_orchestrator.perpetual_operations.alerts.dedup import Told
+from trading_orchestrator.perpetual_operations.alerts.group import Group
+from trading_orchestrator.perpetual_operations.alerts.silence import Silence
+
+
+@dataclass
+class Outgoing:
+    """A message that has no final answer. `tries` failed so far; the next one is due at `retry_at_ns`."""
+
+    message: f.NotificationDue
+    retry_at_ns: int
+    tries: int = 0
+
+
+@dataclass
+class State:
+    """The fold. It needs no configuration: every decision is in the facts."""
+
+    started_at_ns: int = 0
+    message_count: int = 0
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    silences: dict[str, Silence] = field(default_factory=dict)
+    told: dict[tuple[str, str], Told] = field(default_factory=dict)
+    outbox: dict[str, Outgoing] = field(default_factory=dict)
+
+    def apply(self, body: f.Body) -> None:
+        """Take one fact in."""
+        match body:
+            case f.Received():
+                self._receive(body)
+            case f.GroupOpened():
+                self._open(body)
+            case f.GroupTimed():
+                group = self.groups[body.group_id]
+                group.due_ns, group.has_flushed, group.is_held = body.due_ns, False, False
+            case f.GroupFlushed():
+                self._flush(body)
+            case f.NotificationDue():
+                self._send(body)
+            case f.NotificationFailed():
+                outgoing = self.outbox[body.notification_id]
+                outgoing.tries, outgoing.retry_at_ns = outgoing.tries + 1, body.retry_at_ns
+            case f.NotificationDelivered():
+                self._delivered(body)
+            case f.NotificationDropped():
+                self._out_of_flight(body.notification_id, body.at_ns)
+            case f.SilenceSet():
+                self.silences[body.silence.silence_id] = body.silence
+            case f.EngineStarted():
+                self._start(body)
+            case f.Swept():
+                self._sweep(body)
+            case _:
+                assert_never(body)
+
+    def _receive(self, body: f.Received) -> None:
+        for entry in body.entries:
+            self.alerts[entry.alert.fingerprint] = entry.alert
+            for group_id in entry.groups:
+                self.groups[group_id].alerts[entry.alert.fingerprint] = None
+
+    def _open(self, body: f.GroupOpened) -> None:
+        self.groups[body.group_id] = Group(
+            body.group_id, body.route_id, body.group_key, body.receiver, body.labels, body.due_ns
+        )
+
+    def _flush(self, body: f.GroupFlushed) -> None:
+        group = self.groups[body.group_id]
+        group.due_ns, group.has_flushed, group.is_held = body.next_due_ns, True, False
+        self._settle(group, body.settled)
+        if body.clears:
+            resolved = frozenset(settled.fingerprint for settled in body.settled)
+            self.told[group.group_key, group.receiver] = Told(
+                at_ns=body.at_ns, firing=frozenset(), resolved=resolved, expires_at_ns=body.expires_at_ns
+            )
+
+    def _send(self, body: f.NotificationDue) -> None:
+        self.message_count += 1
+        self.outbox[body.notification_id] = Outgoing(body, retry_at_ns=body.at_ns)
+        group = self.groups[body.group_id]
+        group.due_ns, group.has_flushed, group.is_held = body.next_due_ns, True, False
+        group.in_flight = body.notification_id
+
+    def _delivered(self, body: f.NotificationDelivered) -> None:
+        message = self.outbox[body.notification_id].message
+        self.told[message.group_key, message.receiver] = Told(
+            at_ns=message.at_ns,
+            firing=frozenset(message.firing),
+            resolved=frozenset(message.resolved),
+            expires_at_ns=message.expires_at_ns,
+        )
+        group = self._out_of_flight(body.notification_id, body.at_ns)
+        if group is not None:
+            self._settle(group, message.settled)
+
+    def _out_of_flight(self, notification_id: str, at_ns: int) -> Group | None:
+        """A tick that came while the message was on its way is made up for now, and the next count from here."""
+        group = self.groups.get(self.outbox.pop(notification_id).message.group_id)
+        if group is not None and group.in_flight == notification_id:
+            group.in_flight = None
+            group.due_ns = max(group.due_ns, at_ns)
+        return group
+
+    def _settle(self, group: Group, settled: Iterable[f.Settled]) -> None:
+        for one in settled:
+            alert = self.alerts.get(one.fingerprint)
+            if alert is None or alert.updated_at_ns == one.updated_at_ns:
+                group.alerts.pop(one.fingerprint, None)
+
+    def _start(self, body: f.EngineStarted) -> None:
+        self.started_at_ns = body.at_ns
+        for fingerprint in {name for group in self.groups.values() for name in group.alerts}:
+            alert = self.alerts[fingerprint]
+            if alert.is_timeout and alert.ends_at_ns < body.timeouts_from_ns:
+                self.alerts[fingerprint] = msgspec.structs.replace(alert, ends_at_ns=body.timeouts_from_ns)
+        for held in body.held:
+            group = self.groups[held.group_id]
+            group.is_held, group.due_ns = True, held.until_ns
+
+    def _sweep(self, body: f.Swept) -> None:
+        for group_id in body.groups:
+            del self.groups[group_id]
+        for fingerprint in body.alerts:
+            del self.alerts[fingerprint]
+        for silence_id in body.silences:
+            del self.silences[silence_id]
+        for key in body.told:
+            del self.told[key]
+
+
+def folded(bodies: Iterable[f.Body]) -> State:
+    """Return the state that the facts make."""
+    state = State()
+    for body in bodies:
+        state.apply(body)
+    return state
