@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import subprocess
 from pathlib import Path
 
@@ -22,6 +23,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for folder in MARKED_FOLDERS:
             if folder in item.path.relative_to(ROOT).parts:
                 item.add_marker(folder)
+
+
+@pytest.fixture(autouse=True)
+def own_arithmetic() -> None:
+    """Tests that use ccxt bare leave its rounding mode behind."""
+    decimal.setcontext(decimal.Context())
 
 
 @pytest.fixture(scope="session")

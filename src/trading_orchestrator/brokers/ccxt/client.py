@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import decimal
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
@@ -114,7 +115,8 @@ class CcxtClient:
         sending = Sending()
         token = SENDING.set(sending)
         try:
-            return await ask()
+            with decimal.localcontext():  # ccxt's rounding sets the context's mode and leaves it so
+                return await ask()
         except OrchestratorError:
             raise
         except Exception as error:  # noqa: BLE001  any exception of a foreign library is an answer to classify

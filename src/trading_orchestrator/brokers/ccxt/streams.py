@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import decimal
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -91,7 +92,8 @@ class Stream:
 async def _outcome(watching: Coroutine[Any, Any, None]) -> str | None:
     """Return None when news came, or the kind of error that ended the watch."""
     try:
-        await watching
+        with decimal.localcontext():  # ccxt's rounding sets the context's mode and leaves it so
+            await watching
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
