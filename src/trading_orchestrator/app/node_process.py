@@ -88,7 +88,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         data_dir=config.data_dir,
         node=spec.node,
         boot_id=boot_id,
-        is_alive=lambda node: not deaths.is_dead(node),
+        is_alive=deaths.lives,
     )
     listener = socket.socket(fileno=spec.listen_fd)
     console = ConsoleServer(manager, listener=listener, clock=clock, checkpoint=store.checkpoint)

@@ -45,6 +45,10 @@ class Deaths:
         finally:
             os.close(fd)
 
+    def lives(self, node: str) -> bool:
+        """Return whether the node's process is proved to live; a file that was cleared away proves nothing."""
+        return self.words_of(node) is not None and not self.is_dead(node)
+
     def words_of(self, node: str) -> LastWords | None:
         """Return what the node's file says, alive or dead."""
         return read_words(path_of(self._directory, node))

@@ -104,15 +104,12 @@ class Node:
         """A node that trades serves the console only while no other living node is ready to."""
         if lease != CONSOLE or not self._trades():
             return True
-        return not await self._cluster.others_ready(self._is_alive)
+        return not await self._cluster.others_ready(self._deaths.lives)
 
     async def _hand_console_to_an_idle_node(self) -> None:
         console = next((place for place in self._places if place.lease == CONSOLE and place.seat is not None), None)
-        if console is not None and self._trades() and await self._cluster.others_ready(self._is_alive):
+        if console is not None and self._trades() and await self._cluster.others_ready(self._deaths.lives):
             console.hand_over()
-
-    def _is_alive(self, node: str) -> bool:
-        return not self._deaths.is_dead(node)
 
     async def _beat(self) -> None:
         while True:

@@ -24,6 +24,10 @@ class Deaths(Protocol):
         """Return whether the process is proved gone, now."""
         ...
 
+    def lives(self, node: str) -> bool:
+        """Return whether the process is proved to live, now."""
+        ...
+
     async def wait_death(self, node: str) -> None:
         """Return when the process is proved gone."""
         ...

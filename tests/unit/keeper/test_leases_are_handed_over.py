@@ -51,6 +51,7 @@ class ToldDeaths:
     """Deaths as the test tells them."""
 
     def __init__(self) -> None:
+        self.born: set[str] = set()
         self.dead: set[str] = set()
         self._told = asyncio.Event()
 
@@ -60,6 +61,9 @@ class ToldDeaths:
 
     def is_dead(self, node: str) -> bool:
         return node in self.dead
+
+    def lives(self, node: str) -> bool:
+        return node in self.born and node not in self.dead
 
     def shoot(self, node: str) -> None:
         self.tell(node)
@@ -82,6 +86,7 @@ class Hall:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def start(self, name: str, *tenancies: RecordingTenancy) -> None:
+        self.deaths.born.add(name)
         node = Node(
             tenancies,
             store=self.store,
@@ -202,6 +207,14 @@ async def test_the_survivor_gives_the_console_to_the_replacement(hall: Hall) -> 
     hall.start("c", RecordingTenancy(DESK), RecordingTenancy(CONSOLE))
     await hall.pass_time(3)
     assert {DESK: "b", CONSOLE: "c"} == await hall.holders()
+
+
+async def test_a_ready_row_of_a_node_that_left_no_file_is_no_heir(hall: Hall) -> None:
+    await Cluster(hall.store, node="gone", pid=1, release="test").say_state("ready", 0)
+    hall.start("a", RecordingTenancy(DESK), RecordingTenancy(CONSOLE))
+    await hall.pass_time(3)
+
+    assert {DESK: "a", CONSOLE: "a"} == await hall.holders()
 
 
 async def test_a_start_that_fails_gives_the_lease_back_and_tries_again(hall: Hall) -> None:
