@@ -94,3 +94,12 @@ class Failing(Buyer):
         if self.state.sent:
             raise ZeroDivisionError("a bug of its own")
         super().on_quote(quote)
+
+
+class Hasty(Buyer):
+    """Submits and cancels in one breath."""
+
+    def on_quote(self, quote: Quote) -> None:
+        if not self.state.sent:
+            self.state.sent = 1
+            self.cancel(self.submit(SYMBOL, Side.BUY, self.params.qty, self.params.px), "changed its mind")

@@ -12,9 +12,12 @@ import msgspec
 import pytest
 
 from tests.unit.desk.world import Node, World
+from trading_orchestrator.brokers.port import NewOrder, OrdType, Side
 from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.kernel.tenancy import Succession
+from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.client_id import is_ours
+from trading_orchestrator.trading.strategies.missed_fills import RecentTrades, trades_after
 
 POINTS = ("order.deciding", "order.intended", "order.in_flight", "order.answered")
 FaultPoint = Callable[[str], Coroutine[Any, Any, None]]
@@ -132,22 +135,41 @@ async def test_an_order_intended_and_not_sent_is_the_one_thing_a_death_takes_awa
     assert calm[1]["fills"] == deadly[1]["fills"] + 1
 
 
-async def test_a_fill_booked_but_never_told_reaches_the_successors_strategy_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_warm", [True, False])
+async def test_a_fill_booked_but_not_yet_in_the_saved_state_is_told_once_more(tmp_path: Path, is_warm: bool) -> None:
     async with await World.open(tmp_path) as world:
         first = await world.start(world.node("Buyer", {"px": "1.0900"}))
         standby = world.node("Buyer", {"px": "1.0900"})
-        await world.warm(standby)
+        if is_warm:
+            await world.warm(standby)
         await world.quote("1.1000")
         await world.run(0.5)
-        world.fault("report", Effect.DROPPED, times=2)  # to either node; the fill is told by the poll below
         await world.quote("1.0899")
+        assert "trade.booked" in await world.kinds()
         first.crash()
+        before = msgspec.json.decode((await world.facts("strategy.saved"))[-1].state)  # type: ignore[attr-defined]
+        assert before["state"]["filled_qty"] == "0"
 
-        await world.take(standby, Succession.PROVED_DEATH)
+        await world.start(standby, Succession.PROVED_DEATH)
         await world.run(2.0)
 
         assert (await memory_of(world, standby))["state"]["filled_qty"] == "10"
         assert (await world.kinds()).count("trade.booked") == 1
+
+
+async def test_trades_older_than_the_followers_memory_are_read_from_the_journal(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Buyer", {"orders": 3}))
+        for number in range(3):
+            await world.quote(f"1.{1000 + number}")
+        await world.run(0.5)
+        await world.until_done(node.desk.leave(1.0))
+        booked = [fact.seq for fact in await world.store.read(stream="desk/paper") if fact.kind == "trade.booked"]
+        book = Book("paper", account="sim", timeline=world.store.journal_id)
+
+        for after, expected in ((0, booked), (booked[0], booked[1:]), (booked[-1], [])):
+            found = await trades_after(after, RecentTrades(from_seq=10_000), book, world.store)
+            assert [trade.seq for trade in found] == expected
 
 
 async def test_fills_while_nobody_was_seated_are_told_to_the_strategy(tmp_path: Path) -> None:
@@ -160,8 +182,39 @@ async def test_fills_while_nobody_was_seated_are_told_to_the_strategy(tmp_path: 
 
         second = await world.start(world.node("Buyer", {"px": "1.0900"}), Succession.EXPIRED)
 
+        assert await world.position_qty() == world.venue_position_qty() != 0
         assert (await memory_of(world, second))["state"]["filled_qty"] == "10"
-        assert await world.position_qty() == world.venue_position_qty()
+
+
+async def test_a_humans_trade_while_nobody_was_seated_is_booked_before_a_strategy_runs(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        first = await world.start(world.node("Buyer", {"px": "1.0900"}))
+        first.crash()
+        await world.quote("1.1000")
+        world.venue.accept(NewOrder("human-1", "EUR/USDT", Side.SELL, OrdType.MARKET, Decimal(7)))
+
+        await world.start(world.node("Buyer", {"px": "1.0900"}), Succession.PROVED_DEATH)
+
+        assert await world.position_qty() == Decimal(-7)
+
+
+async def test_reports_that_come_while_the_venue_is_asked_are_booked_after_the_snapshot(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        first = await world.start(world.node("Buyer", {"px": "1.0900"}))
+        await world.quote("1.1000")
+        await world.run(0.2)
+        first.crash()
+        second = world.node("Buyer", {"px": "1.0900"}, poll_trades_s=60.0, poll_orders_s=60.0)
+        await world.warm(second)
+
+        world.fault("balances", Effect.LOST)
+        taking = asyncio.create_task(world.take(second, Succession.PROVED_DEATH))
+        await world.run(0.1)
+        await world.quote("1.0899")
+        assert not taking.done()
+        await taking
+
+        assert await world.order_states() == ["filled"]
 
 
 async def test_a_handover_leaves_nothing_under_way_and_the_orders_in_place(tmp_path: Path) -> None:

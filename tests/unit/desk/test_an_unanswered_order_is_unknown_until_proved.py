@@ -167,6 +167,16 @@ async def test_a_cancel_without_an_answer_is_asked_again(tmp_path: Path) -> None
         assert (await world.kinds()).count("cancel.intended") == 1
 
 
+async def test_a_cancel_waits_for_its_orders_answer(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await world.start(world.node("Hasty", {"px": "1.0900"}))
+        await world.quote("1.1000")
+        await world.run(0.2)
+
+        assert await world.order_states() == ["canceled"]
+        assert "cancel.doubted" not in await world.kinds()
+
+
 async def test_a_cancel_that_comes_too_late_finds_the_fill(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         await buy(world, px="1.0900", cancel_at_bid="1.0800")
