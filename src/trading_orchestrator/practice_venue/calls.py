@@ -5,9 +5,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from trading_orchestrator.practice_venue.candles import DAY_MS
 from trading_orchestrator.practice_venue.exchange import Exchange, Fees
 from trading_orchestrator.practice_venue.facts import OrderTraded
 from trading_orchestrator.practice_venue.ledger import Order
+from trading_orchestrator.practice_venue.market import Market
+from trading_orchestrator.practice_venue.market_views import (
+    aggregate_trade_view,
+    book_ticker_view,
+    candle_view,
+    day_view,
+    levels_view,
+    public_trade_view,
+)
 from trading_orchestrator.practice_venue.order_request import (
     Params,
     read_client_id,
@@ -18,17 +28,13 @@ from trading_orchestrator.practice_venue.order_request import (
 from trading_orchestrator.practice_venue.refusals import VenueRefusal, missing, refusal
 from trading_orchestrator.practice_venue.views import (
     account_view,
-    aggregate_trade_view,
-    book_ticker_view,
     canceled_view,
     my_trade_view,
     order_view,
     placed_view,
-    public_trade_view,
-    text,
 )
 
-DAY_MS = 86_400_000
+BINANCES_WEIGHT_LIMIT = 6_000
 T = TypeVar("T")
 
 
@@ -39,17 +45,26 @@ class Desk:
     exchange: Exchange
     fees: Fees
     now_ms: Callable[[], int]
+    weight_limit: int
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call. `name` is what faults and the log call it; `ws_method` is None where Binance has none."""
+    """One call. `name` is what faults and the log call it; `ws_method` is None where Binance has none.
+
+    `weight` is what one request costs of the limit per minute, `weight_of_all` when it names no symbol.
+    """
 
     name: str
     rest: tuple[str, str]
     ws_method: str | None
     signed: bool
     run: Callable[[Desk, str, Params], Any]
+    weight: int = 1
+    weight_of_all: int = 0
+
+    def cost(self, params: Params) -> int:
+        return self.weight_of_all if self.weight_of_all and "symbol" not in params else self.weight
 
     @property
     def changes_orders(self) -> bool:
@@ -68,7 +83,14 @@ def _exchange_info(desk: Desk, account: str, params: Params) -> Any:
     return {
         "timezone": "UTC",
         "serverTime": desk.now_ms(),
-        "rateLimits": [],
+        "rateLimits": [
+            {
+                "rateLimitType": "REQUEST_WEIGHT",
+                "interval": "MINUTE",
+                "intervalNum": 1,
+                "limit": desk.weight_limit or BINANCES_WEIGHT_LIMIT,
+            }
+        ],
         "exchangeFilters": [],
         "symbols": [market.instrument.described() for market in desk.exchange.markets.values()],
     }
@@ -95,8 +117,33 @@ def _depth(desk: Desk, account: str, params: Params) -> Any:
     market = desk.exchange.market(required(params, "symbol"))
     limit = read_integer(params, "limit") or 100
     sides = {name: market.depth(side, limit) for name, side in (("bids", "BUY"), ("asks", "SELL"))}
-    levels = {name: [[text(price), text(qty)] for price, qty in side] for name, side in sides.items()}
-    return {"lastUpdateId": market.update_id, **levels}
+    return {"lastUpdateId": market.update_id, **{name: levels_view(side) for name, side in sides.items()}}
+
+
+def _klines(desk: Desk, account: str, params: Params) -> Any:
+    market = desk.exchange.market(required(params, "symbol"))
+    candles = market.candles.of(required(params, "interval"), desk.now_ms())
+    if candles is None:
+        raise refusal(-1120)
+    start_ms, end_ms = read_integer(params, "startTime"), read_integer(params, "endTime")
+    wanted = [
+        candle
+        for candle in candles
+        if (start_ms is None or candle.opens_ms >= start_ms) and (end_ms is None or candle.opens_ms <= end_ms)
+    ]
+    limit = _limit(params)
+    return [candle_view(candle) for candle in (wanted[:limit] if start_ms is not None else wanted[-limit:])]
+
+
+def _day(desk: Desk, account: str, params: Params) -> Any:
+    if "symbol" in params:
+        return _day_of(desk.exchange.market(params["symbol"]), desk.now_ms())
+    return [_day_of(market, desk.now_ms()) for market in desk.exchange.markets.values()]
+
+
+def _day_of(market: Market, now_ms: int) -> Any:
+    minutes = market.candles.of("1m", now_ms) or ()
+    return day_view(market, [minute for minute in minutes if minute.closes_ms > now_ms - DAY_MS], now_ms)
 
 
 def _account(desk: Desk, account: str, params: Params) -> Any:
@@ -201,22 +248,25 @@ def _page(listed: list[T], params: Params, first_id: int | None, place: Callable
     return listed[start : min(end, start + limit)] if from_start else listed[max(start, end - limit) : end]
 
 
+# Weights: binance-spot-api-docs, rest-api.md; depth and myTrades at their usual price.
 ROWS = (
     Row("ping", ("GET", "/api/v3/ping"), "ping", False, _ping),
     Row("time", ("GET", "/api/v3/time"), "time", False, _time),
-    Row("exchange_info", ("GET", "/api/v3/exchangeInfo"), "exchangeInfo", False, _exchange_info),
-    Row("book_ticker", ("GET", "/api/v3/ticker/bookTicker"), "ticker.book", False, _book_ticker),
-    Row("public_trades", ("GET", "/api/v3/trades"), "trades.recent", False, _public_trades),
-    Row("public_trades", ("GET", "/api/v3/aggTrades"), "trades.aggregate", False, _aggregate_trades),
-    Row("depth", ("GET", "/api/v3/depth"), "depth", False, _depth),
-    Row("account.query", ("GET", "/api/v3/account"), "account.status", True, _account),
+    Row("exchange_info", ("GET", "/api/v3/exchangeInfo"), "exchangeInfo", False, _exchange_info, 20),
+    Row("book_ticker", ("GET", "/api/v3/ticker/bookTicker"), "ticker.book", False, _book_ticker, 2, 4),
+    Row("public_trades", ("GET", "/api/v3/trades"), "trades.recent", False, _public_trades, 25),
+    Row("public_trades", ("GET", "/api/v3/aggTrades"), "trades.aggregate", False, _aggregate_trades, 4),
+    Row("depth", ("GET", "/api/v3/depth"), "depth", False, _depth, 5),
+    Row("klines", ("GET", "/api/v3/klines"), "klines", False, _klines, 2),
+    Row("day", ("GET", "/api/v3/ticker/24hr"), "ticker.24hr", False, _day, 2, 80),
+    Row("account.query", ("GET", "/api/v3/account"), "account.status", True, _account, 20),
     Row("order.place", ("POST", "/api/v3/order"), "order.place", True, _place),
     Row("order.cancel", ("DELETE", "/api/v3/order"), "order.cancel", True, _cancel),
-    Row("order.query", ("GET", "/api/v3/order"), "order.status", True, _query),
-    Row("open_orders.query", ("GET", "/api/v3/openOrders"), "openOrders.status", True, _open_orders),
+    Row("order.query", ("GET", "/api/v3/order"), "order.status", True, _query, 4),
+    Row("open_orders.query", ("GET", "/api/v3/openOrders"), "openOrders.status", True, _open_orders, 6, 80),
     Row("open_orders.cancel", ("DELETE", "/api/v3/openOrders"), "openOrders.cancelAll", True, _cancel_open),
-    Row("orders.query", ("GET", "/api/v3/allOrders"), "allOrders", True, _all_orders),
-    Row("trades.query", ("GET", "/api/v3/myTrades"), "myTrades", True, _my_trades),
+    Row("orders.query", ("GET", "/api/v3/allOrders"), "allOrders", True, _all_orders, 20),
+    Row("trades.query", ("GET", "/api/v3/myTrades"), "myTrades", True, _my_trades, 20),
 )
 BY_REST: Mapping[tuple[str, str], Row] = {row.rest: row for row in ROWS}
 BY_WS_METHOD: Mapping[str, Row] = {row.ws_method: row for row in ROWS if row.ws_method}

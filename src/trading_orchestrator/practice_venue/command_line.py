@@ -16,7 +16,7 @@ import uvloop
 from trading_orchestrator.practice_venue.credentials import AccountKey
 from trading_orchestrator.practice_venue.exchange import Fees
 from trading_orchestrator.practice_venue.instrument import Instrument
-from trading_orchestrator.practice_venue.prices.csv_file import PricesUnreadable, read_prices
+from trading_orchestrator.practice_venue.prices.price_file import PricesUnreadable, read_prices
 from trading_orchestrator.practice_venue.venue import (
     Account,
     MarketGone,
@@ -31,7 +31,7 @@ from trading_orchestrator.practice_venue.wall_clock import read_ms
 DEFAULT_ACCOUNT = "demo:demo-key:demo-secret:EUR=100000,USDT=100000"
 DEFAULT_MARKET = "EUR/USDT"
 EPILOG = """
-Prices are a CSV with a header: time and open,high,low,close (bars), or bid,ask[,bid_qty,ask_qty] (quotes),
+Prices are CSV with a header, or Parquet: time and open,high,low,close (bars), or bid,ask[,bid_qty,ask_qty] (quotes),
 or price[,qty,buyer_is_maker] (trades). Without --prices: EURUSD hours of 2017, a bar in 12 seconds.
 Everything the venue accepts stands in DATA_DIR/venue.log.jsonl, one JSON fact a line; starting again on
 the same directory goes on where it stopped. The control port takes faults: POST /control/faults {"fault": "F1"}.
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--data-dir", type=Path, required=True, help="where the venue keeps its log; made when missing")
     add("--port", type=int, default=0, help="REST and WebSocket port on 127.0.0.1 (default 0: a free one)")
     add("--control-port", type=int, default=0, help="control port on 127.0.0.1 (default 0: a free one)")
-    add("--prices", type=Path, help="CSV with prices for the first market (default: EURUSD 2017)")
+    add("--prices", type=Path, help="CSV or Parquet with prices for the first market (default: EURUSD 2017)")
     add("--symbol", default=DEFAULT_MARKET, metavar="BASE/QUOTE", help=f"the first market (default {DEFAULT_MARKET})")
     add("--market", action="append", default=[], metavar="BASE/QUOTE=FILE", help="one more market; may be repeated")
     add("--step-size", type=Decimal, help="finest quantity (default: 0.1, finer when the prices are coarse)")
@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--taker-fee", type=Decimal, default=Decimal("0.001"), help="share of what is received (default 0.001)")
     add("--level-notional", type=Decimal, default=Decimal(5000), help="mean value of a price level (default 5000)")
     add("--seed", type=int, default=1, help="decides quantities and random faults (default 1)")
+    add("--weight-limit", type=int, default=0, help="request weight a minute; beyond it -1003 (default 0: none)")
     add("--ready-fd", type=int, help='where to write {"port", "control_port", "pid"} (default: standard output)')
     add("--parent-fd", type=int, help="leave when this pipe closes")
     return parser
@@ -136,6 +137,7 @@ def _venue_options(options: argparse.Namespace) -> VenueOptions:
         level_notional=options.level_notional,
         speed=options.speed,
         seed=options.seed,
+        weight_limit=options.weight_limit,
     )
 
 

@@ -4,10 +4,11 @@ import asyncio
 import os
 import socket
 import struct
+from collections.abc import Callable
 
 from aiohttp import web
 
-from trading_orchestrator.practice_venue.faults import Delivery, Outcome
+from trading_orchestrator.practice_venue.effects import Delivery, Outcome
 
 MOST_WAITING = 20_000
 
@@ -19,9 +20,12 @@ class Connection:
         self._transport = transport
         self._client = client
         self._closing: asyncio.Task[bool] | None = None
+        self._is_deaf = False
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue()
 
     def send(self, frame: bytes) -> None:
+        if self._is_deaf:
+            return
         if self._waiting.qsize() >= MOST_WAITING:
             self.abort()
             return
@@ -33,6 +37,12 @@ class Connection:
     def abort(self) -> None:
         """Cut the connection without a close frame."""
         reset(self._transport)
+
+    def go_deaf(self) -> None:
+        """Leave the connection half open: nothing is read or sent any more, pings included, and no end is told."""
+        self._is_deaf = True
+        if self._transport is not None:
+            self._transport.pause_reading()
 
     def close(self, code: int) -> None:
         """Begin an orderly close; the client's answer to it is not waited for."""
@@ -48,12 +58,18 @@ class Connection:
             return
 
 
-def deliver_frame(connection: Connection, frame: bytes, outcome: Outcome | None) -> None:
-    """Send a stream frame the way a fault wants it, or plainly."""
+def deliver_event(
+    connection: Connection, event: bytes, outcome: Outcome | None, *, wrap: Callable[[bytes], bytes]
+) -> None:
+    """Send a stream event, framed by `wrap`, the way a fault wants it, or plainly."""
     if outcome is None:
-        connection.send(frame)
-    elif outcome.delivery is Delivery.RESET:
+        connection.send(wrap(event))
+        return
+    frame = wrap(outcome.answer.body if outcome.answer is not None else event)
+    if outcome.delivery is Delivery.RESET:
         connection.abort()
+    elif outcome.delivery is Delivery.HALF_OPEN:
+        connection.go_deaf()
     elif outcome.delivery is not Delivery.NEVER:
         times = 2 if outcome.delivery is Delivery.TWICE else 1
         for _ in range(times):

@@ -8,9 +8,11 @@ import msgspec
 from aiohttp import web
 
 from trading_orchestrator.practice_venue.credentials import Credentials
+from trading_orchestrator.practice_venue.effects import FaultSpec
 from trading_orchestrator.practice_venue.exchange import Exchange
-from trading_orchestrator.practice_venue.faults import Fault, Faults, FaultSpec, FaultUnknown
+from trading_orchestrator.practice_venue.faults import Fault, Faults, FaultUnknown
 from trading_orchestrator.practice_venue.market_streams import MarketStreams
+from trading_orchestrator.practice_venue.misdeeds import Misdeed, commit
 from trading_orchestrator.practice_venue.order_request import read_order
 from trading_orchestrator.practice_venue.prices.replay import Held, Replay
 from trading_orchestrator.practice_venue.refusals import VenueRefusal, refusal
@@ -36,6 +38,7 @@ class Control:
         self._credentials = credentials
         self._faults = faults
         self._replays = replays
+        self._user_streams = user_streams
         self._streams: dict[str, MarketStreams | UserStreams] = {"market": market_streams, "user": user_streams}
 
     def application(self) -> web.Application:
@@ -50,6 +53,7 @@ class Control:
                 web.post("/control/orders", self.place_order),
                 web.delete("/control/orders/{order_id}", self.cancel_order),
                 web.post("/control/transfers", self.transfer),
+                web.post("/control/misdeeds", self.misbehave),
                 web.post("/control/keys", self.revoke_key),
                 web.post("/control/market", self.hold_market),
                 web.post("/control/streams/close", self.close_streams),
@@ -103,6 +107,11 @@ class Control:
         self._exchange.transfer(account, asset, Decimal(str(body["qty"])))
         return _json({"free": text(self._exchange.ledger.balance(account, asset).free)})
 
+    async def misbehave(self, request: web.Request) -> web.Response:
+        """POST /control/misdeeds with one Misdeed."""
+        commit(self._exchange, msgspec.json.decode(await request.read(), type=Misdeed))
+        return _json({})
+
     async def revoke_key(self, request: web.Request) -> web.Response:
         """POST /control/keys {account, revoked}: refuse the account's key with -2015, or accept it again."""
         body = await _body(request)
@@ -119,13 +128,18 @@ class Control:
         return _json(self._market_state(symbol))
 
     async def close_streams(self, request: web.Request) -> web.Response:
-        """POST /control/streams/close {kind: market|user|all, code: 1000, reset: false}."""
+        """POST /control/streams/close {kind: market|user|all} and code: 1000, reset, half_open or expire: true."""
         body = await _body(request)
         kind = body.get("kind", "all")
         wanted = [streams for name, streams in self._streams.items() if kind in ("all", name)]
         connections = [connection for streams in wanted for connection in streams.connections()]
+        if body.get("expire"):
+            self._user_streams.expire()
+            return _json({"closed": len(connections)})
         for connection in connections:
-            if body.get("reset"):
+            if body.get("half_open"):
+                connection.go_deaf()
+            elif body.get("reset"):
                 connection.abort()
             else:
                 connection.close(int(body.get("code", 1000)))

@@ -10,6 +10,7 @@ from decimal import ROUND_DOWN, Decimal
 from trading_orchestrator.practice_venue.facts import (
     AccountOpened,
     AccountTransferred,
+    CountersSet,
     Fact,
     OrderAccepted,
     OrderCanceled,
@@ -129,6 +130,26 @@ class Exchange:
         canceled = [(order, self._cancel(order, None, sent_ms)) for order in orders]
         self._finish_batch(self.market(symbol))
         return canceled
+
+    def execute(self, order: Order, qty: Decimal, price: Decimal) -> None:
+        """Trade the order with nobody, its limits and its quantity notwithstanding."""
+        market = self.markets[order.symbol]
+        was_open = order.is_open
+        self._trade(market, order, self._next_trade_id(market), price, qty, is_maker=False)
+        if was_open and not order.is_open:
+            market.resting[order.side].remove(order)
+        self._finish_batch(market)
+
+    def set_counters(self, symbol: str, *, next_order_id: int, next_trade_id: int) -> None:
+        """Give these ids out next, again if need be. Raises ValueError while an open order has one of them."""
+        market = self.market(symbol)
+        open_ids = [order.order_id for order in self.ledger.open_orders.values() if order.order_id >= next_order_id]
+        if open_ids:
+            raise ValueError(f"expected no open order with an id of {next_order_id} or higher, was {open_ids}")
+        self._reserved_to[market.instrument.symbol] = 0
+        self.record(
+            CountersSet(symbol=market.instrument.symbol, next_order_id=next_order_id, next_trade_id=next_trade_id)
+        )
 
     def replay_tick(
         self, market: Market, levels: dict[str, list[Level]], *, price: Decimal, qty: Decimal, sold: bool
@@ -255,7 +276,7 @@ class Exchange:
                 is_maker=is_maker,
                 cum_qty=cum_qty,
                 cum_quote_qty=order.cum_quote_qty + price * qty,
-                order_status="FILLED" if cum_qty == order.qty else "PARTIALLY_FILLED",
+                order_status="FILLED" if cum_qty >= order.qty else "PARTIALLY_FILLED",
             )
         )
 
@@ -304,6 +325,7 @@ class Exchange:
     def _print(self, market: Market, trade_id: int, price: Decimal, qty: Decimal, *, buyer_is_maker: bool) -> None:
         trade = Print(trade_id, self._now_ms(), price, qty, buyer_is_maker)
         market.tape.append(trade)
+        market.candles.add(trade_id, trade.at_ms, price, qty, buyer_is_maker=buyer_is_maker)
         market.last_price = price
         self._prints.append((market, trade))
 

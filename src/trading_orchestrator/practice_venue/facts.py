@@ -115,6 +115,41 @@ class FaultActed(Fact, tag="fault.acted"):
     client_order_id: str | None
 
 
+class StreamOpened(Fact, tag="stream.opened"):
+    """A client was let in; `stream` is user_stream or market_stream."""
+
+    stream: str
+
+
+class TradeBusted(Fact, tag="trade.busted"):
+    """The venue took one side of a trade back: it is in no list any more."""
+
+    account: str
+    client_order_id: str
+    order_id: int
+    symbol: str
+    trade_id: int
+
+
+class TradeCorrected(Fact, tag="trade.corrected"):
+    """The venue changed the price of one side of a trade."""
+
+    account: str
+    client_order_id: str
+    order_id: int
+    symbol: str
+    trade_id: int
+    price: Decimal
+
+
+class CountersSet(Fact, tag="counters.set"):
+    """The venue's ids go on from here; what had these ids and higher ones is forgotten, balances stay."""
+
+    symbol: str
+    next_order_id: int
+    next_trade_id: int
+
+
 class TradeIdsReserved(Fact, tag="trade_ids.reserved"):
     """Ids below `up_to` may have been given to market trades, which have no lines here."""
 
@@ -132,5 +167,9 @@ AnyFact = (
     | OrderExpired
     | RequestRefused
     | FaultActed
+    | StreamOpened
+    | TradeBusted
+    | TradeCorrected
+    | CountersSet
     | TradeIdsReserved
 )

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from trading_orchestrator.practice_venue.calls import BY_REST
 from trading_orchestrator.practice_venue.connection import reset
-from trading_orchestrator.practice_venue.faults import Delivery
+from trading_orchestrator.practice_venue.effects import Delivery
 from trading_orchestrator.practice_venue.gateway import Gateway, Reply, Request
 from trading_orchestrator.practice_venue.market_streams import MarketStreams
 from trading_orchestrator.practice_venue.user_streams import UserStreams
@@ -32,8 +32,12 @@ class Front:
             reply = await self._gateway.serve(Request(row, params, request.headers.get("X-MBX-APIKEY"), signed_text))
             return await _deliver(request, reply)
         if path == "/ws-api/v3":
-            return await self._user_streams.serve(request)
+            turned_away = await self._gateway.admit("user_stream")
+            return await (_deliver(request, turned_away) if turned_away else self._user_streams.serve(request))
         if path in {"/stream", "/ws"} or path.startswith("/ws/"):
+            turned_away = await self._gateway.admit("market_stream")
+            if turned_away is not None:
+                return await _deliver(request, turned_away)
             return await self._market_streams.serve(request, path, _parsed(query, "")[0])
         return web.Response(status=404, text=f"nothing at {path}")
 

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from trading_orchestrator.practice_venue.calls import Desk, Row
 from trading_orchestrator.practice_venue.credentials import Credentials
-from trading_orchestrator.practice_venue.facts import FaultActed, RequestRefused
-from trading_orchestrator.practice_venue.faults import Call, Delivery, Fault, Faults, Outcome, Phase
+from trading_orchestrator.practice_venue.effects import Delivery, Outcome, Phase
+from trading_orchestrator.practice_venue.facts import FaultActed, RequestRefused, StreamOpened
+from trading_orchestrator.practice_venue.faults import Call, Fault, Faults
 from trading_orchestrator.practice_venue.refusals import Answer, VenueRefusal
+from trading_orchestrator.practice_venue.weights import Weights
 
 _encoder = msgspec.json.Encoder()
 
@@ -37,17 +39,33 @@ NOTHING = Answer(0, b"")
 class Gateway:
     """Serves calls. Nothing is awaited between the check of the credentials and the finished call."""
 
-    def __init__(self, desk: Desk, credentials: Credentials, faults: Faults) -> None:
+    def __init__(self, desk: Desk, credentials: Credentials, faults: Faults, weights: Weights) -> None:
         self._desk = desk
         self._credentials = credentials
         self._faults = faults
+        self._weights = weights
 
     async def serve(self, request: Request) -> Reply:
+        """Return the reply, with the weight used in this minute in its headers."""
+        try:
+            self._weights.spend(request.row.cost(request.params))
+        except VenueRefusal as error:
+            return self._weighed(Reply(refused(error)))
+        return self._weighed(await self._served(request))
+
+    def _weighed(self, reply: Reply) -> Reply:
+        used = str(self._weights.used)
+        headers = (*reply.answer.headers, ("X-MBX-USED-WEIGHT", used), ("X-MBX-USED-WEIGHT-1M", used))
+        return replace(reply, answer=replace(reply.answer, headers=headers))
+
+    async def _served(self, request: Request) -> Reply:
         call = self._as_call(request)
         before = self._struck(Phase.BEFORE, call)
         if before is not None:
             await asyncio.sleep(before.delay_ms / 1000)
-            if before.answer is not None or before.delivery is not Delivery.WHOLE:
+            if before.delivery is Delivery.TWICE:
+                self._answer(request)
+            elif before.answer is not None or before.delivery is not Delivery.WHOLE:
                 return Reply(before.answer or NOTHING, before.delivery)
         answer = self._answer(request)
         after = self._struck(Phase.ANSWER, call, answer)
@@ -57,14 +75,25 @@ class Gateway:
             await asyncio.sleep(after.delay_ms / 1000)
         return Reply(after.answer or answer, after.delivery)
 
-    def authenticate(self, request: Request) -> str:
-        return self._credentials.authenticate(request.api_key, request.params, request.signed_text)
+    async def admit(self, stream: str) -> Reply | None:
+        """Let a client open a stream, or return how it is turned away."""
+        before = self._struck(Phase.BEFORE, Call(f"{stream}.connect", None, None))
+        if before is not None:
+            await asyncio.sleep(before.delay_ms / 1000)
+            if before.answer is not None or before.delivery is not Delivery.WHOLE:
+                return Reply(before.answer or NOTHING, before.delivery)
+        self._desk.exchange.record(StreamOpened(stream=stream))
+        return None
+
+    def account_of(self, request: Request) -> str:
+        """Return the account of a request that was served."""
+        return self._credentials.account_of(request.api_key) or ""
 
     def _answer(self, request: Request) -> Answer:
         account = ""
         try:
             if request.row.signed:
-                account = self.authenticate(request)
+                account = self._credentials.authenticate(request.api_key, request.params, request.signed_text)
             return Answer(200, _encoder.encode(request.row.run(self._desk, account, request.params)))
         except VenueRefusal as error:
             if request.row.changes_orders:

@@ -5,16 +5,20 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from trading_orchestrator.practice_venue.facts import (
     ZERO,
     AccountOpened,
     AccountTransferred,
+    CountersSet,
     Fact,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
     OrderTraded,
+    TradeBusted,
+    TradeCorrected,
     TradeIdsReserved,
 )
 
@@ -78,6 +82,9 @@ class Ledger:
             OrderCanceled: self._order_canceled,
             OrderExpired: self._order_expired,
             TradeIdsReserved: self._trade_ids_reserved,
+            TradeBusted: self._trade_busted,
+            TradeCorrected: self._trade_corrected,
+            CountersSet: self._counters_set,
         }
 
     def apply(self, fact: Fact) -> None:
@@ -152,21 +159,71 @@ class Ledger:
 
     def _order_traded(self, fact: OrderTraded) -> None:
         order = self.orders[fact.order_id]
+        was_open = order.is_open
         order.cum_qty = fact.cum_qty
         order.cum_quote_qty = fact.cum_quote_qty
         order.status = fact.order_status
         order.updated_ms = fact.at_ms
-        spent = fact.quote_qty if fact.side == "BUY" else fact.qty
-        received = (fact.qty if fact.side == "BUY" else fact.quote_qty) - fact.commission
-        self.balance(fact.account, order.locked_asset).locked -= spent
-        order.locked -= spent
-        self.balance(fact.account, fact.commission_asset).free += received
-        self._release(order, keep=self._still_needed(order))
+        self._move_money(order, fact)
         self._trades[fact.account, fact.symbol].append(fact)
         self._trades_of_order[fact.order_id].append(fact)
         self.next_trade_id[fact.symbol] = max(self.next_trade_id[fact.symbol], fact.trade_id + 1)
-        if not order.is_open:
+        if was_open and not order.is_open:
             self._close(order)
+
+    def _move_money(self, order: Order, trade: OrderTraded) -> None:
+        """Pay from what the order holds, and what is beyond it (an overfill) from the free balance."""
+        spent, received = _exchanged(trade)
+        held = min(spent, order.locked)
+        balance = self.balance(trade.account, order.locked_asset)
+        balance.locked -= held
+        balance.free -= spent - held
+        order.locked -= held
+        self.balance(trade.account, trade.commission_asset).free += received
+        self._release(order, keep=self._still_needed(order))
+
+    def _trade_busted(self, fact: TradeBusted) -> None:
+        self._take_back(self._taken_out(fact))
+
+    def _trade_corrected(self, fact: TradeCorrected) -> None:
+        wrong = self._trade_of(fact)
+        self._take_back(wrong)
+        right = replace(wrong, price=fact.price, quote_qty=fact.price * wrong.qty)
+        order = self.orders[right.order_id]
+        order.cum_qty += right.qty
+        order.cum_quote_qty += right.quote_qty
+        self._move_money(order, right)
+        for listed in (self._trades[right.account, right.symbol], self._trades_of_order[right.order_id]):
+            listed[listed.index(wrong)] = right
+
+    def _taken_out(self, fact: TradeBusted) -> OrderTraded:
+        trade = self._trade_of(fact)
+        self._trades[trade.account, trade.symbol].remove(trade)
+        self._trades_of_order[trade.order_id].remove(trade)
+        return trade
+
+    def _trade_of(self, fact: TradeBusted | TradeCorrected) -> OrderTraded:
+        return next(trade for trade in self._trades_of_order[fact.order_id] if trade.trade_id == fact.trade_id)
+
+    def _take_back(self, trade: OrderTraded) -> None:
+        order = self.orders[trade.order_id]
+        order.cum_qty -= trade.qty
+        order.cum_quote_qty -= trade.quote_qty
+        spent, received = _exchanged(trade)
+        self.balance(trade.account, order.locked_asset).free += spent
+        self.balance(trade.account, trade.commission_asset).free -= received
+
+    def _counters_set(self, fact: CountersSet) -> None:
+        self.next_order_id = fact.next_order_id
+        self.next_trade_id[fact.symbol] = fact.next_trade_id
+        for order_id in [order_id for order_id in self.orders if order_id >= fact.next_order_id]:
+            gone = self.orders.pop(order_id)
+            self._trades_of_order.pop(order_id, None)
+            self._orders[gone.account, gone.symbol].remove(gone)
+            self._latest_by_client_id.pop((gone.account, gone.symbol, gone.client_order_id), None)
+        for (_, symbol), listed in self._trades.items():
+            if symbol == fact.symbol:
+                listed[:] = [trade for trade in listed if trade.trade_id < fact.next_trade_id]
 
     def _order_canceled(self, fact: OrderCanceled) -> None:
         self._finish(self.orders[fact.order_id], "CANCELED", fact.at_ms)
@@ -198,5 +255,12 @@ class Ledger:
     def _still_needed(self, order: Order) -> Decimal:
         """A limit buy filled below its price frees the difference at once; a market order only when it closes."""
         if order.side == "BUY" and order.price:
-            return order.price * order.leaves_qty
+            return order.price * max(order.leaves_qty, ZERO)
         return order.locked
+
+
+def _exchanged(trade: OrderTraded) -> tuple[Decimal, Decimal]:
+    """Return what the side gave and, after its fee, received."""
+    if trade.side == "BUY":
+        return trade.quote_qty, trade.qty - trade.commission
+    return trade.qty, trade.quote_qty - trade.commission

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import takewhile
 
+from trading_orchestrator.practice_venue.candles import Candles
 from trading_orchestrator.practice_venue.facts import ZERO
 from trading_orchestrator.practice_venue.instrument import Instrument
 from trading_orchestrator.practice_venue.ledger import Order
@@ -91,6 +92,7 @@ class Market:
         self.levels: dict[str, list[Level]] = {"BUY": [], "SELL": []}
         self.resting = {"BUY": RestingOrders("BUY"), "SELL": RestingOrders("SELL")}
         self.tape: deque[Print] = deque(maxlen=1000)
+        self.candles = Candles()
         self.last_price = ZERO
         self.update_id = update_id
 

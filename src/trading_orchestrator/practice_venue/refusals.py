@@ -37,6 +37,7 @@ TEXT_BY_CODE = {
     -1115: "Invalid timeInForce.",
     -1116: "Invalid orderType.",
     -1117: "Invalid side.",
+    -1120: "Invalid interval.",
     -1121: "Invalid symbol.",
     -1127: "More than 24 hours between startTime and endTime.",
     -1131: "recvWindow must be less than 60000.",
@@ -51,6 +52,14 @@ STATUS_BY_CODE = {-1003: 429, -1007: 408, -1008: 503, -1000: 503, -2014: 401, -2
 def refusal(code: int) -> VenueRefusal:
     """Return the refusal with the code's usual text and status."""
     return VenueRefusal(code, TEXT_BY_CODE[code], http_status=STATUS_BY_CODE.get(code, 400))
+
+
+def too_heavy(limit: int, retry_after_s: int) -> VenueRefusal:
+    text = (
+        f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
+        "Please use WebSocket Streams for live updates to avoid polling the API."
+    )
+    return VenueRefusal(-1003, text, http_status=429, retry_after_s=retry_after_s)
 
 
 def ahead_of_server() -> VenueRefusal:

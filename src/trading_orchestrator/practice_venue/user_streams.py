@@ -8,26 +8,29 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
-from trading_orchestrator.practice_venue.calls import BY_WS_METHOD, Row
-from trading_orchestrator.practice_venue.connection import Connection, deliver_frame
+from trading_orchestrator.practice_venue.calls import BY_WS_METHOD, Desk, Row
+from trading_orchestrator.practice_venue.connection import Connection, deliver_event
+from trading_orchestrator.practice_venue.effects import Delivery, Phase
 from trading_orchestrator.practice_venue.exchange import Exchange
 from trading_orchestrator.practice_venue.facts import AccountTransferred, Fact
-from trading_orchestrator.practice_venue.faults import Call, Delivery, Faults, Phase
+from trading_orchestrator.practice_venue.faults import Call, Faults
 from trading_orchestrator.practice_venue.gateway import Gateway, Reply, Request
 from trading_orchestrator.practice_venue.ledger import Order
-from trading_orchestrator.practice_venue.refusals import VenueRefusal
+from trading_orchestrator.practice_venue.order_request import Params
+from trading_orchestrator.practice_venue.refusals import Answer, VenueRefusal
 from trading_orchestrator.practice_venue.views import Json, execution_report, position_event, transfer_event
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(dict[str, Any])
-
-SUBSCRIBE = Row("user_stream.subscribe", ("", ""), "userDataStream.subscribe.signature", True, lambda *_: None)
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
     connection: Connection
     number: int
+
+    def framed(self, event: bytes) -> bytes:
+        return b'{"subscriptionId":%d,"event":%s}' % (self.number, event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ class UserStreams:
         self._events: list[Event] = []
         self._touched: dict[str, set[str]] = {}
         self._next_number = 0
+        self._subscribing = Row(
+            "user_stream.subscribe", ("", ""), "userDataStream.subscribe.signature", True, self._granted
+        )
 
     def connections(self) -> list[Connection]:
         return list({subscription.connection for listed in self._by_account.values() for subscription in listed})
@@ -105,7 +111,7 @@ class UserStreams:
             return
         params = {name: _plain(value) for name, value in given.items()}
         if method == "userDataStream.subscribe.signature":
-            connection.send(self._subscribe(connection, number, params))
+            await self._subscribe(connection, number, _request(self._subscribing, params))
         elif method == "userDataStream.unsubscribe":
             self._forget(connection)
             connection.send(_encoder.encode({"id": number, "status": 200, "result": {}, "rateLimits": []}))
@@ -115,16 +121,22 @@ class UserStreams:
         else:
             connection.send(_failed(number, VenueRefusal(-1000, f"Unknown method: {method}")))
 
-    def _subscribe(self, connection: Connection, number: Any, params: Mapping[str, str]) -> bytes:
-        try:
-            account = self._gateway.authenticate(_request(SUBSCRIBE, params))
-        except VenueRefusal as error:
-            return _failed(number, error)
-        subscription = Subscription(connection, self._next_number)
+    def expire(self) -> None:
+        """End every subscription as a session does that has expired: told, and the connection stays open."""
+        for account, subscriptions in self._by_account.items():
+            self._tell(Event(account, {"e": "eventStreamTerminated", "E": self._exchange.ledger.last_at_ms}))
+            subscriptions.clear()
+
+    async def _subscribe(self, connection: Connection, number: Any, request: Request) -> None:
+        reply = await self._gateway.serve(request)
+        granted = _granted_number(reply)
+        if granted is not None:
+            self._by_account[self._gateway.account_of(request)].append(Subscription(connection, granted))
+        _deliver(connection, number, reply)
+
+    def _granted(self, desk: Desk, account: str, params: Params) -> Any:
         self._next_number += 1
-        self._by_account[account].append(subscription)
-        result = {"subscriptionId": subscription.number}
-        return _encoder.encode({"id": number, "status": 200, "result": result, "rateLimits": []})
+        return {"subscriptionId": self._next_number}
 
     def _forget(self, connection: Connection) -> None:
         for subscriptions in self._by_account.values():
@@ -134,9 +146,20 @@ class UserStreams:
         body = _encoder.encode(event.body)
         for subscription in self._by_account[event.account]:
             call = Call(f"user_stream.{event.body['e']}", event.account, event.client_order_id)
-            struck = self._faults.strike(Phase.EVENT, call)
-            frame = b'{"subscriptionId":%d,"event":%s}' % (subscription.number, body)
-            deliver_frame(subscription.connection, frame, struck[1] if struck else None)
+            struck = self._faults.strike(Phase.EVENT, call, Answer(200, body))
+            outcome = struck[1] if struck else None
+            deliver_event(subscription.connection, body, outcome, wrap=subscription.framed)
+
+
+def _granted_number(reply: Reply) -> int | None:
+    """Return the number of the subscription to be served, None when it was refused or nothing shall follow."""
+    if reply.answer.status != 200 or reply.delivery is Delivery.HOLLOW:
+        return None
+    try:
+        number: int = _decoder.decode(reply.answer.body)["subscriptionId"]
+    except msgspec.MsgspecError:  # a fault has mutilated the answer
+        return None
+    return number
 
 
 def _request(row: Row, params: Mapping[str, str]) -> Request:

@@ -27,6 +27,7 @@ from trading_orchestrator.practice_venue.prices.path import Path as PricePath
 from trading_orchestrator.practice_venue.prices.replay import Replay
 from trading_orchestrator.practice_venue.user_streams import UserStreams
 from trading_orchestrator.practice_venue.venue_log import VenueLog
+from trading_orchestrator.practice_venue.weights import Weights
 
 LOOPBACK = "127.0.0.1"
 LOG_NAME = "venue.log.jsonl"
@@ -63,6 +64,7 @@ class VenueOptions:
     level_notional: Decimal
     speed: float | None
     seed: int
+    weight_limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,9 @@ class Venue:
         self._replays = self._all_replays(markets, opened_ms, now_ms)
         faults = Faults(options.seed, asyncio.get_running_loop().time)
         credentials = Credentials([account.key for account in options.accounts], now_ms)
-        gateway = Gateway(Desk(self._exchange, options.fees, now_ms), credentials, faults)
-        market_streams = MarketStreams(faults)
+        desk = Desk(self._exchange, options.fees, now_ms, options.weight_limit)
+        gateway = Gateway(desk, credentials, faults, Weights(options.weight_limit, now_ms))
+        market_streams = self._market_streams = MarketStreams(self._exchange, faults, now_ms)
         user_streams = UserStreams(self._exchange, gateway, faults)
         self._exchange.listener = Broadcast(market_streams, user_streams)
         control = Control(self._exchange, credentials, faults, self._replays, market_streams, user_streams)
@@ -132,6 +135,7 @@ class Venue:
         async with asyncio.TaskGroup() as group:
             for replay in self._replays.values():
                 group.create_task(replay.run())
+            group.create_task(self._market_streams.tell_candles())
 
     def close(self) -> None:
         """Let go of the files; the sockets end with the process."""

@@ -17,7 +17,6 @@ from trading_orchestrator.practice_venue.facts import (
     OrderTraded,
 )
 from trading_orchestrator.practice_venue.ledger import Balance, Order
-from trading_orchestrator.practice_venue.market import Market, Print
 
 Json = dict[str, Any]
 
@@ -116,73 +115,6 @@ def account_view(balances: Mapping[str, Balance], updated_ms: int, maker: Decima
             for asset, balance in sorted(balances.items())
         ],
         "permissions": ["SPOT"],
-    }
-
-
-def book_ticker_view(market: Market) -> Json:
-    """GET /api/v3/ticker/bookTicker."""
-    quote = market.quote()
-    return {
-        "symbol": market.instrument.symbol,
-        "bidPrice": text(quote.bid),
-        "bidQty": text(quote.bid_qty),
-        "askPrice": text(quote.ask),
-        "askQty": text(quote.ask_qty),
-    }
-
-
-def public_trade_view(trade: Print) -> Json:
-    """GET /api/v3/trades."""
-    return {
-        "id": trade.trade_id,
-        "price": text(trade.price),
-        "qty": text(trade.qty),
-        "quoteQty": text(trade.price * trade.qty),
-        "time": trade.at_ms,
-        "isBuyerMaker": trade.buyer_is_maker,
-        "isBestMatch": True,
-    }
-
-
-def aggregate_trade_view(trade: Print) -> Json:
-    """GET /api/v3/aggTrades: here every trade is an aggregate of its own."""
-    return {
-        "a": trade.trade_id,
-        "p": text(trade.price),
-        "q": text(trade.qty),
-        "f": trade.trade_id,
-        "l": trade.trade_id,
-        "T": trade.at_ms,
-        "m": trade.buyer_is_maker,
-        "M": True,
-    }
-
-
-def trade_event(market: Market, trade: Print) -> Json:
-    """<symbol>@trade."""
-    return {
-        "e": "trade",
-        "E": trade.at_ms,
-        "s": market.instrument.symbol,
-        "t": trade.trade_id,
-        "p": text(trade.price),
-        "q": text(trade.qty),
-        "T": trade.at_ms,
-        "m": trade.buyer_is_maker,
-        "M": True,
-    }
-
-
-def quote_event(market: Market) -> Json:
-    """<symbol>@bookTicker: Binance sends it without event name and time."""
-    quote = market.quote()
-    return {
-        "u": market.update_id,
-        "s": market.instrument.symbol,
-        "b": text(quote.bid),
-        "B": text(quote.bid_qty),
-        "a": text(quote.ask),
-        "A": text(quote.ask_qty),
     }
 
 

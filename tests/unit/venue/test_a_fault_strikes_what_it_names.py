@@ -2,16 +2,8 @@
 
 import pytest
 
-from trading_orchestrator.practice_venue.faults import (
-    EFFECTS,
-    NAMED,
-    Call,
-    Delivery,
-    Faults,
-    FaultSpec,
-    FaultUnknown,
-    Phase,
-)
+from trading_orchestrator.practice_venue.effects import EFFECTS, NAMED, Delivery, FaultSpec, Phase
+from trading_orchestrator.practice_venue.faults import Call, Faults, FaultUnknown
 
 PLACE = Call("order.place", "alice", "one")
 

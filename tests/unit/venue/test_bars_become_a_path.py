@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trading_orchestrator.practice_venue.prices.bars import TICKS_PER_BAR, TICKS_PER_LEG, Bar, BarPath
-from trading_orchestrator.practice_venue.prices.csv_file import PricesUnreadable, read_prices
+from trading_orchestrator.practice_venue.prices.price_file import PricesUnreadable, read_prices
 
 RISING = Bar(*(Decimal(text) for text in ("1.00", "1.50", "0.80", "1.20")))
 FALLING = Bar(*(Decimal(text) for text in ("1.20", "1.50", "0.80", "1.00")))

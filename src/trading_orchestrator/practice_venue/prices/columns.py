@@ -1,11 +1,8 @@
-"""Reads a price file: bars, quotes or trades, told apart by the names of their columns."""
+"""Rows of bars, quotes or trades as a path, told apart by the names of their columns."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from importlib.resources import files
-from pathlib import Path as FilePath
+from decimal import Decimal
 from statistics import median
 
 from trading_orchestrator.practice_venue.prices.bars import Bar, BarPath
@@ -13,42 +10,11 @@ from trading_orchestrator.practice_venue.prices.path import Path, Tick
 from trading_orchestrator.practice_venue.prices.recording import RecordedPath
 
 Row = Mapping[str, str]
-SHIPPED = "eurusd_1h_2017.csv"
 TIME_NAMES = ("time", "ts", "timestamp", "event_ms", "trade_ms", "ts_recv_ns")
 
 
-class PricesUnreadable(Exception):
-    """The file is not a usable price file; the text says what was expected."""
-
-
-def read_prices(file: FilePath | None) -> Path:
-    """Return the path of a CSV file, or of the EURUSD hours of 2017 that ship with the venue.
-
-    Columns: a time (ISO 8601 or epoch s, ms, us, ns) and either open, high, low, close; or bid, ask
-    (bid_qty, ask_qty); or price (qty, buyer_is_maker).
-    """
-    if file is None:
-        text = (files(__package__) / SHIPPED).read_text(encoding="utf-8")
-    else:
-        text = _read_text(file)
-    rows = list(csv.DictReader(text.splitlines()))
-    name = str(file or SHIPPED)
-    if len(rows) < 2:
-        raise PricesUnreadable(f"{name}: expected at least two rows below a header line, was {len(rows)}")
-    try:
-        return _path(rows)
-    except (KeyError, InvalidOperation, ValueError) as error:
-        raise PricesUnreadable(f"{name}: {error}") from error
-
-
-def _read_text(file: FilePath) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PricesUnreadable(f"{file}: {error}") from error
-
-
-def _path(rows: Sequence[Row]) -> Path:
+def path_of(rows: Sequence[Row]) -> Path:
+    """Return the path that the rows describe. Raises KeyError, InvalidOperation, ValueError: they describe none."""
     columns = rows[0].keys()
     times_s = _times_s(rows)
     if {"open", "high", "low", "close"} <= columns:
