@@ -103,3 +103,11 @@ class Hasty(Buyer):
         if not self.state.sent:
             self.state.sent = 1
             self.cancel(self.submit(SYMBOL, Side.BUY, self.params.qty, self.params.px), "changed its mind")
+
+
+class Opener(Buyer):
+    """Decides at every start, before it is told what it missed."""
+
+    def on_start(self) -> None:
+        if self.state.sent:
+            self.submit(SYMBOL, Side.BUY, self.params.qty, Decimal("1.0500"))

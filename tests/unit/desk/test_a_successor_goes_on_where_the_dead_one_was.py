@@ -16,6 +16,7 @@ from trading_orchestrator.brokers.port import NewOrder, OrdType, Side
 from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.strategies.missed_fills import RecentTrades, trades_after
 
@@ -135,11 +136,14 @@ async def test_an_order_intended_and_not_sent_is_the_one_thing_a_death_takes_awa
     assert calm[1]["fills"] == deadly[1]["fills"] + 1
 
 
+@pytest.mark.parametrize("strategy", ["Buyer", "Opener"])
 @pytest.mark.parametrize("is_warm", [True, False])
-async def test_a_fill_booked_but_not_yet_in_the_saved_state_is_told_once_more(tmp_path: Path, is_warm: bool) -> None:
+async def test_a_fill_booked_but_not_yet_in_the_saved_state_is_told_once_more(
+    tmp_path: Path, is_warm: bool, strategy: str
+) -> None:
     async with await World.open(tmp_path) as world:
-        first = await world.start(world.node("Buyer", {"px": "1.0900"}))
-        standby = world.node("Buyer", {"px": "1.0900"})
+        first = await world.start(world.node(strategy, {"px": "1.0900"}))
+        standby = world.node(strategy, {"px": "1.0900"})
         if is_warm:
             await world.warm(standby)
         await world.quote("1.1000")
@@ -170,6 +174,28 @@ async def test_trades_older_than_the_followers_memory_are_read_from_the_journal(
         for after, expected in ((0, booked), (booked[0], booked[1:]), (booked[-1], [])):
             found = await trades_after(after, RecentTrades(from_seq=10_000), book, world.store)
             assert [trade.seq for trade in found] == expected
+
+
+async def test_a_fold_from_a_snapshot_ends_where_a_fold_of_everything_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trading_orchestrator.trading.book.SNAPSHOT_EVERY_FACTS", 7)
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Buyer", {"orders": 5}))
+        for number in range(5):
+            await world.quote(f"1.{1000 + number}")
+        await world.run(0.5)
+        await world.until_done(node.desk.leave(1.0))
+        whole = Book("paper", account="sim", timeline=world.store.journal_id)
+        for fact in await world.store.read(stream="desk/paper"):
+            whole.apply_fact(fact)
+
+        follower = Follower("paper", "sim", world.store, world.clock)
+        await world.until_done(follower.start())
+        await world.until_done(follower.stop())
+
+        assert follower.recent.from_seq > 1
+        assert whole.to_snapshot() == follower.book.to_snapshot()
 
 
 async def test_fills_while_nobody_was_seated_are_told_to_the_strategy(tmp_path: Path) -> None:
