@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from trading_orchestrator.cli import init, journal, run, status, venue, version
+from trading_orchestrator.cli import init, journal, run, simulate, status, venue, version
 from trading_orchestrator.errors import OrchestratorError
 
 FAILED, WRONG_USE = 1, 2
@@ -25,6 +25,7 @@ def build() -> typer.Typer:
     app.command("init")(init.init)
     app.command("status")(status.status)
     app.add_typer(journal.build(), name="journal")
+    app.command("simulate")(simulate.simulate)
     app.command("venue", context_settings=venue.PASS_THROUGH)(venue.venue)
     app.command("version")(version.version)
     return app

@@ -66,6 +66,8 @@ class SimulatedVenue:
         self._totals = dict(balances)
         self._fee_ratio = fee_ratio
         self._orders: dict[str, _Order] = {}
+        self._open: dict[str, _Order] = {}
+        self._by_venue_id: dict[str, _Order] = {}
         self._trades: list[TradeReport] = []
         self._public_trades = 0
         self._quotes: dict[str, Quote] = {}
@@ -77,7 +79,7 @@ class SimulatedVenue:
         quote = Quote(symbol, bid_px, qty, ask_px, qty, self._clock.wall_ns(), self._clock.monotonic_ns())
         self._quotes[symbol] = quote
         self._tell_market(quote)
-        for order in list(self._orders.values()):
+        for order in list(self._open.values()):
             if order.new.symbol == symbol and order.leaves_qty:
                 self._match(order, resting=True)
 
@@ -91,7 +93,7 @@ class SimulatedVenue:
         """Take the order or refuse it, match it, and return the answer with its trades."""
         self._refuse_bad(new)
         order = _Order(new, venue_order_id=str(len(self._orders) + 1))
-        self._orders[new.cl_ord_id] = order
+        self._orders[new.cl_ord_id] = self._open[new.cl_ord_id] = self._by_venue_id[order.venue_order_id] = order
         self._tell(order)
         self._match(order, resting=False)
         if order.leaves_qty and (new.ord_type is OrdType.MARKET or new.time_in_force is not TimeInForce.GTC):
@@ -112,7 +114,7 @@ class SimulatedVenue:
         return self._report(order, "query")
 
     def open_orders(self, symbols: Sequence[str]) -> list[OrderReport]:
-        found = [order for order in self._orders.values() if order.new.symbol in symbols and order.leaves_qty]
+        found = [order for order in self._open.values() if order.new.symbol in symbols]
         return [self._report(order, "open_orders") for order in found]
 
     def orders(self) -> list[OrderReport]:
@@ -123,16 +125,17 @@ class SimulatedVenue:
         after, since = int(after_id or 0), since_ns or 0
         return [
             trade
-            for trade in self._trades
-            if trade.symbol == symbol and int(trade.trade_id) > after and trade.at_ns >= since
+            for trade in self._trades[after:]  # ids are dense, so the place tells the id
+            if trade.symbol == symbol and trade.at_ns >= since
         ]
 
     def trades_of(self, symbol: str, venue_order_id: str) -> list[TradeReport]:
-        return [trade for trade in self.trades(symbol) if trade.venue_order_id == venue_order_id]
+        order = self._by_venue_id.get(venue_order_id)
+        return [trade for trade in order.trades if trade.symbol == symbol] if order is not None else []
 
     def balances(self) -> list[Balance]:
         locked = dict.fromkeys(self._totals, ZERO)
-        for order in self._orders.values():
+        for order in self._open.values():
             asset, amount = self._needs(order.new, order.leaves_qty)
             locked[asset] = locked.get(asset, ZERO) + amount
         return [Balance(asset, total - locked[asset], locked[asset]) for asset, total in self._totals.items() if total]
@@ -199,6 +202,8 @@ class SimulatedVenue:
         self._trades.append(trade)
         order.trades.append(trade)
         order.status = VenueStatus.FILLED if order.cum_qty == new.order_qty else VenueStatus.PARTIALLY_FILLED
+        if order.status is VenueStatus.FILLED:
+            del self._open[new.cl_ord_id]
         self._move(instrument.base, qty * new.side.sign)
         self._move(instrument.quote, -qty * px * new.side.sign - trade.fee)
         self._tell(order, trade)
@@ -208,6 +213,7 @@ class SimulatedVenue:
 
     def _end(self, order: _Order, status: VenueStatus) -> None:
         order.status = status
+        del self._open[order.new.cl_ord_id]
         self._tell(order)
 
     def _tell(self, order: _Order, *trades: TradeReport) -> None:

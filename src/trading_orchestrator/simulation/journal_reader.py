@@ -1,0 +1,52 @@
+"""The judge's own eyes on the journal file: a connection that no node shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import apsw
+
+from trading_orchestrator.storage.ports import Fact
+from trading_orchestrator.storage.sqlite import queries
+from trading_orchestrator.storage.sqlite.connection import connect_reader
+
+PAGE = 10_000
+
+
+class JournalReader:
+    """Reads on from where it stopped. Use within one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection: apsw.Connection = connect_reader(path)
+        self._pos = 0
+        self._version: object = None
+
+    def new_facts(self) -> Sequence[Fact]:
+        """Return the facts written since the last call, in the order of their positions."""
+        version = self._connection.execute("PRAGMA data_version").fetchall()[0][0]
+        if version == self._version:
+            return ()
+        self._version = version
+        found: list[Fact] = []
+        while page := queries.facts_after(self._connection, stream=None, after_pos=self._pos, limit=PAGE, kinds=()):
+            found += page
+            self._pos = page[-1].pos
+            if len(page) < PAGE:
+                break
+        return found
+
+    def holder(self, lease: str) -> str:
+        """Return who holds the lease by its row, "" when nobody ever did."""
+        return next((row.holder for row in queries.leases(self._connection) if row.name == lease), "")
+
+    def digest(self) -> str:
+        """Return one hash over every stream's head, so over every fact."""
+        hasher = blake2b(digest_size=16)
+        for head in sorted(queries.heads(self._connection), key=lambda head: head.stream):
+            hasher.update(f"{head.stream} {head.seq} {head.pos} ".encode() + head.hash)
+        return hasher.hexdigest()
+
+    def close(self) -> None:
+        self._connection.close(True)

@@ -1,0 +1,31 @@
+"""The fence around a simulation: whoever starts a thread or opens a socket hears of it at once."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from trading_orchestrator.simulation.event_loop import OutsideWorld
+
+
+@contextmanager
+def no_outside_world() -> Iterator[None]:
+    """Refuse threads and sockets until the end of the block."""
+
+    def no_thread(thread: threading.Thread) -> None:
+        raise OutsideWorld(f"expected no thread in a simulation, was {thread.name}")
+
+    def no_socket(self: socket.socket, *args: Any, **more: Any) -> None:
+        raise OutsideWorld("expected no socket in a simulation")
+
+    start, init = threading.Thread.start, socket.socket.__init__
+    threading.Thread.start = no_thread  # type: ignore[assignment,method-assign]
+    socket.socket.__init__ = no_socket  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        threading.Thread.start = start  # type: ignore[method-assign]
+        socket.socket.__init__ = init  # type: ignore[method-assign]

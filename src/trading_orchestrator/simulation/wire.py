@@ -1,0 +1,323 @@
+"""The network between nodes and the simulated venue: what leaves arrives whenever, or never, whoever has died."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from trading_orchestrator.brokers.port import (
+    Balance,
+    Connected,
+    DuplicateOrder,
+    NewOrder,
+    NoAnswer,
+    OrderNotFound,
+    OrderRefused,
+    OrderReport,
+    TradeReport,
+)
+from trading_orchestrator.brokers.simulated.venue import SimulatedVenue
+from trading_orchestrator.errors import OrchestratorError, Transient
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.market.inbox import Inbox
+from trading_orchestrator.simulation.chance import Chance
+from trading_orchestrator.simulation.event_loop import VirtualLoop
+from trading_orchestrator.simulation.faults import (
+    CALL_KINDS,
+    QUERY_KINDS,
+    REPORT_KINDS,
+    SUBMIT_KINDS,
+    FaultKind,
+    Rates,
+)
+
+T = TypeVar("T")
+Report = OrderReport | TradeReport | Connected
+
+VALIDITY_S = 0.5
+TIMEOUT_S = 0.25
+LATENCY_S = (0.0005, 0.02)
+LAG_S = 1.0
+BAN_S = 0.5
+
+
+class Witness(Protocol):
+    """Who watches the wire."""
+
+    def sent(self, node: str, order: NewOrder) -> None:
+        """An order's bytes leave a node, now."""
+
+    def cancel_sent(self, node: str, cl_ord_id: str) -> None:
+        """A cancel's bytes leave a node, now."""
+
+    def answered(self, on: str, cl_ord_id: str, outcome: object) -> None:
+        """An answer reached the node that asked: a report, or the error it stands for."""
+
+    def struck(self, kind: FaultKind, cl_ord_id: str) -> None:
+        """A fault struck a call or a report about an order."""
+
+    def asked(self, node: str) -> None:
+        """A request of any kind leaves."""
+
+
+class Network:
+    """All that lies between: latency, loss, and what is under way when its sender dies.
+
+    Packets belong to the world, not to a node, so they arrive after their sender is gone.
+    """
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        venue: SimulatedVenue,
+        venue_clock: Clock,
+        chance: Chance,
+        witness: Witness,
+        rates: Rates,
+    ) -> None:
+        self.loop = loop
+        self.venue = venue
+        self.venue_clock = venue_clock
+        self.chance = chance
+        self.witness = witness
+        self.rates = rates
+        self.is_out = False
+        self.accepted_ns: dict[str, int] = {}
+        self.under_way: set[str] = set()
+        self.world = contextvars.copy_context()
+        venue.on_report.append(self._note_acceptance)
+
+    def _note_acceptance(self, report: OrderReport) -> None:
+        self.accepted_ns.setdefault(report.cl_ord_id, report.at_ns)
+
+    def later(self, delay_s: float, do: Callable[..., object], *args: Any) -> None:
+        self.loop.call_later(delay_s, do, *args, context=self.world)
+
+    def latency_s(self) -> float:
+        return self.chance.between(*LATENCY_S)
+
+    def strike(self, on: str, cl_ord_id: str) -> FaultKind | None:
+        """Return what happens to this call or report, or None."""
+        kinds, ratio = self._odds(on)
+        if not self.chance.hits(ratio):
+            return None
+        kind = self.chance.pick(kinds)
+        self.witness.struck(kind, cl_ord_id)
+        return kind
+
+    def _odds(self, on: str) -> tuple[Sequence[FaultKind], float]:
+        if on == "submit":
+            return SUBMIT_KINDS, self.rates.submit_ratio
+        if on == "cancel":
+            return CALL_KINDS, self.rates.submit_ratio
+        return (REPORT_KINDS, self.rates.report_ratio) if on == "report" else (QUERY_KINDS, self.rates.query_ratio)
+
+
+class Wire:
+    """One node's `Broker`: its requests and its stream of reports."""
+
+    validity_s = VALIDITY_S
+    timeout_s = TIMEOUT_S
+
+    def __init__(self, network: Network, node: str, clock: Clock) -> None:
+        self._network = network
+        self._node = node
+        self._clock = clock
+        self._inbox: Inbox[Report] | None = None
+        self._newest_at_s = 0.0
+        self.is_mute = False
+        self.is_cut = False
+        network.venue.on_report.append(self._on_report)
+
+    async def connect(self) -> None:
+        await self._ask("connect", lambda: None)
+
+    async def submit(self, order: NewOrder) -> OrderReport:
+        self._network.witness.sent(self._node, order)
+        return await self._ask("submit", lambda: self._network.venue.accept(order), order.cl_ord_id)
+
+    async def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        self._network.witness.cancel_sent(self._node, cl_ord_id)
+        return await self._ask("cancel", lambda: self._network.venue.cancel(symbol, cl_ord_id), cl_ord_id)
+
+    async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        return await self._ask("order", lambda: self._network.venue.order(symbol, cl_ord_id), cl_ord_id)
+
+    async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
+        return await self._ask("open_orders", lambda: self._network.venue.open_orders(symbols))
+
+    async def trades(
+        self, symbol: str, *, after_id: str | None = None, since_ns: int | None = None
+    ) -> Sequence[TradeReport]:
+        return await self._ask("trades", lambda: self._network.venue.trades(symbol, after_id, since_ns))
+
+    async def trades_of(self, symbol: str, venue_order_id: str) -> Sequence[TradeReport]:
+        return await self._ask("trades", lambda: self._network.venue.trades_of(symbol, venue_order_id))
+
+    async def balances(self) -> Sequence[Balance]:
+        return await self._ask("balances", self._network.venue.balances)
+
+    async def clock_offset_s(self) -> float:
+        venue_ns: int = await self._ask("time", self._network.venue_clock.wall_ns)
+        return (venue_ns - self._clock.wall_ns()) / 1e9
+
+    async def reports(self) -> AsyncIterator[Report]:
+        inbox = self._inbox = Inbox[Report]()
+        inbox.put(Connected(self._clock.wall_ns()))
+        async for report in inbox:
+            yield report
+
+    async def close(self) -> None:
+        """End the stream; what is under way still arrives."""
+        self.unplug()
+        if self._inbox is not None:
+            self._inbox.end()
+
+    def unplug(self) -> None:
+        """Nobody listens any more."""
+        if self._on_report in self._network.venue.on_report:
+            self._network.venue.on_report.remove(self._on_report)
+
+    def mend(self) -> None:
+        """The stream speaks again; after a cut its reader is told so, after a silence nobody tells."""
+        if self.is_cut and self._inbox is not None:
+            self._inbox.put(Connected(self._clock.wall_ns()))
+        self.is_mute = self.is_cut = False
+
+    # -- requests
+
+    async def _ask(self, on: str, do: Callable[[], T], cl_ord_id: str = "") -> T:
+        network = self._network
+        network.witness.asked(self._node)
+        fault = network.strike(on, cl_ord_id)
+        answer: asyncio.Future[T] = network.loop.create_future()
+        answer.add_done_callback(_noted, context=network.world)
+        if fault is FaultKind.UNSENT:
+            answer.set_exception(Transient(f"{on}: not sent", venue_code="", text="simulated"))
+        else:
+            request = _Request(self, on, do, cl_ord_id, fault, answer, self._clock.wall_ns())
+            if fault is not FaultKind.LOST:
+                network.under_way |= {cl_ord_id} if on == "submit" else set()
+                network.later(self._way_out_s(fault), request.arrive)
+            silence = NoAnswer(f"{on}: no answer within {TIMEOUT_S} s", venue_code="", text="simulated")
+            network.later(TIMEOUT_S, _fail, answer, silence)
+        try:
+            found = await answer
+        except OrchestratorError as error:
+            network.witness.answered(on, cl_ord_id, error)
+            raise
+        network.witness.answered(on, cl_ord_id, found)
+        return found
+
+    def _way_out_s(self, fault: FaultKind | None) -> float:
+        if fault is FaultKind.LATE:
+            return self._network.chance.between(TIMEOUT_S, VALIDITY_S * 1.2)
+        return self._network.latency_s()
+
+    # -- reports
+
+    def _on_report(self, report: OrderReport) -> None:
+        network = self._network
+        if self.is_mute or self.is_cut or network.is_out:
+            return
+        fault = network.strike("report", report.cl_ord_id)
+        if fault is FaultKind.DROPPED:
+            return
+        now_s = network.loop.time()
+        at_s = max(now_s + network.latency_s(), self._newest_at_s + 1e-6)
+        if fault is FaultKind.DELAYED:
+            at_s += network.chance.between(0.01, 1.5)
+        else:
+            self._newest_at_s = at_s
+        network.later(at_s - now_s, self._deliver, report)
+        if fault is FaultKind.TWICE:
+            network.later(at_s - now_s + network.chance.between(0.0, 0.5), self._deliver, report)
+
+    def _deliver(self, report: OrderReport) -> None:
+        if self._inbox is not None and not (self.is_mute or self.is_cut):
+            self._inbox.put(report)
+
+
+class _Request:
+    """A packet on its way there, and its answer on the way back."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        on: str,
+        do: Callable[[], Any],
+        cl_ord_id: str,
+        fault: FaultKind | None,
+        answer: asyncio.Future[Any],
+        stamped_ns: int,
+    ) -> None:
+        self._network = wire._network
+        self._on = on
+        self._do = do
+        self._cl_ord_id = cl_ord_id
+        self._fault = fault
+        self._answer = answer
+        self._stamped_ns = stamped_ns
+
+    def arrive(self) -> None:
+        self._network.under_way.discard(self._cl_ord_id)
+        if self._network.is_out:
+            return
+        try:
+            outcome: object = self._at_the_venue()
+        except OrchestratorError as error:
+            outcome = error
+        if self._fault in (FaultKind.GHOST, FaultKind.LATE):
+            return
+        if self._fault is FaultKind.GARBLED:
+            outcome = NoAnswer(f"{self._on}: 503", venue_code="503", text="simulated")
+        self._network.later(self._network.latency_s(), self._come_back, outcome)
+
+    def _at_the_venue(self) -> object:
+        fault, venue_ns = self._fault, self._network.venue_clock.wall_ns()
+        if self._on not in ("connect", "time") and abs(venue_ns - self._stamped_ns) > VALIDITY_S * 1e9:
+            raise Transient("-1021 Timestamp outside of the recvWindow.", venue_code="-1021", text="recvWindow")
+        if fault is FaultKind.BANNED:
+            raise Transient(f"{self._on}: too many requests", retry_after_s=BAN_S, venue_code="-1003", text="banned")
+        if fault is FaultKind.REFUSED:
+            raise OrderRefused(f"{self._on}: refused", venue_code="-2010", text="simulated")
+        found = self._do()
+        if fault is FaultKind.DOUBLED and any(
+            report.cl_ord_id == self._cl_ord_id for report in self._network.venue.open_orders([_symbol(found)])
+        ):
+            raise DuplicateOrder("-2010 Duplicate order sent.", venue_code="-2010", text="Duplicate order sent.")
+        return self._lagging(found) if fault is FaultKind.LAGGING else found
+
+    def _lagging(self, found: object) -> object:
+        """Return the answer as a replica had it `LAG_S` ago, as far as new things go."""
+        since_ns = self._network.venue_clock.wall_ns() - int(LAG_S * 1e9)
+        if isinstance(found, list):
+            return [item for item in found if not isinstance(item, TradeReport) or item.at_ns < since_ns]
+        if self._on == "order" and self._network.accepted_ns.get(self._cl_ord_id, 0) >= since_ns:
+            raise OrderNotFound("-2013 Order does not exist.", venue_code="-2013", text="Order does not exist.")
+        return found
+
+    def _come_back(self, outcome: object) -> None:
+        if self._network.is_out or self._answer.done():
+            return
+        if isinstance(outcome, OrchestratorError):
+            self._answer.set_exception(outcome)
+        else:
+            self._answer.set_result(outcome)
+
+
+def _symbol(found: object) -> str:
+    return found.symbol if isinstance(found, OrderReport) else ""
+
+
+def _fail(answer: asyncio.Future[Any], error: OrchestratorError) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+
+
+def _noted(answer: asyncio.Future[Any]) -> None:
+    """Whoever asked may be dead by now; that nobody hears an error is then no news."""
+    if not answer.cancelled():
+        answer.exception()
