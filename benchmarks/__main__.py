@@ -8,6 +8,7 @@ import sys
 TABLES = {
     "journal": "the journal against bare SQLite in the same run",
     "orders": "the order path through the venue's process, and what a takeover costs",
+    "desk": "one desk without a system around it: take, and decision to answer",
     "ccxt_submit": "one order through ccxt without journal or desk",
     "ccxt_import": "what importing one exchange costs",
 }

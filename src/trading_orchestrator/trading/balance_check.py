@@ -51,7 +51,8 @@ class BalanceCheck:
                 await self._clock.sleep(SETTLE_S / LOOKS)
             return _least(told, sums, self.settled)
         finally:
-            self._watching.remove(sums)
+            # By identity: two looks under way hold equal sums until one of them hears of a trade.
+            self._watching = [each for each in self._watching if each is not sums]
 
     def quick_differences(self, balances: Iterable[Balance]) -> Differences:
         """Return venue minus ours per asset as of now."""

@@ -142,8 +142,7 @@ class Desk:
                 asyncio.create_task(self._pump(self._market, self._on_market), name=f"{self.lease} market"),
                 asyncio.create_task(self._around.venue_clock.keep_fresh(), name=f"{self.lease} venue clock"),
             ]
-        await self._follow()
-        await self._wait_for_stream()
+        await asyncio.gather(self._follow(), self._wait_for_stream())
 
     async def take(self, seat: Seat) -> None:
         self._seat = seat
