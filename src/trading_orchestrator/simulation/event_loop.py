@@ -61,7 +61,10 @@ class NumberedTask(asyncio.Task[Any]):
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Runs callbacks by the rule above. Time jumps to the next timer as soon as no strand can run."""
+    """Runs callbacks by the rule above. Time jumps to the next timer as soon as no strand can run.
+
+    on_failure: told of every task that ended by an exception, and of its strand.
+    """
 
     def __init__(self, chance: Chance) -> None:
         super().__init__()
@@ -75,6 +78,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._alarms: dict[str, tuple[int, Callable[[], None]]] = {}
         self._tasks_of: dict[str, set[asyncio.Task[Any]]] = {}
         self.turns = 0
+        self.on_failure: Callable[[str, BaseException], None] = _not_told
         self.set_task_factory(self._make_task)
         self.set_exception_handler(_say_nothing)
 
@@ -124,6 +128,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     task.get_coro().close()
                 except (RuntimeError, asyncio.CancelledError):
                     continue
+                except Exception:  # noqa: BLE001 - what a torn down task dies of is nobody's business any more
+                    break
                 break
         self._halted[strand].clear()
 
@@ -148,8 +154,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
         # Held here, or the collector would end tasks of a dead process, and run their `finally` as death does not.
         of_strand = self._tasks_of.setdefault(strand, set())
         of_strand.add(task)
-        task.add_done_callback(of_strand.discard)
+        task.add_done_callback(self._forget, context=context)
         return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        strand = STRAND.get()
+        self._tasks_of[strand].discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.on_failure(strand, error)
 
     def _call_soon(self, callback: Any, args: Any, context: Any) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
@@ -209,6 +221,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._turns_since_time_moved += 1
         if self._turns_since_time_moved > IDLE_TURNS_MAX:
             raise Stuck(f"{IDLE_TURNS_MAX} callbacks at {self._now_s:.6f} s and time does not go on")
+
+
+def _not_told(strand: str, error: BaseException) -> None:
+    """The default of `on_failure`."""
 
 
 def _say_nothing(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -100,6 +100,7 @@ class World:
         )
         self._all: list[SimulatedNode] = []
         self._births = chance.fork("births")
+        loop.on_failure = self._task_failed
 
     @classmethod
     async def make(cls, loop: VirtualLoop, chance: Chance, path: Path, rates: Rates) -> World:
@@ -132,6 +133,11 @@ class World:
         self.nodes.remove(node)
         self.host.deaths.tell(node.name)
         self._replace()
+
+    def _task_failed(self, strand: str, error: BaseException) -> None:
+        """The program's own errors are answers; any other ended a task that should have gone on."""
+        if not isinstance(error, OrchestratorError):
+            self.judge.blame("bug", f"a task of {strand} ended by {type(error).__name__}: {error}")
 
     def _replace(self) -> None:
         if self.keeps_nodes:
