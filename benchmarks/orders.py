@@ -22,9 +22,12 @@ KILLS = 10
 MEASURE_S = 8.0
 ACKS = """
 SELECT (json_extract(CAST(acked.body AS TEXT), '$.at_ns') - json_extract(CAST(sent.body AS TEXT), '$.at_ns')) / 1e6
-FROM facts sent JOIN facts acked ON acked.kind = 'order.accepted' AND acked.pos BETWEEN sent.pos AND sent.pos + 500
- AND json_extract(CAST(acked.body AS TEXT), '$.report.cl_ord_id')
-   = json_extract(CAST(sent.body AS TEXT), '$.order.cl_ord_id')
+FROM facts sent JOIN facts acked ON acked.pos = (
+  SELECT min(told.pos) FROM facts told
+  WHERE told.pos BETWEEN sent.pos AND sent.pos + 300 AND told.kind IN ('order.accepted', 'trade.booked')
+   AND json_extract(CAST(sent.body AS TEXT), '$.order.cl_ord_id') IN (
+    json_extract(CAST(told.body AS TEXT), '$.report.cl_ord_id'),
+    json_extract(CAST(told.body AS TEXT), '$.trade.cl_ord_id')))
 WHERE sent.kind = 'order.intended' AND sent.pos > ?
 """
 
