@@ -54,7 +54,7 @@ class Node:
         self._clock = clock
         heirs = Heirs(store, leases, deaths, clock=clock, boot_id=boot_id, may_claim=self._may_claim)
         self._places = [
-            Place(tenancy, heirs, clock, leave_deadline_s, self._say_lease)
+            Place(tenancy, heirs, clock, leave_deadline_s, self._say_lease, may_fail_alone=tenancy.lease == CONSOLE)
             for tenancy in sorted(tenancies, key=lambda tenancy: tenancy.lease == CONSOLE)
         ]
 

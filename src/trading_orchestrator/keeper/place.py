@@ -15,6 +15,7 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.tenancy import Succession, Tenancy
 
 log = logging.getLogger(__name__)
+FAILED_ALONE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class HeldSeat:
 class Place:
     """Where one tenancy lives on this node. One task runs `occupy`; the node asks for `hand_over`.
 
+    may_fail_alone: its failure does not end the node (the console); a desk's does, and a fresh process takes over.
     settled: set once the node either acts or stands by, warm; READY waits for it.
     """
 
@@ -48,6 +50,7 @@ class Place:
     clock: Clock
     leave_deadline_s: float
     said: Callable[[str, HeldSeat, float], Awaitable[None]]
+    may_fail_alone: bool = False
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     seat: HeldSeat | None = None
     _leave: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,6 +73,13 @@ class Place:
             except Transient as error:
                 wait_s = max(backoff.next_s(), error.retry_after_s or 0.0)
                 log.warning("%s could not start (%s); trying again in %.2f s", self.lease, error, wait_s)
+                await self.clock.sleep(wait_s)
+            except Exception:  # noqa: BLE001 - a page that fails must not end the node that trades
+                if not self.may_fail_alone:
+                    raise
+                wait_s = max(FAILED_ALONE_S, backoff.next_s())
+                log.exception("%s failed; the node goes on without it and tries again in %.2f s", self.lease, wait_s)
+                self.settled.set()
                 await self.clock.sleep(wait_s)
 
     async def _once(self) -> None:

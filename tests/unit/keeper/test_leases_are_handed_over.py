@@ -22,10 +22,11 @@ DESK, CONSOLE = "desk/paper", "console"
 
 
 class RecordingTenancy:
-    """A tenancy that notes what was asked of it, and refuses the first `refusals` starts."""
+    """A tenancy that notes what was asked of it, and refuses or fails the first starts."""
 
-    def __init__(self, lease: str, refusals: int = 0) -> None:
+    def __init__(self, lease: str, refusals: int = 0, failures: int = 0) -> None:
         self.lease = lease
+        self.failures = failures
         self.refusals = refusals
         self.calls: list[str] = []
         self.seats: list[Seat] = []
@@ -36,6 +37,9 @@ class RecordingTenancy:
     async def take(self, seat: Seat) -> None:
         self.calls.append("take")
         self.seats.append(seat)
+        if self.failures:
+            self.failures -= 1
+            raise ZeroDivisionError
         if self.refusals:
             self.refusals -= 1
             raise Transient("the venue is not there yet")
@@ -114,6 +118,9 @@ class Hall:
         while not task.done():
             await self.clock.advance(0.05)
         await task
+
+    async def end_of(self, name: str) -> None:
+        await self._tasks.pop(name)
 
     async def pass_time(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.05)):
@@ -207,6 +214,25 @@ async def test_the_survivor_gives_the_console_to_the_replacement(hall: Hall) -> 
     hall.start("c", RecordingTenancy(DESK), RecordingTenancy(CONSOLE))
     await hall.pass_time(3)
     assert {DESK: "b", CONSOLE: "c"} == await hall.holders()
+
+
+async def test_a_console_that_fails_does_not_end_the_node_that_trades(hall: Hall) -> None:
+    console = RecordingTenancy(CONSOLE, failures=1)
+    hall.start("a", RecordingTenancy(DESK), console)
+    await hall.pass_time(0.5)
+    assert {DESK: "a"} == await hall.holders()
+
+    await hall.pass_time(3)
+    assert {DESK: "a", CONSOLE: "a"} == await hall.holders()
+
+
+async def test_a_desk_that_fails_ends_its_node(hall: Hall) -> None:
+    hall.start("a", RecordingTenancy(DESK, failures=1))
+    await hall.pass_time(0.5)
+
+    with pytest.raises(ZeroDivisionError):
+        await hall.end_of("a")
+    assert {} == await hall.holders()
 
 
 async def test_a_ready_row_of_a_node_that_left_no_file_is_no_heir(hall: Hall) -> None:
