@@ -78,29 +78,31 @@ def merged(old: Alert | None, new: Alert, now_ns: int) -> Alert:
     """
     if old is None or not _overlap(old, new):
         return new
-    ends_at_ns, is_timeout = new.ends_at_ns, new.is_timeout
+    ends_at_ns = new.ends_at_ns
     if new.is_resolved(now_ns):
         if old.is_resolved(now_ns):
             ends_at_ns = max(old.ends_at_ns, new.ends_at_ns)
     elif old.ends_at_ns > new.ends_at_ns and not old.is_timeout:
         ends_at_ns = old.ends_at_ns  # an end that was told outlasts one that was assumed
     starts_at_ns = min(old.starts_at_ns, new.starts_at_ns)
-    return msgspec.structs.replace(new, starts_at_ns=starts_at_ns, ends_at_ns=ends_at_ns, is_timeout=is_timeout)
+    return msgspec.structs.replace(new, starts_at_ns=starts_at_ns, ends_at_ns=ends_at_ns)
 
 
-def says_nothing_new(old: Alert | None, new: Alert, now_ns: int) -> bool:
-    """Return whether `new` only confirms `old`: such a message is no fact."""
-    if old is None or old.is_resolved(now_ns) != new.is_resolved(now_ns):
+def says_nothing_new(old: Alert | None, recorded: Alert | None, new: Alert, now_ns: int) -> bool:
+    """Return whether `new` only confirms `old`: such a message is no fact.
+
+    Senders that name an end move it on with every message. A fact follows when less than half of the time that is
+    left now stands in the last one (`recorded`), so that a successor does not end the alert too early. New texts
+    alone are no fact either: a text with a value in it would make one of every message.
+    """
+    if old is None or recorded is None or old.is_resolved(now_ns) != new.is_resolved(now_ns):
         return False
-    if new.is_resolved(now_ns):
+    if (recorded.starts_at_ns, recorded.is_timeout) != (new.starts_at_ns, new.is_timeout):
+        return False
+    if new.is_timeout:
         return True
-    said_end_moved = old.ends_at_ns != new.ends_at_ns and not (old.is_timeout and new.is_timeout)
-    return not said_end_moved and (old.starts_at_ns, old.annotations, old.generator_url, old.is_timeout) == (
-        new.starts_at_ns,
-        new.annotations,
-        new.generator_url,
-        new.is_timeout,
-    )
+    left_ns, recorded_left_ns = new.ends_at_ns - now_ns, recorded.ends_at_ns - now_ns
+    return recorded.ends_at_ns <= new.ends_at_ns and recorded_left_ns >= left_ns / 2
 
 
 def _overlap(old: Alert, new: Alert) -> bool:

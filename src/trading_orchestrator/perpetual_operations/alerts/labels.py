@@ -27,9 +27,7 @@ def fingerprint(labels: Labels) -> str:
     Source: prometheus/common model/signature.go (FNV-1a over sorted names and values, each ended by 0xff).
     """
     digest = _OFFSET
-    for byte in b"".join(
-        name.encode() + b"\xff" + value.encode() + b"\xff" for name, value in sorted(labels.items())
-    ):
+    for byte in b"".join(name.encode() + b"\xff" + value.encode() + b"\xff" for name, value in sorted(labels.items())):
         digest = ((digest ^ byte) * _PRIME) & _MASK
     return f"{digest:016x}"
 

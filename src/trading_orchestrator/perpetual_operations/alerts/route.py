@@ -75,7 +75,9 @@ def build_tree(config: RouteConfig) -> Route:
     if not config.receiver:
         raise RouteRefused("the root route needs a receiver", route="route", key="receiver")
     if config.matchers or config.mute_time_intervals or config.active_time_intervals:
-        raise RouteRefused("the root route takes every alert at any time: no matchers, no time intervals", route="route")
+        raise RouteRefused(
+            "the root route takes every alert at any time: no matchers, no time intervals", route="route"
+        )
     if config.continue_:
         raise RouteRefused("the root route has no sibling to continue to", route="route", key="continue")
     return _built(config, Route(route_id="", key="", receiver=config.receiver), "0", is_root=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any
 
 import msgspec
 
@@ -38,33 +38,7 @@ class State:
 
     def apply(self, body: f.Body) -> None:
         """Take one fact in."""
-        match body:
-            case f.Received():
-                self._receive(body)
-            case f.GroupOpened():
-                self._open(body)
-            case f.GroupTimed():
-                group = self.groups[body.group_id]
-                group.due_ns, group.has_flushed, group.is_held = body.due_ns, False, False
-            case f.GroupFlushed():
-                self._flush(body)
-            case f.NotificationDue():
-                self._send(body)
-            case f.NotificationFailed():
-                outgoing = self.outbox[body.notification_id]
-                outgoing.tries, outgoing.retry_at_ns = outgoing.tries + 1, body.retry_at_ns
-            case f.NotificationDelivered():
-                self._delivered(body)
-            case f.NotificationDropped():
-                self._out_of_flight(body.notification_id, body.at_ns)
-            case f.SilenceSet():
-                self.silences[body.silence.silence_id] = body.silence
-            case f.EngineStarted():
-                self._start(body)
-            case f.Swept():
-                self._sweep(body)
-            case _:
-                assert_never(body)
+        _TAKES_IN[type(body)](self, body)
 
     def _receive(self, body: f.Received) -> None:
         for entry in body.entries:
@@ -77,10 +51,14 @@ class State:
             body.group_id, body.route_id, body.group_key, body.receiver, body.labels, body.due_ns
         )
 
+    def _time(self, body: f.GroupTimed) -> None:
+        group = self.groups[body.group_id]
+        group.due_ns, group.has_flushed, group.is_held = body.due_ns, False, False
+
     def _flush(self, body: f.GroupFlushed) -> None:
         group = self.groups[body.group_id]
         group.due_ns, group.has_flushed, group.is_held = body.next_due_ns, True, False
-        self._settle(group, body.settled)
+        self._settle(group, body.settled, body.at_ns)
         if body.clears:
             resolved = frozenset(settled.fingerprint for settled in body.settled)
             self.told[group.group_key, group.receiver] = Told(
@@ -94,17 +72,28 @@ class State:
         group.due_ns, group.has_flushed, group.is_held = body.next_due_ns, True, False
         group.in_flight = body.notification_id
 
+    def _failed(self, body: f.NotificationFailed) -> None:
+        outgoing = self.outbox[body.notification_id]
+        outgoing.tries, outgoing.retry_at_ns = outgoing.tries + 1, body.retry_at_ns
+
+    def _dropped(self, body: f.NotificationDropped) -> None:
+        self._out_of_flight(body.notification_id, body.at_ns)
+
+    def _silence(self, body: f.SilenceSet) -> None:
+        self.silences[body.silence.silence_id] = body.silence
+
     def _delivered(self, body: f.NotificationDelivered) -> None:
         message = self.outbox[body.notification_id].message
+        is_late = message.next_due_ns <= body.at_ns
         self.told[message.group_key, message.receiver] = Told(
-            at_ns=message.at_ns,
+            at_ns=body.at_ns if is_late else message.at_ns,
             firing=frozenset(message.firing),
             resolved=frozenset(message.resolved),
             expires_at_ns=message.expires_at_ns,
         )
         group = self._out_of_flight(body.notification_id, body.at_ns)
         if group is not None:
-            self._settle(group, message.settled)
+            self._settle(group, message.settled, body.at_ns)
 
     def _out_of_flight(self, notification_id: str, at_ns: int) -> Group | None:
         """A tick that came while the message was on its way is made up for now, and the next count from here."""
@@ -114,15 +103,17 @@ class State:
             group.due_ns = max(group.due_ns, at_ns)
         return group
 
-    def _settle(self, group: Group, settled: Iterable[f.Settled]) -> None:
+    def _settle(self, group: Group, settled: Iterable[f.Settled], at_ns: int) -> None:
+        """A resolved alert leaves, unless it was heard of since."""
         for one in settled:
             alert = self.alerts.get(one.fingerprint)
-            if alert is None or alert.updated_at_ns == one.updated_at_ns:
+            if alert is None or (alert.updated_at_ns <= one.updated_at_ns and alert.is_resolved(at_ns)):
                 group.alerts.pop(one.fingerprint, None)
 
     def _start(self, body: f.EngineStarted) -> None:
         self.started_at_ns = body.at_ns
-        for fingerprint in {name for group in self.groups.values() for name in group.alerts}:
+        ending = {one.fingerprint for outgoing in self.outbox.values() for one in outgoing.message.settled}
+        for fingerprint in {name for group in self.groups.values() for name in group.alerts} - ending:
             alert = self.alerts[fingerprint]
             if alert.is_timeout and alert.ends_at_ns < body.timeouts_from_ns:
                 self.alerts[fingerprint] = msgspec.structs.replace(alert, ends_at_ns=body.timeouts_from_ns)
@@ -139,6 +130,21 @@ class State:
             del self.silences[silence_id]
         for key in body.told:
             del self.told[key]
+
+
+_TAKES_IN: dict[type[f.Body], Callable[[State, Any], None]] = {
+    f.Received: State._receive,
+    f.GroupOpened: State._open,
+    f.GroupTimed: State._time,
+    f.GroupFlushed: State._flush,
+    f.NotificationDue: State._send,
+    f.NotificationFailed: State._failed,
+    f.NotificationDelivered: State._delivered,
+    f.NotificationDropped: State._dropped,
+    f.SilenceSet: State._silence,
+    f.EngineStarted: State._start,
+    f.Swept: State._sweep,
+}
 
 
 def folded(bodies: Iterable[f.Body]) -> State:
