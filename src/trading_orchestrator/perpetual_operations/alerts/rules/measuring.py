@@ -1,0 +1,113 @@
+"""What a rule's conditions give now: label sets with values."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from trading_orchestrator.perpetual_operations.alerts.matchers import Matcher, Op, parse_matchers
+from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
+from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples, Series
+from trading_orchestrator.perpetual_operations.alerts.rules.window import FUNCTIONS, Span
+
+LabelKey = tuple[tuple[str, str], ...]
+Values = dict[LabelKey, float]
+HeldBefore = Callable[[LabelKey], bool]
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_ACROSS: dict[str, Callable[[list[float]], float]] = {
+    "sum": sum,
+    "min": min,
+    "max": max,
+    "avg": lambda values: sum(values) / len(values),
+    "count": lambda values: float(len(values)),
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """Samples as seen from one instant."""
+
+    samples: Samples
+    now_ns: int
+    lookback_ns: int
+
+
+def holding(rule: Rule, view: View, held_before: HeldBefore) -> Values:
+    """Return the label sets for which every condition holds, with the first condition's value.
+
+    `held_before` says for which labels the rule held at its last evaluation: those have until `clear`.
+    """
+    first, *others = [_passing(condition, view, held_before) for condition in rule.conditions]
+    return {labels: value for labels, value in first.items() if all(labels in other for other in others)}
+
+
+def _passing(condition: Condition, view: View, held_before: HeldBefore) -> Values:
+    values = _measured(condition.measure, view)
+    if condition.compare is None:
+        return values
+    compare, clear = _COMPARE[condition.compare], condition.clear
+    limit = {labels: condition.threshold if clear is None or not held_before(labels) else clear for labels in values}
+    return {labels: value for labels, value in values.items() if compare(value, limit[labels])}
+
+
+def _measured(measure: Measure, view: View) -> Values:
+    where = parse_matchers(measure.where)
+    if measure.function == "absent":
+        return _absent(measure, where, view)
+    found: Values = {}
+    for series in view.samples.of(measure.metric, where):
+        value = _of_series(measure, series, view)
+        if value is not None:
+            found[tuple(sorted(series.labels.items()))] = value
+    if measure.across is not None:
+        found = _across(found, measure.by, _ACROSS[measure.across])
+    if measure.per is None:
+        return found
+    per = _measured(measure.per, view)
+    return {labels: _ratio(value, per[labels]) for labels, value in found.items() if labels in per}
+
+
+def _of_series(measure: Measure, series: Series, view: View) -> float | None:
+    if measure.function in FUNCTIONS:
+        window_ns = round((measure.window or 0) * 1e9)
+        span = Span(view.now_ns, window_ns, measure.horizon)
+        return FUNCTIONS[measure.function](series.within(view.now_ns, window_ns), span)
+    # An age is about the newest sample however old it is: a look-back would hide what is asked for.
+    newest = series.newest(view.now_ns, None if measure.function == "age" else view.lookback_ns)
+    if newest is None:
+        return None
+    at_ns, value = newest
+    age_s = (view.now_ns - at_ns) / 1e9
+    ages = {"age": age_s, "sample_age": age_s, "value_age": view.now_ns / 1e9 - value}
+    return ages.get(measure.function, value)
+
+
+def _absent(measure: Measure, where: Sequence[Matcher], view: View) -> Values:
+    """Return 1 with the labels that were asked for by equality, when no series has a value."""
+    for series in view.samples.of(measure.metric, tuple(where)):
+        if measure.window is None and series.newest(view.now_ns, view.lookback_ns) is not None:
+            return {}
+        if measure.window is not None and series.within(view.now_ns, round(measure.window * 1e9)):
+            return {}
+    return {tuple(sorted((one.name, one.value) for one in where if one.op is Op.EQUAL and one.value)): 1.0}
+
+
+def _across(found: Values, by: Sequence[str], make: Callable[[list[float]], float]) -> Values:
+    groups: dict[LabelKey, list[float]] = {}
+    for labels, value in found.items():
+        groups.setdefault(tuple(pair for pair in labels if pair[0] in by), []).append(value)
+    return {labels: make(values) for labels, values in groups.items()}
+
+
+def _ratio(value: float, per: float) -> float:
+    if per == 0:
+        return float("nan") if value == 0 else value * float("inf")
+    return value / per

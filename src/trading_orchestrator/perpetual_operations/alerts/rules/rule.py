@@ -1,0 +1,123 @@
+"""A rule: from a measured number to an alert, in fields that are checked at the start."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.perpetual_operations.alerts.labels import is_label_name
+from trading_orchestrator.perpetual_operations.alerts.matchers import parse_matchers
+from trading_orchestrator.perpetual_operations.alerts.rules.template import check_template
+
+Function = Literal[
+    "last", "absent", "age", "sample_age", "value_age",
+    "avg", "min", "max", "sum", "count", "last_seen",
+    "rate", "increase", "delta", "instant_rate", "slope", "forecast", "changes", "resets",
+]  # fmt: skip
+WINDOWED = frozenset(
+    {
+        "avg", "min", "max", "sum", "count", "last_seen",
+        "rate", "increase", "delta", "instant_rate", "slope", "forecast", "changes", "resets",
+    }
+)  # fmt: skip
+Compare = Literal[">", ">=", "<", "<=", "==", "!="]
+Across = Literal["sum", "avg", "min", "max", "count"]
+
+
+class RuleRefused(Refused):
+    """A rule cannot be used as written. Facts: rule, key."""
+
+    code = "alerts.rule_refused"
+
+
+class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A number for each series of a metric.
+
+    metric, where: the series; `where` holds matchers.
+    function: `last` is the newest value; `absent` is 1 when there is none; `age` the seconds since the newest
+        sample however old, `sample_age` the same within the look-back, `value_age` the seconds since the time that
+        the value names; all others look at a window, `forecast` from it to `horizon` ahead.
+    window, horizon: seconds.
+    across, by: one number for each combination of the labels in `by`, made of all series that share it.
+    per: divides by another measure of the same labels.
+    """
+
+    metric: str
+    where: tuple[str, ...] = ()
+    function: Function = "last"
+    window: Annotated[float, Meta(gt=0)] | None = None
+    horizon: float = 0.0
+    across: Across | None = None
+    by: tuple[str, ...] = ()
+    per: Measure | None = None
+
+
+class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A measure that passes its threshold.
+
+    compare, threshold: None compares with nothing: that the measure has a value is enough.
+    clear: once it held, it holds until the value is back at or beyond this one (hysteresis).
+    """
+
+    measure: Measure
+    compare: Compare | None = None
+    threshold: float = 0.0
+    clear: float | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When all conditions hold for the same labels, there is an alert with the labels and value of the first one.
+
+    for_: seconds it must hold before it fires (pending until then).
+    keep_firing_for: seconds it goes on firing after it held last.
+    labels, annotations: texts with `{{ $value }}` and `{{ $labels.name }}`.
+    """
+
+    name: str
+    conditions: Annotated[tuple[Condition, ...], Meta(min_length=1)]
+    for_: Annotated[float, Meta(ge=0)] = msgspec.field(default=0.0, name="for")
+    keep_firing_for: Annotated[float, Meta(ge=0)] = 0.0
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+def check_rule(rule: Rule) -> Rule:
+    """Return the rule if it can be used.
+
+    Raises:
+        RuleRefused: the sentence names rule and key.
+        MatcherRefused, TemplateRefused: a matcher or a text cannot be read.
+    """
+    if not rule.name:
+        raise RuleRefused("a rule needs a name", rule="", key="name")
+    for name in rule.labels:
+        if not is_label_name(name):
+            raise RuleRefused(f"rule {rule.name}: labels: {name!r} cannot be a label's name", rule=rule.name, key=name)
+    for text in (*rule.labels.values(), *rule.annotations.values()):
+        check_template(text)
+    for condition in rule.conditions:
+        _check_measure(rule, condition.measure)
+        _check_clear(rule, condition)
+    return rule
+
+
+def _check_measure(rule: Rule, measure: Measure) -> None:
+    parse_matchers(measure.where)
+    if (measure.function in WINDOWED) and measure.window is None:
+        raise RuleRefused(f"rule {rule.name}: {measure.function} needs a window", rule=rule.name, key="window")
+    if measure.by and measure.across is None:
+        raise RuleRefused(f"rule {rule.name}: `by` needs `across`", rule=rule.name, key="by")
+    if measure.per is not None:
+        _check_measure(rule, measure.per)
+
+
+def _check_clear(rule: Rule, condition: Condition) -> None:
+    if condition.clear is None:
+        return
+    upward = {">": True, ">=": True, "<": False, "<=": False}.get(condition.compare or "")
+    if upward is None or ((condition.clear > condition.threshold) is upward and condition.clear != condition.threshold):
+        sentence = f"rule {rule.name}: expected `clear` on the quiet side of the threshold {condition.threshold:g}"
+        raise RuleRefused(f"{sentence}, was {condition.clear:g}", rule=rule.name, key="clear")

@@ -1,0 +1,167 @@
+"""The rule book: evaluates rules, and tells what became pending, fires, or ended. Its state is a fold over facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
+
+import msgspec
+
+from trading_orchestrator.errors import Broken
+from trading_orchestrator.perpetual_operations.alerts.alert import Posted
+from trading_orchestrator.perpetual_operations.alerts.labels import without_empty
+from trading_orchestrator.perpetual_operations.alerts.rules.life import Active, RuleState, next_life
+from trading_orchestrator.perpetual_operations.alerts.rules.measuring import LabelKey, View, holding
+from trading_orchestrator.perpetual_operations.alerts.rules.rule import Rule, RuleRefused, check_rule
+from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
+from trading_orchestrator.perpetual_operations.alerts.rules.template import filled
+
+
+class RuleChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert of a rule is in another state; `active` None: it is over."""
+
+    kind: ClassVar[str] = "alert.rule_changed"
+    at_ns: int
+    rule: str
+    labels: dict[str, str]
+    source: dict[str, str]
+    value: float
+    active: Active | None
+
+
+class SameLabels(Broken):
+    """A rule's own labels make two of its alerts equal. Facts: rule, labels."""
+
+    code = "alerts.same_labels"
+
+
+class Known(msgspec.Struct, frozen=True):
+    """An alert of a rule, the series' labels it comes from, and the value it last had."""
+
+    labels: dict[str, str]
+    source: LabelKey
+    value: float
+    active: Active
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """What an evaluation gave: facts to append, alerts to hand on, and rules that could not be evaluated."""
+
+    facts: Sequence[RuleChanged]
+    alerts: Sequence[Posted]
+    broken: Mapping[str, SameLabels]
+
+
+class RuleBook:
+    """Rules and what is alive of them. Only changes are facts: an alert that goes on firing is posted, not recorded."""
+
+    def __init__(self, rules: Sequence[Rule], *, lookback_s: float = 300.0) -> None:
+        self.rules = {rule.name: check_rule(rule) for rule in rules}
+        if len(self.rules) < len(rules):
+            names = [rule.name for rule in rules]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RuleRefused(f"two rules are named {twice!r}", rule=twice, key="name")
+        self._lookback_ns = round(lookback_s * 1e9)
+        self._alive: dict[str, dict[LabelKey, Known]] = {name: {} for name in self.rules}
+
+    @property
+    def keep_ns(self) -> int:
+        """Return how much of the past the rules look at."""
+        measures = [condition.measure for rule in self.rules.values() for condition in rule.conditions]
+        windows = [one.window or 0 for measure in measures for one in (measure, measure.per) if one is not None]
+        return max(self._lookback_ns, round(max(windows, default=0) * 1e9))
+
+    def apply(self, body: RuleChanged) -> None:
+        """Take one fact in; those of a rule that is no more are passed over."""
+        if body.rule not in self._alive:
+            return
+        key = tuple(sorted(body.labels.items()))
+        if body.active is None:
+            self._alive[body.rule].pop(key, None)
+        else:
+            source = tuple(sorted(body.source.items()))
+            self._alive[body.rule][key] = Known(body.labels, source, body.value, body.active)
+
+    def alive(self) -> dict[str, list[Known]]:
+        """Return what is pending or firing, by rule."""
+        return {name: list(known.values()) for name, known in self._alive.items()}
+
+    def evaluate(self, samples: Samples, now_ns: int) -> Evaluation:
+        """Evaluate every rule now. A rule that breaks keeps its alerts as they were."""
+        facts: list[RuleChanged] = []
+        alerts: list[Posted] = []
+        broken: dict[str, SameLabels] = {}
+        view = View(samples, now_ns, self._lookback_ns)
+        for rule in self.rules.values():
+            try:
+                changed, posted = self._evaluate(rule, view)
+            except SameLabels as error:
+                broken[rule.name] = error
+                continue
+            facts += changed
+            alerts += posted
+        return Evaluation(facts=facts, alerts=alerts, broken=broken)
+
+    def _evaluate(self, rule: Rule, view: View) -> tuple[list[RuleChanged], list[Posted]]:
+        alive = self._alive[rule.name]
+        held = {known.source for known in alive.values() if known.active.state is not RuleState.KEPT}
+        found = _alerts_of(rule, holding(rule, view, lambda source: source in held))
+        facts: list[RuleChanged] = []
+        alerts: list[Posted] = []
+        for key in {**alive, **found}:
+            old = alive.get(key)
+            fact = self._next(rule, key, old, found.get(key), view.now_ns)
+            if old is None or fact.active != old.active:
+                facts.append(fact)
+            self.apply(fact)
+            alerts += _posted(rule, fact, old)
+        return facts, alerts
+
+    def _next(
+        self, rule: Rule, key: LabelKey, old: Known | None, found: tuple[LabelKey, float] | None, now_ns: int
+    ) -> RuleChanged:
+        active = next_life(
+            None if old is None else old.active,
+            holds=found is not None,
+            now_ns=now_ns,
+            for_ns=round(rule.for_ * 1e9),
+            keep_ns=round(rule.keep_firing_for * 1e9),
+        )
+        last = ((), 0.0) if old is None else (old.source, old.value)
+        source, value = found or last
+        return RuleChanged(
+            at_ns=now_ns, rule=rule.name, labels=dict(key), source=dict(source), value=value, active=active
+        )
+
+
+def _alerts_of(rule: Rule, values: Mapping[LabelKey, float]) -> dict[LabelKey, tuple[LabelKey, float]]:
+    """Return the alerts' labels, each with the series and the value it comes from."""
+    found: dict[LabelKey, tuple[LabelKey, float]] = {}
+    for source, value in values.items():
+        own = {name: filled(text, dict(source), value) for name, text in rule.labels.items()}
+        key = tuple(without_empty({**dict(source), **own, "alertname": rule.name}).items())
+        if key in found:
+            sentence = f"rule {rule.name}: two of its series give an alert of the same labels"
+            raise SameLabels(sentence, rule=rule.name, labels=dict(key))
+        found[key] = (source, value)
+    return found
+
+
+def _posted(rule: Rule, fact: RuleChanged, old: Known | None) -> Iterable[Posted]:
+    """An alert that fires is told at every evaluation, one that ended once."""
+    was_told = old is not None and old.active.state is not RuleState.PENDING
+    if fact.active is None and not was_told:
+        return
+    if fact.active is not None and fact.active.state is RuleState.PENDING:
+        return
+    yield Posted(
+        labels=fact.labels,
+        annotations={name: filled(text, fact.source, fact.value) for name, text in rule.annotations.items()},
+        starts_at_ns=_since_ns(fact, old),
+        ends_at_ns=fact.at_ns if fact.active is None else None,
+    )
+
+
+def _since_ns(fact: RuleChanged, old: Known | None) -> int | None:
+    known = fact.active or (None if old is None else old.active)
+    return None if known is None else known.since_ns
