@@ -1,0 +1,239 @@
+"""Whatever happens in whatever order: the facts make the same state, and a crash anywhere loses no news."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trading_orchestrator.perpetual_operations.alerts import facts as f
+from trading_orchestrator.perpetual_operations.alerts.alert import Posted, admitted
+from trading_orchestrator.perpetual_operations.alerts.config import (
+    AlertingConfig,
+    InhibitRuleConfig,
+    ReceiverConfig,
+    RouteConfig,
+)
+from trading_orchestrator.perpetual_operations.alerts.engine import Engine
+from trading_orchestrator.perpetual_operations.alerts.policy import policy_of
+from trading_orchestrator.perpetual_operations.alerts.silence import Silence, SilenceRefused
+from trading_orchestrator.perpetual_operations.alerts.state import State, folded
+
+S = 1_000_000_000
+CONFIG = AlertingConfig(
+    route=RouteConfig(
+        receiver="all",
+        group_by=("alertname",),
+        group_wait=1,
+        group_interval=2,
+        repeat_interval=7,
+        routes=(
+            RouteConfig(receiver="a", matchers=('host="a"',), continue_=True, group_by=("...",)),
+            RouteConfig(receiver="quiet", matchers=('host=~"b|c"',)),
+        ),
+    ),
+    receivers={"all": ReceiverConfig(), "a": ReceiverConfig(), "quiet": ReceiverConfig(send_resolved=False)},
+    inhibit_rules=(InhibitRuleConfig(source_matchers=("alertname=Dead",), target_matchers=("alertname=Slow",)),),
+    resolve_timeout=9,
+)
+
+
+@dataclass(frozen=True)
+class Fire:
+    name: str
+    host: str
+    old_s: float
+
+
+@dataclass(frozen=True)
+class Resolve:
+    name: str
+    host: str
+
+
+@dataclass(frozen=True)
+class Quiet:
+    number: int
+    host: str
+    for_s: float
+
+
+@dataclass(frozen=True)
+class Speak:
+    number: int
+
+
+@dataclass(frozen=True)
+class Answers:
+    codes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Wait:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Crash:
+    pass
+
+
+Deed = Fire | Resolve | Quiet | Speak | Answers | Wait | Crash
+names, hosts = st.sampled_from(["Dead", "Slow"]), st.sampled_from(["a", "b", "c", "d"])
+waits = st.builds(Wait, st.sampled_from([0.4, 1.0, 2.0, 5.5, 31.0]))
+deeds = st.one_of(
+    st.builds(Fire, names, hosts, st.sampled_from([0.0, 3.0])),
+    st.builds(Resolve, names, hosts),
+    st.builds(Quiet, st.integers(1, 3), hosts, st.sampled_from([2.0, 60.0])),
+    st.builds(Speak, st.integers(1, 3)),
+    st.builds(Answers, st.lists(st.sampled_from([500, 400]), min_size=1, max_size=6).map(tuple)),
+    waits,
+    waits,
+)
+
+
+@dataclass
+class World:
+    """An engine, what it stored, and receivers that answer as told and remember what they read last."""
+
+    now_ns: int = 1_795_348_800 * S
+    stored: list[tuple[str, bytes]] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    read: dict[tuple[str, str], f.NotificationDue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.engine = Engine(policy_of(CONFIG))
+        self.keep(self.engine.start(self.now_ns))
+
+    def do(self, deed: Deed) -> None:
+        match deed:
+            case Fire(name, host, old_s):
+                self.post(name, host, starts_at_ns=self.now_ns - round(old_s * S) if old_s else None)
+            case Resolve(name, host):
+                self.post(name, host, ends_at_ns=self.now_ns)
+            case Quiet(number, host, for_s):
+                ends_at_ns = self.now_ns + round(for_s * S)
+                self.silence(Silence(silence_id=str(number), matchers=(f"host={host}",), starts_at_ns=self.now_ns,
+                                     ends_at_ns=ends_at_ns))  # fmt: skip
+            case Speak(number) if str(number) in self.engine.state.silences:
+                self.keep(self.engine.expire_silence(str(number), self.now_ns))
+            case Answers(codes):
+                self.answers += codes
+            case Wait(seconds):
+                self.run_until(self.now_ns + round(seconds * S))
+            case Crash():
+                self.crash()
+        self.work()
+
+    def post(self, name: str, host: str, **times: int | None) -> None:
+        posted = Posted(labels={"alertname": name, "host": host}, **times)  # type: ignore[arg-type]
+        alert = admitted(posted, self.now_ns, self.engine.policy.resolve_timeout_ns)
+        self.keep(self.engine.receive([alert], self.now_ns))
+
+    def silence(self, silence: Silence) -> None:
+        try:
+            self.keep(self.engine.set_silence(silence, self.now_ns))
+        except SilenceRefused:
+            return
+
+    def crash(self) -> None:
+        self.engine = Engine(self.engine.policy, self.refolded())
+        self.keep(self.engine.start(self.now_ns))
+
+    def refolded(self) -> State:
+        bodies = [f.body_of(kind, body) for kind, body in self.stored]
+        return folded(body for body in bodies if body is not None)
+
+    def run_until(self, until_ns: int) -> None:
+        while (due_ns := self.next_ns()) is not None and due_ns <= until_ns:
+            self.now_ns = max(self.now_ns, due_ns)
+            self.work()
+        self.now_ns = until_ns
+
+    def next_ns(self) -> int | None:
+        times = [outgoing.retry_at_ns for outgoing in self.engine.state.outbox.values()]
+        due_ns = self.engine.next_due_ns()
+        return min([*times, *([] if due_ns is None else [due_ns])], default=None)
+
+    def work(self) -> None:
+        self.keep(self.engine.advance(self.now_ns))
+        while sends := self.engine.due_sends(self.now_ns):
+            for outgoing in sends:
+                self.send(outgoing.message)
+            self.keep(self.engine.advance(self.now_ns))
+
+    def send(self, message: f.NotificationDue) -> None:
+        code = self.answers.pop(0) if self.answers else 200
+        if code == 200:
+            self.read[message.group_key, message.receiver] = message
+            self.keep(self.engine.delivered(message.notification_id, self.now_ns))
+        elif code == 400:
+            self.keep(self.engine.refused(message.notification_id, self.now_ns))
+        else:
+            self.keep(self.engine.failed(message.notification_id, self.now_ns))
+
+    def keep(self, bodies: object) -> None:
+        for body in bodies:  # type: ignore[attr-defined]
+            self.stored.append((body.kind, msgspec.json.encode(body)))
+
+    def come_to_rest(self) -> None:
+        """Let every silence run out and every alert be told again or end, long enough for all to be heard."""
+        self.answers.clear()
+        for _ in range(40):
+            for host, name in (("a", "Dead"), ("b", "Slow")):
+                self.post(name, host)
+            self.run_until(self.now_ns + 4 * S)
+            self.work()
+
+    def firing(self) -> dict[str, set[str]]:
+        """Return what each receiver believes to fire."""
+        believed: dict[str, set[str]] = {}
+        for (_, receiver), message in self.read.items():
+            believed.setdefault(receiver, set()).update(message.firing)
+        return believed
+
+
+@given(st.lists(deeds, max_size=30))
+@settings(max_examples=150, deadline=None)
+def test_the_facts_alone_make_the_state(done: list[Deed]) -> None:
+    world = World()
+
+    for deed in done:
+        world.do(deed)
+        assert world.engine.state == world.refolded()
+
+
+@given(st.lists(deeds, min_size=1, max_size=20), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_crash_between_any_two_steps_ends_the_same(done: list[Deed], data: st.DataObject) -> None:
+    places = data.draw(st.sets(st.integers(0, len(done)), min_size=1, max_size=4))
+    plain, crashed = World(), World()
+
+    for place, deed in enumerate(done):
+        plain.do(deed)
+        if place in places:
+            crashed.do(Crash())
+        crashed.do(deed)
+    crashed.do(Crash())
+    for world in (plain, crashed):
+        world.come_to_rest()
+
+    assert plain.firing() == crashed.firing()
+    assert not crashed.engine.state.outbox
+
+
+@given(st.lists(deeds, max_size=30), st.integers(0, 30))
+@settings(max_examples=100, deadline=None)
+def test_no_message_is_due_twice_under_two_ids(done: list[Deed], at: int) -> None:
+    world = World()
+
+    for place, deed in enumerate(done):
+        if place == at:
+            world.do(Crash())
+        world.do(deed)
+
+    due = [msgspec.json.decode(body, type=f.NotificationDue) for kind, body in world.stored if kind.endswith("_due")]
+    assert len({message.notification_id for message in due}) == len(due)
+    assert len({(message.group_id, message.at_ns) for message in due}) == len(due)
