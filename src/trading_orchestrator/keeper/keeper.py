@@ -20,6 +20,7 @@ from trading_orchestrator.kernel.clock import Clock
 Say = Callable[[str], None]
 LastBeatNs = Callable[[Path], int | None]
 WATCH_EVERY_S = 0.1
+COURTESY_S = 0.25
 READY, REFUSED = "READY", "REFUSED "
 
 
@@ -57,6 +58,11 @@ class Slot:
     child: Child | None = None
     due_ns: int = 0
     was_ready: bool = field(default=False)
+
+    @property
+    def is_standby(self) -> bool:
+        """Return whether a node runs here that could be taking over."""
+        return not self.outlasts and self.child is not None and self.child.phase is Phase.READY
 
 
 def lock_data_dir(data_dir: Path) -> int:
@@ -220,11 +226,15 @@ class Keeper:
             if not any(other.child is not None and not other.outlasts for other in self._slots.values()):
                 self._ask_to_end()
             return
-        wait_s = slot.backoff.next_s()
+        wait_s = max(slot.backoff.next_s(), self._courtesy_s(slot))
         slot.due_ns = self._clock.boot_ns() + int(wait_s * 1e9)
         ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         again = f"in {wait_s:g} s" if wait_s else "at once"
         self._say(f"{child.spec.name} (pid {child.pid}) {ended}; starting another {again}")
+
+    def _courtesy_s(self, slot: Slot) -> float:
+        """A replacement imports for half a second of a core; a successor that takes over right now needs it first."""
+        return COURTESY_S if any(other is not slot and other.is_standby for other in self._slots.values()) else 0.0
 
     def _heard_last_words(self, slot: Slot, child: Child) -> None:
         child.phase = Phase.ENDED

@@ -74,7 +74,7 @@ class Place:
                 wait_s = max(backoff.next_s(), error.retry_after_s or 0.0)
                 log.warning("%s could not start (%s); trying again in %.2f s", self.lease, error, wait_s)
                 await self.clock.sleep(wait_s)
-            except Exception:  # noqa: BLE001 - a page that fails must not end the node that trades
+            except Exception:  # a page that fails must not end the node that trades
                 if not self.may_fail_alone:
                     raise
                 wait_s = max(FAILED_ALONE_S, backoff.next_s())
