@@ -271,6 +271,18 @@ class Book:
         """Return what is remembered of the trade with this key."""
         return self._desk.state.trades.get(self.trade_key(trade))
 
+    def has_ownerless_trade(self, symbol: str, *, since_ns: int, most_qty: Decimal) -> bool:
+        """Return whether a trade since then, of at most this quantity, is booked and belongs to no order we know.
+
+        Cost: a walk over the remembered trades.
+        """
+        of_symbol = self._desk.state.trade_key(symbol, "")
+        return any(
+            not known.owned and not known.busted and known.at_ns >= since_ns and known.qty <= most_qty
+            for key, known in self._desk.state.trades.items()
+            if key.startswith(of_symbol)
+        )
+
     def is_booked(self, trade: TradeReport) -> bool | None:
         """Return whether the trade is booked; None when it is so old that only its row can tell."""
         if self.known_trade(trade) is not None:

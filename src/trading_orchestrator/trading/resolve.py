@@ -210,16 +210,22 @@ class Resolver:
 
     async def _abandon_if_proved(self, doubt: Doubt) -> None:
         """All conditions of R4, the trades just asked for being the second endpoint."""
-        if not self._is_spread(doubt) or self._traded(doubt) or not await self._balances.explains():
+        if not self._is_spread(doubt) or self._may_have_traded(doubt) or not await self._balances.explains():
             return
-        if self._traded(doubt):
+        if self._may_have_traded(doubt):
             return
         proof = [*_shortened(doubt.proof), "trades since the cursor: none carries the id", "balances: explained"]
         self._intake.conclude(of_absence_proof(self._intake.book, doubt.cl_ord_id, proof))
 
-    def _traded(self, doubt: Doubt) -> bool:
-        order = self._intake.book.order(doubt.cl_ord_id)
-        return order is None or order.lack is None
+    def _may_have_traded(self, doubt: Doubt) -> bool:
+        """A trade names only the venue's id: one that belongs to no order we know may be this order's (F6)."""
+        book = self._intake.book
+        order = book.order(doubt.cl_ord_id)
+        if order is None or order.lack is None:
+            return True
+        most_qty = max(order.order_qty, order.most_qty)
+        since_ns = order.created_ns - int(2 * self._config.clock_offset_limit_s * 1e9)
+        return book.has_ownerless_trade(order.symbol, since_ns=since_ns, most_qty=most_qty)
 
     # -- pace
 
