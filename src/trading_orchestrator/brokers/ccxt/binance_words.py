@@ -94,6 +94,7 @@ def order_report(raw: Raw, symbol: str, source: str) -> OrderReport:
                 at_ns=at_ns,
             )
             for fill in raw.get("fills", ())
+            if fill["commissionAsset"]  # see execution_report
         ),
     )
 
@@ -109,13 +110,17 @@ def trade_report(raw: Raw, symbol: str) -> TradeReport:
         last_qty=Decimal(raw["qty"]),
         last_px=Decimal(raw["price"]),
         fee=Decimal(raw["commission"]),
-        fee_asset=raw["commissionAsset"],
+        fee_asset=raw["commissionAsset"] or "",
         at_ns=ns(raw["time"]),
     )
 
 
 def execution_report(raw: Raw, symbol: str) -> OrderReport:
-    """Return an executionReport event; its trade, if it tells one, stands in `trades`."""
+    """Return an executionReport event; its trade, if it tells one whole, stands in `trades`.
+
+    A fee without its asset would leave a balance wrong for ever: without the trade the report's `cum_qty` is a hole,
+    and the trade is asked for.
+    """
     side, ord_type = _SIDE[raw["S"]], _TYPE.get(raw["o"], _FOREIGN_TYPES)
     cl_ord_id = raw.get("C") or raw["c"]  # after a cancel `c` names the cancel and `C` the order
     at_ns = ns(raw["T"])
@@ -145,7 +150,7 @@ def execution_report(raw: Raw, symbol: str) -> OrderReport:
         at_ns=at_ns,
         source="stream",
         raw_hash=raw_hash(raw),
-        trades=(trade,) if raw["x"] == "TRADE" else (),
+        trades=(trade,) if raw["x"] == "TRADE" and (trade.fee_asset or not trade.fee) else (),
         text="" if reason == "NONE" else reason,
     )
 
