@@ -27,7 +27,7 @@ from trading_orchestrator.perpetual_operations.supervision import Supervised
 from trading_orchestrator.storage.ports import FactStore
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import APIRouter, FastAPI
 
     from trading_orchestrator.perpetual_operations.console.console import Console
 
@@ -47,6 +47,7 @@ class PerpetualOperationsManager:
         node: this node's name, as the journal and the page show it.
         boot_id: this boot, to judge leases by; "" when the program has no leases.
         is_alive: whether a node's process is known to live.
+        more_routes: called once, when the console is built; returns what other parts of the program serve beside it.
 
     `at_stop` runs last in the next `stop`: push there what belongs to the manager alone, such as closing its store.
     """
@@ -61,6 +62,7 @@ class PerpetualOperationsManager:
         node: str = "local",
         boot_id: str = "",
         is_alive: Callable[[str], bool] = lambda node: True,
+        more_routes: Callable[[], Sequence[APIRouter]] = tuple,
     ) -> None:
         self.config = config
         self.store = store
@@ -68,6 +70,7 @@ class PerpetualOperationsManager:
         self.node = node
         self._boot_id = boot_id
         self._is_alive = is_alive
+        self._more_routes = more_routes
         self.version = metadata.version("trading-orchestrator")
         self.loop_lag = LoopLag(clock, every_s=config.monitoring.loop_lag_every_s)
         self.monitor = SystemMonitor(
@@ -196,6 +199,7 @@ class PerpetualOperationsManager:
                 who=WhoHolds(self.store, self.clock, boot_id=self._boot_id, is_alive=self._is_alive),
                 node=self.node,
                 version=self.version,
+                more_routes=self._more_routes(),
             )
             for feed in self._console.feeds:
                 part = self._hold(feed)

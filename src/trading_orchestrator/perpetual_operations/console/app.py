@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI
 
 from trading_orchestrator.perpetual_operations.console.edge import LOOPBACK, Edge
 from trading_orchestrator.perpetual_operations.console.problems import answer_with_problems
@@ -19,8 +21,12 @@ ABOUT = (
 )
 
 
-def build_app(sources: Sources) -> FastAPI:
-    """Return the app. FastAPI's own documentation pages are off: they load scripts from another host."""
+def build_app(sources: Sources, more: Sequence[APIRouter] = ()) -> FastAPI:
+    """Return the app. FastAPI's own documentation pages are off: they load scripts from another host.
+
+    Args:
+        more: routes of other parts of the program, served and described like ours.
+    """
     app = FastAPI(
         title="Trading orchestrator",
         description=ABOUT,
@@ -34,6 +40,7 @@ def build_app(sources: Sources) -> FastAPI:
         trading_routes(sources),
         journal_routes(sources),
         watching_routes(sources),
+        *more,
         docs_routes(app),
     ):
         app.router.routes.extend(router.routes)  # flat: an included router is matched twice per request

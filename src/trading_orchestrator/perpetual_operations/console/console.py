@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from fastapi import APIRouter
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component
@@ -40,6 +42,7 @@ class Console:
         who: WhoHolds,
         node: str,
         version: str,
+        more_routes: Sequence[APIRouter] = (),
     ) -> None:
         overview = OverviewReader(store, clock, who=who, health=health, journal=journal, monitor=monitor, node=node)
         self.traffic = Traffic()
@@ -67,7 +70,8 @@ class Console:
                 traffic=self.traffic,
                 status=status,
                 version=version,
-            )
+            ),
+            more_routes,
         )
 
     def end_streams(self) -> None:
