@@ -12,7 +12,7 @@ from trading_orchestrator.trading.orders import evolve
 from trading_orchestrator.trading.orders import finding as found
 from trading_orchestrator.trading.orders.finding import NOTHING, Ask, Finding, Hole, Known
 from trading_orchestrator.trading.orders.ledger import Ledger
-from trading_orchestrator.trading.orders.life import At
+from trading_orchestrator.trading.orders.life import ORDER_LIFE, At
 from trading_orchestrator.trading.orders.locate import locate
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.requests import Request, RequestAt, RequestKind, RequestOn
@@ -159,8 +159,11 @@ def _draft_report(draft: Draft, report: OrderReport) -> None:
         _draft_replace_refused(draft, request, report)
         return
     if request is not None:
+        was = draft.order.status
         body = f.ReplaceAccepted(cl_ord_id=draft.order.cl_ord_id, request_id=request.request_id, report=report)
         draft.add(body, evolve.replaced(draft.order, request.request_id, report))
+        if was in ORDER_LIFE.terminal and draft.order.status not in ORDER_LIFE.terminal:
+            draft.flag(found.RESURRECTED, f"we held it {was.value}, and the venue replaced it")
     end = evolve.end_of(draft.order, report)
     if end is not None:
         _draft_end(draft, report, end)
