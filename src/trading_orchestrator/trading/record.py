@@ -131,7 +131,8 @@ class DeskRecord:
                 self._lose(Broken(f"the journal failed: {type(error).__name__}: {error}"), entries)
                 break
             for entry in entries:
-                entry.durable.set_result(None)
+                if not entry.durable.done():  # who waited may have been cancelled, and the future with it
+                    entry.durable.set_result(None)
         self._writer = None
         if self._lost is not None:
             self._lose(self._lost, [])
@@ -139,7 +140,8 @@ class DeskRecord:
     def _lose(self, error: OrchestratorError, entries: list[Entry]) -> None:
         first, self._lost = self._lost is None, error
         for entry in (*entries, *self._waiting):
-            entry.durable.set_exception(RecordLost(error.message, cause=error.code))
+            if not entry.durable.done():
+                entry.durable.set_exception(RecordLost(error.message, cause=error.code))
         self._waiting = []
         if first:
             self._on_lost(error)
