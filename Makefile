@@ -5,6 +5,10 @@ PORT = 8000
 DATA = data
 SPEED =
 CHAOS = short
+SEED = 1
+SEEDS = 200
+DAYS = 0.0006
+FAULTS = heavy
 ARGS =
 
 BIN = .venv/bin
@@ -12,7 +16,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL = help
-.PHONY: help setup setup-dev run test check bench lock clean
+.PHONY: help setup setup-dev run test simulate check bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +32,10 @@ run: setup ## trade on the practice venue and open the dashboard: PORT=8000 DATA
 
 test: setup-dev ## run the whole suite: CHAOS=long kills 40 times, ARGS='-k journal' picks tests
 	@$(if $(filter long,$(CHAOS)),CHAOS_KILLS=40) $(BIN)/pytest $(ARGS)
+
+simulate: setup ## break the trading wing on a virtual clock: SEED=1 SEEDS=200 DAYS=0.0006 FAULTS=heavy; exit 1 on a violation
+	@exec $(BIN)/trading-orchestrator simulate --seed "$(SEED)" --seeds "$(SEEDS)" --days "$(DAYS)" --faults "$(FAULTS)" \
+		--jobs "$$(nproc)" --table --complete $(ARGS)
 
 check: setup-dev ## ruff, formatting, types, and imports that point down only
 	@$(BIN)/ruff check .

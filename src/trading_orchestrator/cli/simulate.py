@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from enum import StrEnum
+from functools import partial
+from multiprocessing import get_context
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +38,7 @@ def simulate(
     ] = SHORT_DAYS,
     faults: Annotated[Faults, typer.Option("--faults", help="How much goes wrong.")] = Faults.HEAVY,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds, one after the other.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Seeds at the same time, each in a process.")] = 1,
     table: Annotated[bool, typer.Option("--table", help="Show which fault met which order state.")] = False,
     complete: Annotated[
         bool, typer.Option("--complete", help="Fail when a pair of the table was not reached.")
@@ -41,11 +46,9 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Simulate venue, journal, leases and two nodes under faults, and judge orders by the venue's own record."""
-    logging.getLogger("trading_orchestrator").setLevel(logging.CRITICAL)  # faults are the point here
     coverage = Coverage()
     outcomes: list[Outcome] = []
-    for number in range(seed, seed + seeds):
-        outcome = simulate_seed(number, days=days, faults=faults.value)
+    for outcome in _outcomes(range(seed, seed + seeds), partial(_quietly, days=days, faults=faults.value), jobs):
         outcomes.append(outcome)
         coverage.add(outcome.met)
         print(json.dumps(_as_data(outcome)) if as_json else _line(outcome), flush=True)
@@ -61,6 +64,20 @@ def simulate(
     if not as_json:
         print(_total(outcomes))
     sys.exit(1 if unreached or not all(outcome.ok for outcome in outcomes) else 0)
+
+
+def _outcomes(seeds: Sequence[int], play: Callable[[int], Outcome], jobs: int) -> Iterator[Outcome]:
+    """Yield the outcomes in the order of the seeds. A process is spawned, never forked."""
+    if jobs == 1:
+        yield from map(play, seeds)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(play, seeds)
+
+
+def _quietly(seed: int, *, days: float, faults: str) -> Outcome:
+    logging.getLogger("trading_orchestrator").setLevel(logging.CRITICAL)  # faults are the point here
+    return simulate_seed(seed, days=days, faults=faults)
 
 
 def _line(outcome: Outcome) -> str:

@@ -188,10 +188,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 self._add(timer)
         if not self._waiting:
             return
-        self._count_turn()
         strand = next(iter(self._waiting)) if len(self._waiting) == 1 else self._chance.pick(list(self._waiting))
         queue = self._waiting[strand]
-        if strand in self._alarms and self._rings(strand):
+        if (strand in self._alarms and self._rings(strand)) or self._is_stuck(strand):
             return
         handle = queue.popleft()
         if not queue:
@@ -216,11 +215,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now_s = max(self._now_s, self._timers[0][0])
         self._turns_since_time_moved = 0
 
-    def _count_turn(self) -> None:
+    def _is_stuck(self, strand: str) -> bool:
+        """Count this turn; halt a strand that runs on and on while time stands still, as a hung process is ended."""
         self.turns += 1
         self._turns_since_time_moved += 1
-        if self._turns_since_time_moved > IDLE_TURNS_MAX:
-            raise Stuck(f"{IDLE_TURNS_MAX} callbacks at {self._now_s:.6f} s and time does not go on")
+        if self._turns_since_time_moved <= IDLE_TURNS_MAX:
+            return False
+        stuck = Stuck(f"{IDLE_TURNS_MAX} callbacks at {self._now_s:.6f} s and time does not go on")
+        if strand == WORLD:
+            raise stuck
+        self._turns_since_time_moved = 0
+        self.halt(strand)
+        self.on_failure(strand, stuck)
+        return True
 
 
 def _not_told(strand: str, error: BaseException) -> None:

@@ -15,8 +15,8 @@ class FidgetParams(StrategyParams, frozen=True):
     """`every_s`: between two decisions. `stale_timers`: that many of them without a quote, and it cancels all."""
 
     symbol: str
-    every_s: float = 0.1
-    stale_timers: int = 20
+    every_s: float = 0.04
+    stale_timers: int = 50
 
 
 class FidgetState(StrategyState):

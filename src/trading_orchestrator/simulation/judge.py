@@ -19,6 +19,7 @@ from trading_orchestrator.kernel.money import ZERO
 from trading_orchestrator.simulation.coverage import Coverage
 from trading_orchestrator.simulation.faults import FaultKind
 from trading_orchestrator.simulation.journal_reader import JournalReader
+from trading_orchestrator.simulation.wire import VALIDITY_S
 from trading_orchestrator.storage.ports import Fact
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
@@ -42,7 +43,10 @@ class Judge:
 
     Args:
         max_position_qty: the desk's limit, which must hold whatever still may fill (I8).
-        under_way: ids whose submit has left and not arrived.
+        grace_s: the desk's, for rule R4.
+        journal_id: the timeline of the ids.
+
+    `under_way` is set by whoever makes the network: the ids whose submit has left and not arrived.
     """
 
     def __init__(
@@ -54,10 +58,12 @@ class Judge:
         account: str,
         symbol: str,
         max_position_qty: Decimal,
+        grace_s: float,
         now_s: Callable[[], float],
         journal_id: str,
     ) -> None:
         self.violations: list[Violation] = []
+        self.on_violation: Callable[[], object] = lambda: None
         self.coverage = Coverage()
         self.faults = 0
         self.book = Book(desk, account=account, timeline=journal_id)
@@ -77,7 +83,9 @@ class Judge:
         self._orders: dict[str, NewOrder] = {}
         self._cancels: set[str] = set()
         self._denied_by_venue: set[str] = set()
-        self._not_founds: dict[str, int] = {}
+        self._not_founds: dict[tuple[str, str], list[float]] = {}
+        self._sent_s: dict[str, float] = {}
+        self._grace_s = grace_s
         self._closed: dict[str, At] = {}
         self._booked: dict[str, int] = {}
         self._asked: dict[str, deque[float]] = {}
@@ -89,6 +97,7 @@ class Judge:
     def sent(self, node: str, order: NewOrder) -> None:
         self.catch_up()
         cl_ord_id = order.cl_ord_id
+        self._sent_s[cl_ord_id] = self._now_s()
         self.sends[cl_ord_id] = self.sends.get(cl_ord_id, 0) + 1
         self._demand(self.sends[cl_ord_id] == 1, "I1", f"{cl_ord_id} was sent {self.sends[cl_ord_id]} times")
         self._demand(self._orders.get(cl_ord_id) == order, "I2", f"{cl_ord_id} left without a durable intent")
@@ -100,9 +109,9 @@ class Judge:
         self.catch_up()
         self._demand(cl_ord_id in self._cancels, "I2", f"a cancel of {cl_ord_id} left without a durable intent")
 
-    def answered(self, on: str, cl_ord_id: str, outcome: object) -> None:
+    def answered(self, node: str, on: str, cl_ord_id: str, outcome: object) -> None:
         if on == "order" and isinstance(outcome, OrderNotFound):
-            self._not_founds[cl_ord_id] = self._not_founds.get(cl_ord_id, 0) + 1
+            self._not_founds.setdefault((node, cl_ord_id), []).append(self._now_s())
         if on == "submit" and isinstance(outcome, OrderRefused | Transient):
             self._denied_by_venue.add(cl_ord_id)
 
@@ -173,7 +182,7 @@ class Judge:
         self._epoch, self._seq = max(self._epoch, fact.epoch), fact.seq
         kind = f.KINDS[fact.kind]
         body = msgspec.json.decode(fact.body, type=kind)
-        self._before(body)
+        self._before(body, fact)
         try:
             self.book.apply_fact(fact)
         except Broken as error:
@@ -181,7 +190,7 @@ class Judge:
             return
         self._after(body)
 
-    def _before(self, body: f.Body) -> None:
+    def _before(self, body: f.Body, fact: Fact) -> None:
         if isinstance(body, f.OrderIntended):
             self._on_intended(body)
         elif isinstance(body, f.CancelIntended):
@@ -190,8 +199,7 @@ class Judge:
             known = body.cl_ord_id in self._denied_by_venue
             self._demand(known, "I4", f"{body.cl_ord_id} is refused in the journal, and nobody refused it")
         elif isinstance(body, f.OrderAbandoned):
-            count = self._not_founds.get(body.cl_ord_id, 0)
-            self._demand(count >= NOT_FOUNDS_NEEDED, "R4", f"{body.cl_ord_id} was abandoned after {count} not-founds")
+            self._on_abandoned(body.cl_ord_id, fact.node)
         elif isinstance(body, f.TradeBooked):
             self._on_booked(body)
 
@@ -200,6 +208,14 @@ class Judge:
         self._demand(key not in self._intents, "I1", f"intent {key} has a second order")
         self._intents[key] = body.order.cl_ord_id
         self._orders[body.order.cl_ord_id] = body.order
+
+    def _on_abandoned(self, cl_ord_id: str, node: str) -> None:
+        """Rule R4, by the answers that truly reached the node: enough of them, far enough apart, and late enough."""
+        told_s = self._not_founds.get((node, cl_ord_id), [])
+        enough = len(told_s) >= NOT_FOUNDS_NEEDED and told_s[-1] - told_s[0] >= self._grace_s
+        late_s = self._sent_s.get(cl_ord_id, 0.0) + VALIDITY_S + self._grace_s
+        proved = enough and (told_s[-1] >= late_s or cl_ord_id not in self._sent_s)
+        self._demand(proved, "R4", f"{cl_ord_id} was abandoned after not-founds at {told_s}, sent before {late_s}")
 
     def _on_booked(self, body: f.TradeBooked) -> None:
         trade = body.trade
@@ -263,6 +279,7 @@ class Judge:
         if not holds:
             at = f"at {self._now_s():.6f} s: {invariant}: {sentence}"
             self.violations.append(Violation(at, invariant=invariant))
+            self.on_violation()
 
     @property
     def order_count(self) -> int:

@@ -55,14 +55,17 @@ class Mischief:
             self._strikes[kind]()
 
     def heal(self) -> None:
-        """End every fault; from here on nothing goes wrong."""
+        """End every larger fault: nodes live, the disk writes, the venue answers, the clock is right."""
         world = self._world
         self._healed = True
-        world.network.rates = NOTHING
         world.network.is_out = False
         world.host_clock.set_off(0)
         for node in list(world.nodes):
             self._heal_node(node)
+
+    def calm(self) -> None:
+        """End what befalls single messages; from here on nothing goes wrong."""
+        self._world.network.rates = NOTHING
 
     def _heal_node(self, node: SimulatedNode) -> None:
         node.armed_point = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from trading_orchestrator.journal.verify import verify
 from trading_orchestrator.kernel.config import nearest
 from trading_orchestrator.simulation.chance import Chance
 from trading_orchestrator.simulation.coverage import Cell
-from trading_orchestrator.simulation.event_loop import Stuck, VirtualLoop
+from trading_orchestrator.simulation.event_loop import VirtualLoop
 from trading_orchestrator.simulation.faults import RATES
 from trading_orchestrator.simulation.mischief import Mischief
 from trading_orchestrator.simulation.outside import no_outside_world
@@ -20,8 +21,11 @@ from trading_orchestrator.simulation.simulated_node import journal_path
 from trading_orchestrator.simulation.world import NODES, World
 
 DAY_S = 86_400.0
-HEAL_S = 15.0
-REST_S = 12.0
+CALM_S, HEAL_S, REST_S = 3.0, 5.0, 12.0
+"""After the larger faults messages are still lost for a while; then nothing goes wrong; then the market stands still.
+
+A doubt may take the time-out, the validity window and the grace, and the answer to a cancel as long again.
+"""
 MEMORY_DISK = Path("/dev/shm")
 """A journal in a simulation needs no disk, and is faster without."""
 
@@ -46,12 +50,13 @@ class Outcome:
         return not self.violations
 
 
-def simulate(seed: int, *, days: float, faults: str) -> Outcome:
+def simulate(seed: int, *, days: float, faults: str, stop_early: bool = False) -> Outcome:
     """Run one simulation and judge it.
 
     Args:
         days: virtual time under faults, before healing; > 0.
         faults: "none", "light" or "heavy".
+        stop_early: end at the first violation instead of judging on.
 
     Raises:
         Refused: there is no such level.
@@ -63,19 +68,24 @@ def simulate(seed: int, *, days: float, faults: str) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=folder) as made, no_outside_world():
         loop = VirtualLoop(chance.fork("schedule"))
         try:
-            return loop.run_until_complete(_play(loop, chance, Path(made), seed, days, faults))
+            return loop.run_until_complete(_play(loop, chance, Path(made), seed, days, faults, stop_early))
         finally:
             loop.close()
 
 
-async def _play(loop: VirtualLoop, chance: Chance, folder: Path, seed: int, days: float, faults: str) -> Outcome:
+async def _play(
+    loop: VirtualLoop, chance: Chance, folder: Path, seed: int, days: float, faults: str, stop_early: bool
+) -> Outcome:
     path = journal_path(folder)
     world = await World.make(loop, chance, path, RATES[faults])
-    try:
-        await _live(world, days * DAY_S)
-    except Stuck as stuck:
-        world.judge.blame("stuck", stuck.message)
     judge = world.judge
+    living = world.host.spawn(_live(world, days * DAY_S))
+    if stop_early:
+        judge.on_violation = living.cancel
+    await asyncio.wait([living])
+    judge.on_violation = _not_now
+    if not living.cancelled():
+        living.result()
     report = verify(path)
     if not report.ok:
         judge.blame("chain", f"the journal does not verify: {report.broken}")
@@ -95,6 +105,10 @@ async def _play(loop: VirtualLoop, chance: Chance, folder: Path, seed: int, days
     return outcome
 
 
+def _not_now() -> None:
+    """The play is over: what is found now is found at its end."""
+
+
 async def _live(world: World, faulty_s: float) -> None:
     market = world.host.spawn(world.market.run())
     for _ in range(NODES):
@@ -104,6 +118,8 @@ async def _live(world: World, faulty_s: float) -> None:
     await world.true_clock.sleep(faulty_s)
     trouble.cancel()
     mischief.heal()
+    await world.true_clock.sleep(CALM_S)
+    mischief.calm()
     await world.true_clock.sleep(HEAL_S)
     market.cancel()
     await world.true_clock.sleep(REST_S)

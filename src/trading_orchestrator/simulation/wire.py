@@ -52,7 +52,7 @@ class Witness(Protocol):
     def cancel_sent(self, node: str, cl_ord_id: str) -> None:
         """A cancel's bytes leave a node, now."""
 
-    def answered(self, on: str, cl_ord_id: str, outcome: object) -> None:
+    def answered(self, node: str, on: str, cl_ord_id: str, outcome: object) -> None:
         """An answer reached the node that asked: a report, or the error it stands for."""
 
     def struck(self, kind: FaultKind, cl_ord_id: str) -> None:
@@ -206,9 +206,9 @@ class Wire:
         try:
             found = await answer
         except OrchestratorError as error:
-            network.witness.answered(on, cl_ord_id, error)
+            network.witness.answered(self._node, on, cl_ord_id, error)
             raise
-        network.witness.answered(on, cl_ord_id, found)
+        network.witness.answered(self._node, on, cl_ord_id, found)
         return found
 
     def _way_out_s(self, fault: FaultKind | None) -> float:

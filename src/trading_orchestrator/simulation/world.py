@@ -28,8 +28,9 @@ from trading_orchestrator.trading.config import DeskConfig
 SYMBOL = "EUR/USDT"
 ACCOUNT = "simulated"
 DESK = "sim"
-MAX_POSITION_QTY = Decimal(200)
+MAX_POSITION_QTY = Decimal(60)
 NODES = 2
+GRACE_S = 2.0
 REPLACED_AFTER_S = (0.05, 1.0)
 
 
@@ -38,7 +39,7 @@ def desk_config() -> DeskConfig:
     values = {
         "broker": ACCOUNT,
         "symbols": [SYMBOL],
-        "grace_s": 2.0,
+        "grace_s": GRACE_S,
         "ask_longest_s": 2.0,
         "poll_trades_s": 1.0,
         "poll_orders_s": 1.0,
@@ -47,7 +48,7 @@ def desk_config() -> DeskConfig:
         "quiet_s": 0.5,
         "clock_offset_every_s": 5.0,
         "clock_offset_limit_s": 0.25,
-        "risk": {"max_orders_per_s": 20, "max_open_orders": 12, "max_position_qty": MAX_POSITION_QTY},
+        "risk": {"max_orders_per_s": 30, "max_open_orders": 16, "max_position_qty": MAX_POSITION_QTY},
         "strategies": [
             {"name": "fidget", "class": "trading_orchestrator.simulation.fidget:Fidget", "params": {"symbol": SYMBOL}}
         ],
@@ -77,6 +78,7 @@ class World:
             account=ACCOUNT,
             symbol=SYMBOL,
             max_position_qty=MAX_POSITION_QTY,
+            grace_s=GRACE_S,
             now_s=loop.time,
             journal_id=journal_id,
         )
@@ -135,8 +137,8 @@ class World:
         self._replace()
 
     def _task_failed(self, strand: str, error: BaseException) -> None:
-        """The program's own errors are answers; any other ended a task that should have gone on."""
-        if not isinstance(error, OrchestratorError):
+        """The program's own errors are answers; any other, or a broken invariant, ended what should have gone on."""
+        if isinstance(error, Broken) or not isinstance(error, OrchestratorError):
             self.judge.blame("bug", f"a task of {strand} ended by {type(error).__name__}: {error}")
 
     def _replace(self) -> None:

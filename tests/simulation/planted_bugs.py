@@ -1,0 +1,213 @@
+"""Bugs as other systems have them, one a function: each makes the product wrong in the way its name says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from trading_orchestrator.brokers.port import NewOrder, OrderReport, TradeReport
+from trading_orchestrator.errors import OrchestratorError, Refused
+from trading_orchestrator.storage.sqlite.transaction import WriteTransaction
+from trading_orchestrator.trading import facts, intake, polls, reconcile, record, resolve, sender
+from trading_orchestrator.trading.balance_check import BalanceCheck
+from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.orders.finding import NOTHING, Finding
+from trading_orchestrator.trading.orders.life import At
+from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.state import State
+
+Patch = pytest.MonkeyPatch
+Plant = Callable[[Patch], None]
+
+
+def resend_on_timeout(patch: Patch) -> None:
+    """As alpaca-py does on 429 and 504."""
+    failed = sender.OrderGateway._submit_failed
+
+    def resend(self: Any, cl_ord_id: str, error: BaseException) -> None:
+        failed(self, cl_ord_id, error)
+        order = self._intake.book.order(cl_ord_id)
+        if order is not None and self._intake.is_in_doubt(cl_ord_id):
+            again = NewOrder(cl_ord_id, order.symbol, order.side, order.ord_type, order.order_qty, order.px)
+            asyncio.create_task(self._broker.submit(again))  # noqa: RUF006 - a bug need not be tidy
+
+    patch.setattr(sender.OrderGateway, "_submit_failed", resend)
+
+
+def reject_on_timeout(patch: Patch) -> None:
+    """As NautilusTrader does after its open check retries."""
+
+    def rejected(book: Any, cl_ord_id: str, error: BaseException) -> Finding:
+        order = book.order(cl_ord_id)
+        if order is None or order.accepted or order.is_closed:
+            return NOTHING
+        return Finding(facts=(facts.OrderRefused(cl_ord_id=cl_ord_id, venue_code="", text="timed out"),))
+
+    patch.setattr(sender, "of_submit_failure", rejected)
+
+
+def drop_the_epoch_check(patch: Patch) -> None:
+    patch.setattr(WriteTransaction, "check_fence", lambda self, fence: None)
+
+
+def key_fills_by_order_id(patch: Patch) -> None:
+    """Every second fill of an order then looks like the first."""
+    judged = Book.known_trade
+
+    def known(self: Any, trade: TradeReport) -> Any:
+        order = self.find_order(symbol=trade.symbol, cl_ord_id=trade.cl_ord_id, venue_order_id=trade.venue_order_id)
+        if order is None or not order.cum_qty:
+            return judged(self, trade)
+        return type("Known", (), {"busted": False, "owned": True, "tells": lambda self, trade: True})()
+
+    patch.setattr(Book, "known_trade", known)
+
+
+def book_every_report_of_a_trade(patch: Patch) -> None:
+    patch.setattr(Book, "known_trade", lambda self, trade: None)
+    patch.setattr(Book, "is_booked", lambda self, trade: False)
+
+
+def trust_terminal(patch: Patch) -> None:
+    """What is over is over: no report moves it any more."""
+    find = intake.Intake._find
+
+    def deaf(self: Any, evidence: OrderReport | TradeReport, source: str, known: Any) -> Finding:
+        order = self.book.order(evidence.cl_ord_id)
+        return NOTHING if order is not None and order.is_closed else find(self, evidence, source, known)
+
+    patch.setattr(intake.Intake, "_find", deaf)
+
+
+def ignore_late_fills(patch: Patch) -> None:
+    """A trade is booked only while its order is open in the book, and the order's own sum is believed."""
+    find = intake.Intake._find
+
+    def ignoring(self: Any, evidence: OrderReport | TradeReport, source: str, known: Any) -> Finding:
+        order = self.book.order(evidence.cl_ord_id)
+        late = isinstance(evidence, TradeReport) and order is not None and order.is_closed
+        return NOTHING if late else find(self, evidence, source, known)
+
+    patch.setattr(intake.Intake, "_find", ignoring)
+
+
+def abandon_after_one_not_found(patch: Patch) -> None:
+    patch.setattr(resolve.Resolver, "_is_spread", lambda self, doubt: len(doubt.not_found_ns) >= 1)
+
+
+def take_a_failed_question_for_a_not_found(patch: Patch) -> None:
+    settle = resolve.Resolver._settle
+
+    async def settled(self: Any, order: Order, doubt: Any) -> None:
+        try:
+            await settle(self, order, doubt)
+        except OrchestratorError:
+            self._note_not_found(doubt)
+            await self._abandon_if_proved(doubt)
+
+    patch.setattr(resolve.Resolver, "_settle", settled)
+
+
+def release_exposure_of_unknown(patch: Patch) -> None:
+    at_risk = Order.at_risk_qty.fget  # type: ignore[attr-defined]  # a property
+
+    def released(self: Order) -> Decimal:
+        return Decimal(0) if self.status is At.UNKNOWN else at_risk(self)
+
+    patch.setattr(Order, "at_risk_qty", property(released))
+
+
+def send_before_the_intent_is_durable(patch: Patch) -> None:
+    async def at_once(durable: Any) -> bool:
+        return True
+
+    patch.setattr(sender, "_is_durable", at_once)
+
+
+def take_a_refused_commit_for_done(patch: Patch) -> None:
+    init = record.DeskRecord.__init__
+
+    class Believing:
+        def __init__(self, store: Any) -> None:
+            self._store = store
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+        async def append(self, *args: Any, **more: Any) -> Sequence[Any]:
+            try:
+                found: Sequence[Any] = await self._store.append(*args, **more)
+            except Refused:
+                raise
+            except OrchestratorError:
+                return ()
+            return found
+
+    def believing(self: Any, book: Any, store: Any, **more: Any) -> None:
+        init(self, book, Believing(store), **more)
+
+    patch.setattr(record.DeskRecord, "__init__", believing)
+
+
+def forget_doubts_at_a_takeover(patch: Patch) -> None:
+    patch.setattr(reconcile, "of_restart", lambda book: NOTHING)
+
+
+def never_poll_trades(patch: Patch) -> None:
+    """Streams are never wrong, are they?"""
+
+    async def nothing(self: Any, *args: Any) -> None:
+        return
+
+    patch.setattr(polls.Polls, "poll_trades", nothing)
+    patch.setattr(Order, "hole_qty", property(lambda self: Decimal(0)))
+
+
+def key_fills_by_a_new_id_each_time(patch: Patch) -> None:
+    """A key with the time of the booking in it: the same trade is another one tomorrow."""
+    patch.setattr(State, "trade_key", lambda self, symbol, trade_id: f"{self.account}/{symbol}/{trade_id}@{self.seq}")
+
+
+def tell_looks_apart_by_value(patch: Patch) -> None:
+    """A bug this simulation found: the second of two equal looks at the balances died, and its order with it."""
+
+    async def differences(self: Any) -> Any:
+        from trading_orchestrator.trading import balance_check as module
+
+        sums = [self._ours()]
+        self._watching.append(sums)
+        try:
+            told = module._totals(await self._broker.balances(), self._assets)
+            for _ in range(module.LOOKS):
+                if self._is_explained(least := module._least(told, sums, self.settled)):
+                    return least
+                await self._clock.sleep(module.SETTLE_S / module.LOOKS)
+            return module._least(told, sums, self.settled)
+        finally:
+            self._watching.remove(sums)
+
+    patch.setattr(BalanceCheck, "differences", differences)
+
+
+PLANTED: Sequence[Plant] = (
+    resend_on_timeout,
+    reject_on_timeout,
+    drop_the_epoch_check,
+    key_fills_by_order_id,
+    key_fills_by_a_new_id_each_time,
+    book_every_report_of_a_trade,
+    trust_terminal,
+    ignore_late_fills,
+    abandon_after_one_not_found,
+    take_a_failed_question_for_a_not_found,
+    release_exposure_of_unknown,
+    send_before_the_intent_is_durable,
+    take_a_refused_commit_for_done,
+    forget_doubts_at_a_takeover,
+    never_poll_trades,
+    tell_looks_apart_by_value,
+)
