@@ -13,12 +13,11 @@ from trading_orchestrator.storage.ports import Fact, NewFact, Put
 from trading_orchestrator.trading.facts import KIND_OF, KINDS, Body
 from trading_orchestrator.trading.fold import FOLDS, Desk
 from trading_orchestrator.trading.orders.ledger import KnownTrade
-from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.shelf import Shelf
 from trading_orchestrator.trading.positions.exposure import Exposure
 from trading_orchestrator.trading.positions.position import Position
-from trading_orchestrator.trading.rows import SNAPSHOT, rows_touched
+from trading_orchestrator.trading.rows import QUARANTINE, SNAPSHOT, rows_touched
 from trading_orchestrator.trading.state import Reconciled, State
 
 SNAPSHOT_EVERY_FACTS = 2_000
@@ -182,8 +181,8 @@ class Book:
 
     @property
     def blocked(self) -> dict[str, str]:
-        """Return the symbols without new orders and why: blocked by a fact, or by a quarantined order."""
-        quarantined = {order.symbol: "order.quarantined" for order in self.quarantined_orders()}
+        """Return the symbols without new entries and why: blocked by a fact, or by a quarantined order."""
+        quarantined = {order.symbol: QUARANTINE for order in self.quarantined_orders()}
         return quarantined | self._desk.state.blocked
 
     def order(self, cl_ord_id: str) -> Order | None:
@@ -215,7 +214,7 @@ class Book:
         return self._desk.shelf.lacking()
 
     def quarantined_orders(self) -> list[Order]:
-        return [order for order in self._desk.shelf.lacking() if order.lack is At.QUARANTINED]
+        return self._desk.shelf.quarantined()
 
     def holes(self) -> list[Order]:
         """Return the orders of which the venue counts more filled than we have trades; see `hole_qty`, `hole_ns`."""

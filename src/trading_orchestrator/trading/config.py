@@ -34,6 +34,8 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Why the defaults:
     `grace_s` 60: how long a venue may still turn up an order after it could no longer accept it (replica lag measured
     in the field is seconds; a minute costs only patience, because the exposure stays reserved). Practice venue: 2.
+    `quarantine_s` 300: how long an order may stay UNKNOWN before its symbol takes no new entries and a human is paged;
+    longer than the restart of a venue's gateway, shorter than anyone should wait to hear of it.
     `ask_first_s` 0.2, `ask_longest_s` 30: pace of questions for an unknown order, quick first, kind to rate limits.
     `poll_orders_s` 15, `poll_trades_s` 15: single frames get lost while heartbeats go on; both cost one request each.
     `poll_overlap_s` 5: trades younger than this are asked for again: one with a lower id may still turn up.
@@ -51,6 +53,7 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     risk: RiskLimits = msgspec.field(default_factory=RiskLimits)
     account: str = ""
     grace_s: Seconds = 60.0
+    quarantine_s: Seconds = 300.0
     ask_first_s: Seconds = 0.2
     ask_longest_s: Seconds = 30.0
     poll_orders_s: Seconds = 15.0

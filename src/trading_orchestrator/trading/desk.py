@@ -17,6 +17,7 @@ from trading_orchestrator.kernel.ids import RandomBytes, system_random
 from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.market.port import Feed, Instrument, Quote, Trade
 from trading_orchestrator.storage.ports import FactStore, StaleEpoch
+from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.floor import NowRunning
 from trading_orchestrator.trading.follower import Follower
@@ -127,8 +128,8 @@ class Desk:
         stopped |= self._shift.left_out
         if stopped:
             return Health(HealthState.UNHEALTHY, "; ".join(f"strategy {name}: {why}" for name, why in stopped.items()))
-        unknown = len(self._shift.record.book.unknown_orders())
-        return Health(HealthState.DEGRADED, f"{unknown} unknown orders") if unknown else Health(HealthState.HEALTHY)
+        worry = worry_of(self._shift.record.book)
+        return Health(HealthState.DEGRADED, worry) if worry else Health(HealthState.HEALTHY)
 
     # -- Tenancy
 
@@ -293,6 +294,16 @@ class Desk:
             except Exception as error:  # noqa: BLE001 - whatever a stream dies of, the desk must hear again
                 log.warning("%s: a stream ended: %s: %s", self.lease, type(error).__name__, error)
             await self._clock.sleep(STREAM_AGAIN_S)
+
+
+def worry_of(book: Book) -> str:
+    """Return what an operator should know of a desk that runs, worst first; "" when there is nothing."""
+    quarantined = [order.cl_ord_id for order in book.quarantined_orders()]
+    unknown = len(book.unknown_orders()) - len(quarantined)
+    said = [f"quarantined: {', '.join(quarantined)}"] if quarantined else []
+    said += [f"{symbol} takes no new entries: {code}" for symbol, code in sorted(book.blocked.items())]
+    said += [f"{unknown} unknown orders"] if unknown else []
+    return "; ".join(said)
 
 
 def strategies_of(config: DeskConfig, *, source: str) -> dict[str, LoadedStrategy]:

@@ -1,4 +1,4 @@
-"""Unknown orders, resolved by asking and never by resending: rules R1 to R4 of the order protocol."""
+"""Unknown orders, resolved by asking and never by resending: rules R1 to R5 of the order protocol."""
 
 from __future__ import annotations
 
@@ -15,13 +15,20 @@ from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.intake import Intake
-from trading_orchestrator.trading.orders.answers import of_absence_proof, of_cancel_failure, of_vanished
+from trading_orchestrator.trading.orders.answers import (
+    of_absence_proof,
+    of_budget_spent,
+    of_cancel_failure,
+    of_vanished,
+)
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 
 log = logging.getLogger(__name__)
 NOT_FOUNDS_NEEDED = 3
 NUDGE_APART_S = 1.0
+NUDGE_QUARANTINED_APART_S = 5.0
+"""An order past its budget is asked for slowly, so that fresh doubts come first."""
 ASKING_AT_ONCE = 8
 """Questions under way at the same time: the rest of the request budget belongs to cancels."""
 
@@ -31,6 +38,7 @@ class Doubt:
     """What we know of one order's absence. Times are monotonic nanoseconds.
 
     `sent_before_ns`: it cannot have been sent later: the moment of the doubt, which a takeover begins with.
+    `spent_ns`: when its budget ends (R5); None while it is not UNKNOWN.
     """
 
     cl_ord_id: str
@@ -39,6 +47,7 @@ class Doubt:
     not_found_ns: list[int] = field(default_factory=list)
     proof: list[str] = field(default_factory=list)
     asked_ns: int = 0
+    spent_ns: int | None = None
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -46,7 +55,7 @@ class Resolver:
     """One task per order in question: in doubt (R2, R4), or with a cancel that nobody answered.
 
     R1: it never sends an order. A cancel may be asked again, since asking twice cannot cancel more.
-    R5, the budget after which an order is quarantined, belongs into `_ask_until_settled`.
+    R5: what is UNKNOWN for longer than `quarantine_s` is quarantined, and asked for all the same.
     """
 
     def __init__(
@@ -106,9 +115,10 @@ class Resolver:
 
     def nudge(self) -> None:
         """The venue answers: let every question that waits be asked now, but none more often than `NUDGE_APART_S`."""
-        before_ns = self._clock.monotonic_ns() - int(NUDGE_APART_S * 1e9)
+        now_ns = self._clock.monotonic_ns()
         for doubt in self._doubts.values():
-            if doubt.asked_ns <= before_ns:
+            apart_s = NUDGE_QUARANTINED_APART_S if self._is_quarantined(doubt) else NUDGE_APART_S
+            if now_ns - doubt.asked_ns >= apart_s * 1e9:
                 doubt.nudged.set()
 
     async def close(self) -> None:
@@ -133,6 +143,7 @@ class Resolver:
                 log.info("asking for %s: %s", doubt.cl_ord_id, error.message)
             if not self._is_in_question(doubt):
                 return
+            self._keep_to_budget(doubt)
             await self._wait(doubt, attempt)
             attempt += 1
 
@@ -185,6 +196,29 @@ class Resolver:
             report = await self._broker.order(order.symbol, order.cl_ord_id)
         await self._intake.take_in(report, report.source)
 
+    # -- rule R5
+
+    def _keep_to_budget(self, doubt: Doubt) -> None:
+        """Quarantine what is UNKNOWN for too long; any evidence takes it back."""
+        order = self._intake.book.order(doubt.cl_ord_id)
+        if order is None or order.status is not At.UNKNOWN:
+            doubt.spent_ns = None
+            return
+        if doubt.spent_ns is None:
+            doubt.spent_ns = self._monotonic_of(order.lack_ns) + int(self._config.quarantine_s * 1e9)
+        if self._clock.monotonic_ns() >= doubt.spent_ns:
+            reason = f"nobody could tell what became of it for {self._config.quarantine_s:g} s"
+            self._intake.conclude(of_budget_spent(self._intake.book, doubt.cl_ord_id, reason))
+            doubt.spent_ns = None
+
+    def _monotonic_of(self, wall_ns: int) -> int:
+        """Return a wall time on the clock that never steps; a step meanwhile makes it a little early or late."""
+        return self._clock.monotonic_ns() - max(0, self._clock.wall_ns() - wall_ns)
+
+    def _is_quarantined(self, doubt: Doubt) -> bool:
+        order = self._intake.book.order(doubt.cl_ord_id)
+        return order is not None and order.lack is At.QUARANTINED
+
     # -- rule R4
 
     def _note_not_found(self, doubt: Doubt) -> None:
@@ -230,12 +264,13 @@ class Resolver:
     # -- pace
 
     async def _wait(self, doubt: Doubt, attempt: int) -> None:
-        """Wait longer each time, with jitter, but not past the moment when the proof could be complete."""
+        """Wait longer each time, with jitter, but not past the moments when proof or budget could be complete."""
         most_s = min(self._config.ask_longest_s, self._config.ask_first_s * 2.0 ** min(attempt, 30))
         wait_s = most_s * (0.5 + self._random_bytes(1)[0] / 512)
-        to_proof_s = (self._proof_ns(doubt) - self._clock.monotonic_ns()) / 1e9
-        if 0 < to_proof_s < wait_s:
-            wait_s = to_proof_s + 0.001
+        for until_ns in (self._proof_ns(doubt), doubt.spent_ns or 0):
+            left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
+            if 0 < left_s < wait_s:
+                wait_s = left_s + 0.001
         doubt.nudged.clear()
         sleeping = asyncio.ensure_future(self._clock.sleep(wait_s))
         nudged = asyncio.ensure_future(doubt.nudged.wait())

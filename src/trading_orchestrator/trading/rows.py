@@ -19,6 +19,8 @@ from trading_orchestrator.trading.state import State
 POSITIONS = "positions"
 DESKS = "desks"
 SNAPSHOT = "snapshot"
+QUARANTINE = "order.quarantined"
+"""Why a symbol takes no entries while one of its orders is quarantined."""
 
 
 def rows_touched(desk: Desk) -> Iterator[Put]:
@@ -111,7 +113,7 @@ def desk_row(desk: Desk) -> dict[str, object]:
         "balances": _plain_each(state.balances),
         "open_orders": desk.shelf.open_count,
         "unknown_orders": desk.shelf.lacking_count,
-        "blocked": dict(state.blocked),
+        "blocked": {order.symbol: QUARANTINE for order in desk.shelf.quarantined()} | state.blocked,
         "counts": msgspec.to_builtins(state.counts),
         "reconciled": msgspec.to_builtins(state.reconciled),
         "updated_ns": state.at_ns,

@@ -111,3 +111,33 @@ class Opener(Buyer):
     def on_start(self) -> None:
         if self.state.sent:
             self.submit(SYMBOL, Side.BUY, self.params.qty, Decimal("1.0500"))
+
+
+class TurnerParams(StrategyParams, frozen=True):
+    """`turns`: one letter an order, one order a quote: b buys, s sells at the market, B rests far below it."""
+
+    turns: str = "b"
+    qty: Decimal = Decimal(10)
+
+
+class TurnerState(StrategyState):
+    sent: int = 0
+    refused: list[str] = msgspec.field(default_factory=list)
+    filled_qty: Decimal = Decimal(0)
+
+
+class Turner(Strategy[TurnerParams, TurnerState]):
+    """Does with each quote what the next letter says, whatever became of the last."""
+
+    def wants(self) -> Wants:
+        return Wants(symbols=[SYMBOL])
+
+    def on_quote(self, quote: Quote) -> None:
+        if self.state.sent < len(self.params.turns):
+            turn = self.params.turns[self.state.sent]
+            self.state.sent += 1
+            side = Side.SELL if turn == "s" else Side.BUY
+            self.submit(SYMBOL, side, self.params.qty, Decimal("1.0900") if turn == "B" else None)
+
+    def on_fill(self, order: Order, trade: TradeReport) -> None:
+        self.state.filled_qty += trade.side.sign * trade.last_qty

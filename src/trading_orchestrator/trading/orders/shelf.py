@@ -8,6 +8,7 @@ from decimal import Decimal
 from trading_orchestrator.brokers.port import Side
 from trading_orchestrator.errors import Broken
 from trading_orchestrator.kernel.money import ZERO
+from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 
 LINGER = 256
@@ -88,6 +89,10 @@ class Shelf:
     def lacking(self) -> list[Order]:
         """Return the open orders in doubt: UNKNOWN and QUARANTINED."""
         return self._oldest_first(self._lacking)
+
+    def quarantined(self) -> list[Order]:
+        """Return the orders in doubt for longer than their budget."""
+        return [order for order in self.lacking() if order.lack is At.QUARANTINED]
 
     def holes(self) -> list[Order]:
         """Return the orders of which the venue counts more filled than we have trades."""

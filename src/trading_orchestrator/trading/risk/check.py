@@ -69,8 +69,9 @@ def mode_allows(case: Case) -> RiskRefused | None:
 
 
 def symbol_is_free(case: Case) -> RiskRefused | None:
+    """A blocked symbol takes no entries; the way out stays open."""
     code = case.book.blocked.get(case.order.symbol)
-    if code is None:
+    if code is None or _reduces(case):
         return None
     return RiskRefused("risk.symbol_blocked", f"{case.order.symbol} is blocked by {code}", blocked_by=code)
 
