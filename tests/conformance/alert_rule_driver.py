@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from trading_orchestrator.perpetual_operations.alerts.rules.life import RuleState
-from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
+from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Filter, Measure, Rule
 from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import RuleBook, RuleChanged
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
 
@@ -38,6 +38,7 @@ FUNCTION = {
     "absent_over_time": "absent",
 }
 ACROSS = {"sum", "avg", "min", "max", "count"}
+COMPARE = {">", ">=", "<", "<=", "==", "!="}
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
 WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|\d+(?:ms|[smhdwy])(?:\d+(?:ms|[smhdwy]))*\b|[\d.]+(?:e[+-]?\d+)?'
@@ -90,9 +91,11 @@ def _add(samples: Samples, series: Any, number: int, now_ns: int) -> None:
 
 def rule_of(fields: Mapping[str, Any]) -> Rule:
     """Return a rule in Prometheus' fields as ours."""
+    conditions, unless = Promql(fields["expr"]).conditions()
     return Rule(
         name=fields["alert"],
-        conditions=Promql(fields["expr"]).conditions(),
+        conditions=conditions,
+        unless=unless,
         for_=seconds(fields.get("for", 0)),
         keep_firing_for=seconds(fields.get("keep_firing_for", 0)),
         labels=fields.get("labels", {}),
@@ -101,7 +104,8 @@ def rule_of(fields: Mapping[str, Any]) -> Rule:
 
 
 class Promql:
-    """Reads `measure OP number and …`; a measure is a series, a function of one, an aggregate, or a ratio of two."""
+    """Reads `measure OP number and … unless …`; a measure is a series, a function of one, an aggregate of these,
+    and what is left of it after another one is divided by or taken away, times a number."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -113,10 +117,15 @@ class Promql:
             self.tokens.append(found[1])
             at = found.end()
 
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
+        """Return the conditions that must hold, and those that must not."""
         found = self._all_of()
+        unless: tuple[Condition, ...] = ()
+        while self._next() == "unless":
+            self._take("unless")
+            unless += self._condition()
         assert not self.tokens, f"cannot map {self.text!r}: {self.tokens} is left"
-        return found
+        return found, unless
 
     def _all_of(self) -> tuple[Condition, ...]:
         found = self._condition()
@@ -136,16 +145,22 @@ class Promql:
             self.tokens = kept
         measure = self._ratio()
         compare = self._next()
-        if compare not in {">", ">=", "<", "<=", "==", "!="}:
+        if compare not in COMPARE:
             return (Condition(measure=measure),)
         self._take(compare)
         return (Condition(measure=measure, compare=compare, threshold=self._number()),)  # type: ignore[arg-type]
 
     def _ratio(self) -> Measure:
         measure = self._measure()
-        if self._next() == "/":
-            self._take("/")
-            measure = msgspec.structs.replace(measure, per=self._measure())
+        while self._next() in {"/", "-", "*"}:
+            field = {"/": "per", "-": "minus", "*": "scale"}[self.tokens.pop(0)]
+            if NUMBER.fullmatch(self._next()):
+                factor = float(self.tokens.pop(0))
+                assert field != "minus", f"cannot map {self.text!r}: a number is taken away"
+                scale = measure.scale * factor if field == "scale" else measure.scale / factor
+                measure = msgspec.structs.replace(measure, scale=scale)
+            else:
+                measure = msgspec.structs.replace(measure, **{field: self._measure()})
         return measure
 
     def _measure(self) -> Measure:
@@ -174,6 +189,9 @@ class Promql:
         by = self._by()
         self._take("(")
         measure = self._ratio()
+        if self._next() in COMPARE:
+            only = Filter(compare=self.tokens.pop(0), threshold=self._number())  # type: ignore[arg-type]
+            measure = msgspec.structs.replace(measure, only=only)
         self._take(")")
         return msgspec.structs.replace(measure, across=across, by=by or self._by())
 

@@ -54,7 +54,7 @@ class Timeline:
             self._run_until(_ns(at))
             getattr(self, f"on_{event['op']}")(event, _ns(at))
             self._work(_ns(at))
-        self._run_until(_ns(self.case["horizon"]))
+        self._run_until(_ns(self.case["horizon"]) - 1)  # what is due at the very horizon was measured after it
         return self.sent
 
     def on_alerts(self, event: Mapping[str, Any], now_ns: int) -> None:
@@ -125,7 +125,9 @@ class Timeline:
     def _send(self, outgoing: Outgoing, now_ns: int) -> None:
         message = outgoing.message
         script = self.answers.get(message.receiver, [])
-        answer = script.pop(0) if script else 200
+        scripted = script.pop(0) if script else 200
+        fields = scripted if isinstance(scripted, dict) else {"status": scripted}
+        answer = fields.get("status", 200)
         self.keys.append(message.notification_id)
         self.sent.append(
             {
@@ -137,15 +139,15 @@ class Timeline:
                 "receiver_answered": answer,
             }
         )
-        self._answered(message.notification_id, answer, now_ns)
+        self._answered(message.notification_id, answer, now_ns, fields.get("retry_after"))
 
-    def _answered(self, notification_id: str, answer: Any, now_ns: int) -> None:
+    def _answered(self, notification_id: str, answer: Any, now_ns: int, retry_after_s: float | None) -> None:
         if isinstance(answer, int) and 200 <= answer < 300:
             self._keep(self.engine.delivered(notification_id, now_ns, str(answer)))
         elif isinstance(answer, int) and 400 <= answer < 500 and answer not in {408, 429}:
             self._keep(self.engine.refused(notification_id, now_ns, str(answer)))
         else:
-            self._keep(self.engine.failed(notification_id, now_ns, str(answer)))
+            self._keep(self.engine.failed(notification_id, now_ns, str(answer), retry_after_s))
 
 
 def _ns(seconds: float) -> int:

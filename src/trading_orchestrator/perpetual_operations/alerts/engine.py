@@ -34,6 +34,7 @@ from trading_orchestrator.perpetual_operations.alerts.state import Outgoing, Sta
 
 SWEEP_EVERY_NS = 30_000_000_000
 SHORTEST_DEADLINE_NS = 10_000_000_000
+ENTRIES_A_FACT = 500  # some 150 kB: one fact of a storm of 20,000 would stop every other writer
 SILENCE_KEPT_NS = 5 * 86_400_000_000_000
 
 
@@ -95,8 +96,8 @@ class Engine:
             # Facts in between would show a group without its alert: the state follows at once, the fact at the end.
             entries.append(f.Entry(new, tuple(group.group_id for group in groups)))
             self.state.apply(f.Received(at_ns=now_ns, entries=(entries[-1],)))
-        if entries:
-            self._decided.append(f.Received(at_ns=now_ns, entries=tuple(entries)))
+        for first in range(0, len(entries), ENTRIES_A_FACT):
+            self._decided.append(f.Received(at_ns=now_ns, entries=tuple(entries[first : first + ENTRIES_A_FACT])))
         return self._taken()
 
     def advance(self, now_ns: int) -> Sequence[f.Body]:

@@ -29,6 +29,7 @@ class State:
     """The fold. It needs no configuration: every decision is in the facts."""
 
     started_at_ns: int = 0
+    at_ns: int = 0
     message_count: int = 0
     alerts: dict[str, Alert] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class State:
 
     def apply(self, body: f.Body) -> None:
         """Take one fact in."""
+        self.at_ns = max(self.at_ns, 0 if isinstance(body, f.GroupOpened | f.GroupTimed) else body.at_ns)
         _TAKES_IN[type(body)](self, body)
 
     def _receive(self, body: f.Received) -> None:

@@ -46,7 +46,12 @@ def holding(rule: Rule, view: View, held_before: HeldBefore) -> Values:
     `held_before` says for which labels the rule held at its last evaluation: those have until `clear`.
     """
     first, *others = [_passing(condition, view, held_before) for condition in rule.conditions]
-    return {labels: value for labels, value in first.items() if all(labels in other for other in others)}
+    excluded = [_passing(condition, view, held_before) for condition in rule.unless]
+    return {
+        labels: value
+        for labels, value in first.items()
+        if all(labels in other for other in others) and not any(labels in other for other in excluded)
+    }
 
 
 def _passing(condition: Condition, view: View, held_before: HeldBefore) -> Values:
@@ -67,12 +72,23 @@ def _measured(measure: Measure, view: View) -> Values:
         value = _of_series(measure, series, view)
         if value is not None:
             found[tuple(sorted(series.labels.items()))] = value
+    if measure.only is not None:
+        compare, threshold = _COMPARE[measure.only.compare], measure.only.threshold
+        found = {labels: value for labels, value in found.items() if compare(value, threshold)}
     if measure.across is not None:
         found = _across(found, measure.by, _ACROSS[measure.across])
-    if measure.per is None:
-        return found
-    per = _measured(measure.per, view)
-    return {labels: _ratio(value, per[labels]) for labels, value in found.items() if labels in per}
+    return _combined(measure, found, view)
+
+
+def _combined(measure: Measure, found: Values, view: View) -> Values:
+    """Combine with the other measures: labels that one of them lacks are gone."""
+    if measure.per is not None:
+        per = _measured(measure.per, view)
+        found = {labels: _ratio(value, per[labels]) for labels, value in found.items() if labels in per}
+    if measure.minus is not None:
+        minus = _measured(measure.minus, view)
+        found = {labels: value - minus[labels] for labels, value in found.items() if labels in minus}
+    return found if measure.scale == 1.0 else {labels: value * measure.scale for labels, value in found.items()}
 
 
 def _of_series(measure: Measure, series: Series, view: View) -> float | None:

@@ -33,6 +33,13 @@ class RuleRefused(Refused):
     code = "alerts.rule_refused"
 
 
+class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Takes only the series whose value compares so."""
+
+    compare: Compare
+    threshold: float
+
+
 class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A number for each series of a metric.
 
@@ -42,7 +49,9 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         the value names; all others look at a window, `forecast` from it to `horizon` ahead.
     window, horizon: seconds.
     across, by: one number for each combination of the labels in `by`, made of all series that share it.
-    per: divides by another measure of the same labels.
+    only: which of the series count, by their values.
+    per, minus: divides by, or takes away, another measure of the same labels.
+    scale: multiplies the result, e.g. 100 for percent.
     """
 
     metric: str
@@ -52,7 +61,10 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     horizon: float = 0.0
     across: Across | None = None
     by: tuple[str, ...] = ()
+    only: Filter | None = None
     per: Measure | None = None
+    minus: Measure | None = None
+    scale: float = 1.0
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,6 +83,7 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When all conditions hold for the same labels, there is an alert with the labels and value of the first one.
 
+    unless: conditions of which none may hold for these labels.
     for_: seconds it must hold before it fires (pending until then).
     keep_firing_for: seconds it goes on firing after it held last.
     labels, annotations: texts with `{{ $value }}` and `{{ $labels.name }}`.
@@ -78,6 +91,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     name: str
     conditions: Annotated[tuple[Condition, ...], Meta(min_length=1)]
+    unless: tuple[Condition, ...] = ()
     for_: Annotated[float, Meta(ge=0)] = msgspec.field(default=0.0, name="for")
     keep_firing_for: Annotated[float, Meta(ge=0)] = 0.0
     labels: dict[str, str] = {}
@@ -98,7 +112,7 @@ def check_rule(rule: Rule) -> Rule:
             raise RuleRefused(f"rule {rule.name}: labels: {name!r} cannot be a label's name", rule=rule.name, key=name)
     for text in (*rule.labels.values(), *rule.annotations.values()):
         check_template(text)
-    for condition in rule.conditions:
+    for condition in (*rule.conditions, *rule.unless):
         _check_measure(rule, condition.measure)
         _check_clear(rule, condition)
     return rule
@@ -110,8 +124,9 @@ def _check_measure(rule: Rule, measure: Measure) -> None:
         raise RuleRefused(f"rule {rule.name}: {measure.function} needs a window", rule=rule.name, key="window")
     if measure.by and measure.across is None:
         raise RuleRefused(f"rule {rule.name}: `by` needs `across`", rule=rule.name, key="by")
-    if measure.per is not None:
-        _check_measure(rule, measure.per)
+    for other in (measure.per, measure.minus):
+        if other is not None:
+            _check_measure(rule, other)
 
 
 def _check_clear(rule: Rule, condition: Condition) -> None:

@@ -12,7 +12,7 @@ from trading_orchestrator.perpetual_operations.alerts.alert import Posted
 from trading_orchestrator.perpetual_operations.alerts.labels import without_empty
 from trading_orchestrator.perpetual_operations.alerts.rules.life import Active, RuleState, next_life
 from trading_orchestrator.perpetual_operations.alerts.rules.measuring import LabelKey, View, holding
-from trading_orchestrator.perpetual_operations.alerts.rules.rule import Rule, RuleRefused, check_rule
+from trading_orchestrator.perpetual_operations.alerts.rules.rule import Measure, Rule, RuleRefused, check_rule
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
 from trading_orchestrator.perpetual_operations.alerts.rules.template import filled
 
@@ -67,8 +67,8 @@ class RuleBook:
     @property
     def keep_ns(self) -> int:
         """Return how much of the past the rules look at."""
-        measures = [condition.measure for rule in self.rules.values() for condition in rule.conditions]
-        windows = [one.window or 0 for measure in measures for one in (measure, measure.per) if one is not None]
+        conditions = [one for rule in self.rules.values() for one in (*rule.conditions, *rule.unless)]
+        windows = [window for condition in conditions for window in _windows(condition.measure)]
         return max(self._lookback_ns, round(max(windows, default=0) * 1e9))
 
     def apply(self, body: RuleChanged) -> None:
@@ -132,6 +132,13 @@ class RuleBook:
         return RuleChanged(
             at_ns=now_ns, rule=rule.name, labels=dict(key), source=dict(source), value=value, active=active
         )
+
+
+def _windows(measure: Measure) -> Iterable[float]:
+    yield measure.window or 0.0
+    for other in (measure.per, measure.minus):
+        if other is not None:
+            yield from _windows(other)
 
 
 def _alerts_of(rule: Rule, values: Mapping[LabelKey, float]) -> dict[LabelKey, tuple[LabelKey, float]]:
