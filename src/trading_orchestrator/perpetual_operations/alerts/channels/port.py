@@ -1,0 +1,34 @@
+"""What a channel does: carry one message to its receiver, and say truthfully what became of it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A message with the key that stays the same however often it is tried: receivers drop doubles by it."""
+
+    message: NotificationDue
+    idempotency_key: str
+
+
+class Channel(Protocol):
+    """One way out. It bounds its own time, and may be called for several letters at once."""
+
+    async def send(self, letter: Letter) -> str:
+        """Return what the receiver answered once it has the letter.
+
+        Raises:
+            Transient: it does not have it; try again, after `retry_after_s` when given.
+            Unknown: nobody knows; try again with the same key.
+            Refused: it will never take this letter.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
