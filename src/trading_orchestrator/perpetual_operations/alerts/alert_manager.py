@@ -1,0 +1,301 @@
+"""AlertManager: the alert engine on the real clock, over the journal, with channels to the world."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trading_orchestrator.errors import OrchestratorError, Refused, Transient
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.perpetual_operations.alerts import facts as f
+from trading_orchestrator.perpetual_operations.alerts.alert import Posted, admitted
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, Letter
+from trading_orchestrator.perpetual_operations.alerts.engine import Engine
+from trading_orchestrator.perpetual_operations.alerts.policy import Policy
+from trading_orchestrator.perpetual_operations.alerts.rows import SNAPSHOT, SNAPSHOT_KEY, puts_of
+from trading_orchestrator.perpetual_operations.alerts.silence import Silence
+from trading_orchestrator.perpetual_operations.alerts.snapshot import snapshot_of, state_of
+from trading_orchestrator.perpetual_operations.alerts.state import State
+from trading_orchestrator.storage.ports import FactStore, Fence, NewFact, Put
+
+log = logging.getLogger(__name__)
+SNAPSHOT_EVERY_FACTS = 2_000
+READ_AT_ONCE = 1_000
+
+Deed = Callable[[Engine, int], Sequence[f.Body]]
+
+
+class AlertManagerStopped(Transient):
+    """The manager is not running, or stopped before this was durable: ask again."""
+
+    code = "alerts.stopped"
+
+
+class ChannelMissing(Refused):
+    """A receiver of the policy has no channel. Facts: receiver."""
+
+    code = "alerts.channel_missing"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A deed that waits for its turn, and who waits for it."""
+
+    deed: Deed
+    done: asyncio.Future[None]
+
+
+class AlertManager:
+    """Takes alerts, tells people. Use from one event loop.
+
+    One task takes turns: everything asked meanwhile is decided together, appended in one transaction with its outbox
+    rows, and only then answered and sent. A turn that cannot be appended ends `run` with the store's error; whoever
+    asked hears the same, and the next `run` folds what is durable.
+
+    Args:
+        fence: the lease under which `ops/alerts` is written; losing it ends `run` with StaleEpoch.
+        channels: one for each receiver of the policy.
+
+    Raises:
+        ChannelMissing: a receiver could never hear anything.
+    """
+
+    name = "alert_manager"
+    depends_on: Sequence[str] = ("journal",)
+
+    def __init__(
+        self,
+        store: FactStore,
+        clock: Clock,
+        policy: Policy,
+        *,
+        node: str,
+        fence: Fence,
+        channels: Mapping[str, Channel],
+    ) -> None:
+        missing = sorted({route.receiver for route in policy.routes.values()} - set(channels))
+        if missing:
+            raise ChannelMissing(f"no channel reaches the receiver {missing[0]!r}", receiver=missing[0])
+        self._store = store
+        self._clock = clock
+        self._policy = policy
+        self._node = node
+        self._fence = fence
+        self._channels = channels
+        self._engine: Engine | None = None
+        self._asked: list[Asked] = []
+        self._wake = asyncio.Event()
+        self._sending: dict[str, asyncio.Task[None]] = {}
+        self._facts_since_snapshot = 0
+        self._base_ns = 0
+
+    def health(self) -> Health:
+        engine = self._engine
+        if engine is None:
+            return Health(HealthState.STARTING, "reading what was told before")
+        waiting = [outgoing for outgoing in engine.state.outbox.values() if outgoing.tries]
+        said = f"{len(engine.state.alerts)} alerts, {len(engine.state.outbox)} messages on their way"
+        if waiting:
+            worst = max(waiting, key=lambda outgoing: outgoing.tries)
+            return Health(HealthState.DEGRADED, f"{said}; {worst.message.receiver} failed {worst.tries} times")
+        return Health(HealthState.HEALTHY, said)
+
+    @property
+    def state(self) -> State:
+        """Return what is known; do not change it.
+
+        Raises:
+            AlertManagerStopped: it is not running.
+        """
+        if self._engine is None:
+            raise AlertManagerStopped("the alert manager is not running")
+        return self._engine.state
+
+    async def receive(self, posted: Sequence[Posted]) -> None:
+        """Take alerts in; durable when this returns.
+
+        Raises:
+            AlertRefused: one of them cannot be taken, and none was.
+            AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: post them again.
+        """
+        timeout_ns = self._policy.resolve_timeout_ns
+        for one in posted:
+            admitted(one, 0, timeout_ns)  # refuse here, so that a bad alert fails its sender alone
+        await self._ask(
+            lambda engine, now_ns: engine.receive([admitted(one, now_ns, timeout_ns) for one in posted], now_ns)
+        )
+
+    async def set_silence(self, silence: Silence) -> None:
+        """Set or change a silence; durable when this returns.
+
+        Raises:
+            SilenceRefused, MatcherRefused: nothing was changed.
+            AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: ask again.
+        """
+        await self._ask(lambda engine, now_ns: engine.set_silence(silence, now_ns))
+
+    async def expire_silence(self, silence_id: str) -> None:
+        """End a silence now; durable when this returns.
+
+        Raises:
+            SilenceRefused: there is none of this id.
+            AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: ask again.
+        """
+        await self._ask(lambda engine, now_ns: engine.expire_silence(silence_id, now_ns))
+
+    async def run(self) -> None:
+        """Take over, then take turns until cancelled."""
+        taking: list[Asked] = []
+        try:
+            engine = await self._load()
+            decided = engine.start(self._now_ns())
+            await self._append(engine, decided)
+            self._engine = engine
+            while True:
+                taking, self._asked = self._asked, []
+                await self._turn(engine, taking)
+                await self._rest(engine)
+        except BaseException as error:
+            self._fail([*taking, *self._asked], error)
+            raise
+        finally:
+            self._engine, self._asked = None, []
+            await self._stop_sending()
+
+    # -- turns
+
+    async def _ask(self, deed: Deed) -> None:
+        if self._engine is None:
+            raise AlertManagerStopped("the alert manager is not running")
+        asked = Asked(deed, asyncio.get_running_loop().create_future())
+        self._asked.append(asked)
+        self._wake.set()
+        await asked.done
+
+    async def _turn(self, engine: Engine, taking: Sequence[Asked]) -> None:
+        now_ns = self._now_ns()
+        decided: list[f.Body] = []
+        accepted: list[Asked] = []
+        for asked in taking:
+            try:
+                decided += asked.deed(engine, now_ns)
+                accepted.append(asked)
+            except Refused as error:
+                _end(asked, error)
+        decided += engine.advance(now_ns)
+        await self._append(engine, decided)
+        for asked in accepted:
+            _end(asked, None)
+        for outgoing in engine.due_sends(now_ns):
+            notification_id = outgoing.message.notification_id
+            if notification_id not in self._sending:
+                self._sending[notification_id] = asyncio.create_task(self._send(outgoing.message))
+
+    async def _append(self, engine: Engine, decided: Sequence[f.Body]) -> None:
+        if not decided:
+            return
+        puts = list({(put.projection, put.key): put for put in puts_of(decided)}.values())
+        self._facts_since_snapshot += len(decided)
+        if self._facts_since_snapshot >= SNAPSHOT_EVERY_FACTS:
+            puts.append(Put(SNAPSHOT, SNAPSHOT_KEY, snapshot_of(engine.state)))
+            self._facts_since_snapshot = 0
+        facts = [NewFact(f.STREAM, body.kind, body) for body in decided]
+        await self._store.append(facts, node=self._node, fence=self._fence, puts=puts)
+
+    async def _rest(self, engine: Engine) -> None:
+        """Sleep until something is due or asked."""
+        if self._asked:
+            self._wake.clear()
+            return
+        times = [outgoing.retry_at_ns for name, outgoing in engine.state.outbox.items() if name not in self._sending]
+        due_ns = engine.next_due_ns()
+        due_ns = min([*times, *([] if due_ns is None else [due_ns])], default=None)
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._wake.wait())]
+        if due_ns is not None:
+            waits.append(asyncio.ensure_future(self._clock.sleep(max(0.0, (due_ns - self._now_ns()) / 1e9))))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._wake.clear()
+
+    def _fail(self, asked: Sequence[Asked], error: BaseException) -> None:
+        told = error if isinstance(error, OrchestratorError) else AlertManagerStopped("the alert manager stopped")
+        for one in asked:
+            _end(one, told)
+
+    # -- messages
+
+    async def _send(self, message: f.NotificationDue) -> None:
+        """Try one message and report what became of it, as a deed of the next turn."""
+        name = message.notification_id
+        letter = Letter(message, f"{self._store.journal_id}-{name}")
+        try:
+            answer = await self._channels[message.receiver].send(letter)
+            deed: Deed = lambda engine, now_ns: engine.delivered(name, now_ns, answer)  # noqa: E731
+        except Refused as error:
+            deed = _refused(name, error.message)
+        except OrchestratorError as error:
+            deed = _failed(name, error.message, getattr(error, "retry_after_s", None))
+        except Exception as error:  # a channel is foreign code: its failure is a try that failed
+            log.exception("the channel of %s failed", message.receiver)
+            deed = _failed(name, f"{type(error).__name__}: {error}", None)
+        done = asyncio.get_running_loop().create_future()
+        done.add_done_callback(_forget)
+        self._asked.append(Asked(deed, done))
+        self._sending.pop(name, None)
+        self._wake.set()
+
+    async def _stop_sending(self) -> None:
+        tasks, self._sending = list(self._sending.values()), {}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- start
+
+    async def _load(self) -> Engine:
+        row = await self._store.row(SNAPSHOT, SNAPSHOT_KEY)
+        state, pos = (State(), 0) if row is None else (state_of(row.value), row.pos)
+        self._facts_since_snapshot = 0
+        while facts := await self._store.read(stream=f.STREAM, after_pos=pos, limit=READ_AT_ONCE):
+            for fact in facts:
+                body = f.body_of(fact.kind, fact.body)
+                if body is not None:
+                    state.apply(body)
+            pos = facts[-1].pos
+            self._facts_since_snapshot += len(facts)
+        # Timers must not move with the wall clock, and no fact may be of the future: from here on, time only runs.
+        self._base_ns = max(self._clock.wall_ns(), state.at_ns) - self._clock.boot_ns()
+        return Engine(self._policy, state)
+
+    def _now_ns(self) -> int:
+        return self._base_ns + self._clock.boot_ns()
+
+
+def _failed(name: str, answer: str, retry_after_s: float | None) -> Deed:
+    return lambda engine, now_ns: engine.failed(name, now_ns, answer, retry_after_s)
+
+
+def _refused(name: str, answer: str) -> Deed:
+    return lambda engine, now_ns: engine.refused(name, now_ns, answer)
+
+
+def _end(asked: Asked, error: BaseException | None) -> None:
+    if asked.done.done():
+        return
+    if error is None:
+        asked.done.set_result(None)
+    else:
+        asked.done.set_exception(error)
+
+
+def _forget(done: asyncio.Future[None]) -> None:
+    """Nobody waits for the report of a try; its failure is the end of `run`, which tells it."""
+    if not done.cancelled():
+        done.exception()
