@@ -34,7 +34,9 @@ class Takeover:
     took_ms: float
 
 
-def test_forty_kills_lose_nothing(system: RunningSystem, venue: VenueProcess) -> None:
+def test_forty_kills_lose_nothing(
+    system: RunningSystem, venue: VenueProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
     system.start()
     chance = random.Random(SEED)
     aimed = [POINTS[number % len(POINTS)] for number in range(KILLS // 2)]
@@ -48,7 +50,8 @@ def test_forty_kills_lose_nothing(system: RunningSystem, venue: VenueProcess) ->
         takeovers.append(kill_and_time(system, venue, pid, node, point, chance))
 
     rate = order_rate(system)
-    report(takeovers, rate)
+    with capsys.disabled():
+        report(takeovers, rate)
     assert sorted(plan) == sorted(takeover.how for takeover in takeovers)
     settle_and_judge(system, venue)
     assert rate >= ORDERS_PER_S
