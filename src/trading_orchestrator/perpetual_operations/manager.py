@@ -19,8 +19,11 @@ from trading_orchestrator.perpetual_operations.dependencies import start_order
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport, Probe
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import journal_probe
+from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import MetricsHistory
+from trading_orchestrator.perpetual_operations.monitoring.history.of_sample import values_of
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.loop_lag import LoopLag
+from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
 from trading_orchestrator.perpetual_operations.status import OperationsStatus
 from trading_orchestrator.perpetual_operations.supervision import Supervised
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from trading_orchestrator.perpetual_operations.console.console import Console
 
 log = logging.getLogger(__name__)
+METRICS_FILE = "metrics.db"
 
 
 class ComponentTaken(Refused):
@@ -73,8 +77,14 @@ class PerpetualOperationsManager:
         self._more_routes = more_routes
         self.version = metadata.version("trading-orchestrator")
         self.loop_lag = LoopLag(clock, every_s=config.monitoring.loop_lag_every_s)
+        history_path = Path(config.history.path or data_dir / METRICS_FILE)
+        self.history = MetricsHistory(config.history, clock=clock, path=history_path, node=node)
         self.monitor = SystemMonitor(
-            config.monitoring, clock=clock, data_dir=data_dir, take_loop_lag_s=self.loop_lag.take_peak_s
+            config.monitoring,
+            clock=clock,
+            data_dir=data_dir,
+            take_loop_lag_s=self.loop_lag.take_peak_s,
+            tell=self._remember,
         )
         self.journal = JournalWatch(store, clock)
         self.health = HealthChecker(clock, interval_s=config.health.interval_s, deadline_s=config.health.deadline_s)
@@ -83,6 +93,8 @@ class PerpetualOperationsManager:
         self._parts: dict[str, Supervised] = {}
         self._console: Console | None = None
         self._started_at_ns: int | None = None
+        if config.history.enabled:
+            self._hold(self.history)  # first to start and last to stop, so that the last sample is written too
         for part in (self.loop_lag, self.monitor, self.journal, self.health):
             self._hold(part)
         self.add_probe("journal", journal_probe(store))
@@ -210,6 +222,10 @@ class PerpetualOperationsManager:
     def console_app(self) -> FastAPI:
         """Return the console's ASGI app."""
         return self.console().app
+
+    def _remember(self, sample: Sample) -> None:
+        if self.config.history.enabled:
+            self.history.record(sample.at_ns, values_of(sample))
 
     def _hold(self, component: Component) -> Supervised:
         if component.name in self._parts:

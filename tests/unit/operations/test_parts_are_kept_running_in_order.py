@@ -68,7 +68,7 @@ async def test_a_registered_part_is_watched_under_its_name(tmp_path: Path) -> No
 
     assert ["journal", "event_loop", "ground"] == [part.name for part in report.parts]
     assert operations.is_running
-    assert operations.status().sentence.startswith("Operations run: 5 parts.")
+    assert operations.status().sentence.startswith("Operations run: 6 parts.")
     await operations.stop()
     assert "Operations are stopped." == operations.status().sentence
 

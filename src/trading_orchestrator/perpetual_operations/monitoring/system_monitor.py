@@ -1,4 +1,4 @@
-"""SystemMonitor: host and process, once a second, into a bounded ring."""
+"""SystemMonitor: host and process, once a second, into a bounded ring and to whoever keeps them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,28 @@ class SystemMonitor:
     """Measures on a thread of its own, so that a slow disk cannot delay the loop.
 
     Concurrency: `run` on one loop; `latest` and `samples` from any thread (a deque's append and copy are atomic).
+
+    Args:
+        tell: is called on the loop with each sample, right after it was taken; must not block.
     """
 
     name = "system_monitor"
     depends_on: Sequence[str] = ()
 
     def __init__(
-        self, config: MonitoringConfig, *, clock: Clock, data_dir: Path, take_loop_lag_s: Callable[[], float]
+        self,
+        config: MonitoringConfig,
+        *,
+        clock: Clock,
+        data_dir: Path,
+        take_loop_lag_s: Callable[[], float],
+        tell: Callable[[Sample], None] = lambda sample: None,
     ) -> None:
         self._config = config
         self._clock = clock
         self._data_dir = data_dir
         self._take_loop_lag_s = take_loop_lag_s
+        self._tell = tell
         self._ring: deque[Sample] = deque(maxlen=config.ring_len)
 
     @property
@@ -60,7 +70,9 @@ class SystemMonitor:
             while True:
                 began_ns = self._clock.monotonic_ns()
                 lag_s = self._take_loop_lag_s()
-                self._ring.append(await loop.run_in_executor(thread, gauge.take, self._clock.wall_ns(), lag_s))
+                sample = await loop.run_in_executor(thread, gauge.take, self._clock.wall_ns(), lag_s)
+                self._ring.append(sample)
+                self._tell(sample)
                 took_s = (self._clock.monotonic_ns() - began_ns) / 1e9
                 await self._clock.sleep(max(0.0, self._config.interval_s - took_s))
         finally:
