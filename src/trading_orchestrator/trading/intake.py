@@ -39,6 +39,7 @@ class _Told(NamedTuple):
 
     trades: Sequence[tuple[int, str, TradeReport]]
     orders: Sequence[str]
+    moves_sums: bool
 
 
 class Intake:
@@ -131,14 +132,16 @@ class Intake:
 
     def _add(self, finding: Finding) -> int:
         """Record the facts and return how many trades were among them."""
+        booked = self._write(finding.facts) if finding.facts else 0
         if finding.hole is not None:
             self._listener.on_hole(finding.hole)
-        if not finding.facts:
-            return 0
-        told = _told(self.book.seq, finding.facts)
+        return booked
+
+    def _write(self, facts: Sequence[f.Body]) -> int:
+        told = _told(self.book.seq, facts)
         self._untold += 1
-        self._record.write(*finding.facts).add_done_callback(partial(self._tell, told))
-        if told.trades:
+        self._record.write(*facts).add_done_callback(partial(self._tell, told))
+        if told.moves_sums:
             self._listener.on_sums()
         return len(told.trades)
 
@@ -165,7 +168,7 @@ def _told(seq: int, bodies: Sequence[f.Body]) -> _Told:
         cl_ord_id = _order_of(body)
         if cl_ord_id:
             orders[cl_ord_id] = None
-    return _Told(trades, list(orders))
+    return _Told(trades, list(orders), any(isinstance(body, f.TradeBooked | f.TradeInferred) for body in bodies))
 
 
 def _order_of(body: f.Body) -> str:

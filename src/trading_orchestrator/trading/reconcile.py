@@ -207,8 +207,9 @@ class Reconciler:
         for cl_ord_id, report in snapshot.found.items():
             if report is None:
                 self._resolver.watch(cl_ord_id, not_found_already=True)
-        for order in book.unfinished_orders():
-            if not order.foreign and (order.lack is not None or order.hole_qty or order.requests):
+        for order in book.orders():
+            unsettled = not order.is_finished and (order.lack is not None or order.hole_qty or order.requests)
+            if unsettled or order.inferred:
                 self._resolver.watch(order.cl_ord_id)
         return len(book.unknown_orders())
 

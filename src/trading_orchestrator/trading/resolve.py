@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from trading_orchestrator.brokers.port import Broker, CancelRefused, OrderNotFound, OrderReport
 from trading_orchestrator.errors import OrchestratorError
@@ -15,6 +16,7 @@ from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.intake import Intake
+from trading_orchestrator.trading.orders.amends import of_hole_past_grace
 from trading_orchestrator.trading.orders.answers import (
     of_absence_proof,
     of_budget_spent,
@@ -27,8 +29,8 @@ from trading_orchestrator.trading.orders.order import Order
 log = logging.getLogger(__name__)
 NOT_FOUNDS_NEEDED = 3
 NUDGE_APART_S = 1.0
-NUDGE_QUARANTINED_APART_S = 5.0
-"""An order past its budget is asked for slowly, so that fresh doubts come first."""
+NUDGE_SLOWLY_APART_S = 5.0
+"""What is past its budget or grace is asked for slowly, so that fresh doubts come first."""
 ASKING_AT_ONCE = 8
 """Questions under way at the same time: the rest of the request budget belongs to cancels."""
 
@@ -69,6 +71,7 @@ class Resolver:
         clock: Clock,
         random_bytes: RandomBytes,
         is_under_way: Callable[[str], bool],
+        mark_px: Callable[[str], Decimal | None],
     ) -> None:
         self._intake = intake
         self._broker = broker
@@ -78,26 +81,28 @@ class Resolver:
         self._clock = clock
         self._random_bytes = random_bytes
         self._is_under_way = is_under_way
+        self._mark_px = mark_px
         self._asking = asyncio.Semaphore(ASKING_AT_ONCE)
         self._doubts: dict[str, Doubt] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closed = False
         self.skew_s = 0.0
 
-    def watch(self, cl_ord_id: str, *, not_found_already: bool = False) -> None:
+    def watch(self, cl_ord_id: str, *, not_found_already: bool = False, after_s: float = 0.0) -> None:
         """Ask for this order, once and until nothing about it is in question. One that is watched stays so.
 
         Args:
             not_found_already: the venue has just said once that it does not know the order.
+            after_s: what is missing may be on its way for so long.
         """
         order = self._intake.book.order(cl_ord_id)
-        if self._closed or order is None or order.cl_ord_id in self._tasks:
+        if self._closed or order is None or order.foreign or order.cl_ord_id in self._tasks:
             return
         doubt = Doubt(order.cl_ord_id, order.symbol, self._sent_before_ns(order))
         if not_found_already:
             self._note_not_found(doubt)
         self._doubts[order.cl_ord_id] = doubt
-        task = asyncio.create_task(self._ask_until_settled(doubt), name=f"resolve {order.cl_ord_id}")
+        task = asyncio.create_task(self._ask_until_settled(doubt, after_s), name=f"resolve {order.cl_ord_id}")
         self._tasks[order.cl_ord_id] = task
         task.add_done_callback(lambda _: self._forget(doubt.cl_ord_id))
 
@@ -117,7 +122,7 @@ class Resolver:
         """The venue answers: let every question that waits be asked now, but none more often than `NUDGE_APART_S`."""
         now_ns = self._clock.monotonic_ns()
         for doubt in self._doubts.values():
-            apart_s = NUDGE_QUARANTINED_APART_S if self._is_quarantined(doubt) else NUDGE_APART_S
+            apart_s = NUDGE_SLOWLY_APART_S if self._is_patient(doubt) else NUDGE_APART_S
             if now_ns - doubt.asked_ns >= apart_s * 1e9:
                 doubt.nudged.set()
 
@@ -132,9 +137,13 @@ class Resolver:
     def _forget(self, cl_ord_id: str) -> None:
         del self._tasks[cl_ord_id], self._doubts[cl_ord_id]
 
-    async def _ask_until_settled(self, doubt: Doubt) -> None:
+    async def _ask_until_settled(self, doubt: Doubt, after_s: float) -> None:
         attempt = 0
+        if after_s:
+            await self._clock.sleep(after_s)
         while (order := self._intake.book.order(doubt.cl_ord_id)) is not None:
+            if not self._is_in_question(doubt):
+                return
             try:
                 async with self._asking:
                     await self._settle(order, doubt)
@@ -150,7 +159,7 @@ class Resolver:
     def _is_in_question(self, doubt: Doubt) -> bool:
         order = self._intake.book.order(doubt.cl_ord_id)
         if order is None or order.is_finished:
-            return False
+            return order is not None and bool(order.inferred)
         unanswered = order.status is At.PENDING_NEW and not self._is_under_way(order.cl_ord_id)
         return unanswered or order.lack is not None or bool(order.hole_qty) or _open_cancel(order) is not None
 
@@ -167,15 +176,29 @@ class Resolver:
         doubt.not_found_ns.clear()
         doubt.proof.clear()
         await self._intake.take_in(report, report.source)
-        await self._fill_hole(order.cl_ord_id)
+        await self._fill_hole(order.cl_ord_id, report)
         await self._cancel_again(doubt)
 
-    async def _fill_hole(self, cl_ord_id: str) -> None:
-        """Fetch an order's own trades while the venue counts more than we booked (ORDER_PROTOCOL section 6)."""
+    async def _fill_hole(self, cl_ord_id: str, report: OrderReport) -> None:
+        """Fetch an order's own trades while the venue counts more of it than we have (ORDER_PROTOCOL section 6).
+
+        What they leave open past its grace is booked as a synthetic fill, and asked for all the same.
+        """
         order = self._intake.book.order(cl_ord_id)
-        if order is not None and order.hole_qty and order.venue_order_id:
-            for trade in await self._broker.trades_of(order.symbol, order.venue_order_id):
-                await self._intake.take_in(trade, "query")
+        if order is None or not (order.hole_qty or order.inferred) or not order.venue_order_id:
+            return
+        for trade in await self._broker.trades_of(order.symbol, order.venue_order_id):
+            await self._intake.take_in(trade, "query")
+        order = self._intake.book.order(cl_ord_id)
+        if order is None or not order.hole_qty or report.cum_qty < order.venue_cum:
+            return
+        px = order.px or self._mark_px(order.symbol)
+        if px is not None and self._clock.monotonic_ns() >= self._grace_ends_ns(order):
+            at_ns = self._clock.wall_ns()
+            self._intake.conclude(of_hole_past_grace(self._intake.book, order.cl_ord_id, px=px, at_ns=at_ns))
+
+    def _grace_ends_ns(self, order: Order) -> int:
+        return self._monotonic_of(order.hole_ns) + int(self._config.grace_s * 1e9)
 
     async def _fetch_trades(self, order: Order) -> None:
         for trade in await self._broker.trades(
@@ -215,9 +238,9 @@ class Resolver:
         """Return a wall time on the clock that never steps; a step meanwhile makes it a little early or late."""
         return self._clock.monotonic_ns() - max(0, self._clock.wall_ns() - wall_ns)
 
-    def _is_quarantined(self, doubt: Doubt) -> bool:
+    def _is_patient(self, doubt: Doubt) -> bool:
         order = self._intake.book.order(doubt.cl_ord_id)
-        return order is not None and order.lack is At.QUARANTINED
+        return order is not None and (order.lack is At.QUARANTINED or bool(order.inferred))
 
     # -- rule R4
 
@@ -267,7 +290,9 @@ class Resolver:
         """Wait longer each time, with jitter, but not past the moments when proof or budget could be complete."""
         most_s = min(self._config.ask_longest_s, self._config.ask_first_s * 2.0 ** min(attempt, 30))
         wait_s = most_s * (0.5 + self._random_bytes(1)[0] / 512)
-        for until_ns in (self._proof_ns(doubt), doubt.spent_ns or 0):
+        order = self._intake.book.order(doubt.cl_ord_id)
+        grace_ns = self._grace_ends_ns(order) if order is not None and order.hole_qty else 0
+        for until_ns in (self._proof_ns(doubt), doubt.spent_ns or 0, grace_ns):
             left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
             if 0 < left_s < wait_s:
                 wait_s = left_s + 0.001

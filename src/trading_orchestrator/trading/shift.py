@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from trading_orchestrator.brokers.port import Broker, Connected, OrderReport, TradeReport
 from trading_orchestrator.errors import OrchestratorError
@@ -20,6 +21,7 @@ from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.floor import NowRunning, Performer, TradingFloor
 from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.intake import Intake, Listener
+from trading_orchestrator.trading.orders.finding import Hole
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.polls import Polls
 from trading_orchestrator.trading.reconcile import Reconciler
@@ -84,7 +86,7 @@ class Shift:
             fault=around.fault,
             on_lost=on_lost,
         )
-        listener = Listener(self._on_fill, self._on_order, lambda _: self._polls.fetch_trades(), self._on_sums)
+        listener = Listener(self._on_fill, self._on_order, self._on_hole, self._on_sums)
         self._intake = Intake(self.record, around.store, broker, listener)
         self._gateway = OrderGateway(
             broker,
@@ -105,6 +107,7 @@ class Shift:
             clock=clock,
             random_bytes=around.random_bytes,
             is_under_way=self._gateway.is_under_way,
+            mark_px=self._mark_px,
         )
         parts = (self.record, self._intake, broker, self._resolver, self._balances, config)
         self._reconciler = Reconciler(*parts, clock=clock, venue_clock=around.venue_clock)
@@ -189,6 +192,15 @@ class Shift:
     def _on_order(self, order: Order) -> None:
         if self._missed is None:
             self.floor.on_order(order)
+
+    def _on_hole(self, hole: Hole) -> None:
+        """The missing trade may be a frame behind: the poll asks now, the order itself is asked for a little later."""
+        self._polls.fetch_trades()
+        self._resolver.watch(hole.cl_ord_id, after_s=self._around.config.ask_first_s)
+
+    def _mark_px(self, symbol: str) -> Decimal | None:
+        quote = self._around.quotes.get(symbol)
+        return (quote.bid_px + quote.ask_px) / 2 if quote is not None else None
 
     def _in_doubt(self, cl_ord_id: str) -> None:
         self._resolver.watch(cl_ord_id)
