@@ -64,6 +64,38 @@ def read_settings(
     Raises:
         ConfigRefused: no file to read, or a key that cannot be used; the sentence says what to do.
     """
+    layers = read_layers(config, data_dir=data_dir, port=port, practice=practice)
+    return configured(layers.values, layers.source)
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What was read, the weakest first, by the name of where it came from; `source` is what messages call it."""
+
+    by_origin: dict[str, dict[str, Any]]
+    source: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return all of it as one mapping: the stronger wins, key by key."""
+        values: dict[str, Any] = {}
+        for layer in self.by_origin.values():
+            values = merged(values, layer)
+        return values
+
+
+def read_layers(
+    config: Path | None = None,
+    *,
+    data_dir: Path | None = None,
+    port: int | None = None,
+    practice: bool = False,
+) -> Layers:
+    """Return what file, environment and arguments say, unchecked and apart.
+
+    Raises:
+        ConfigRefused: no file to read, or it is not TOML.
+    """
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     if path is not None:
         values, source = read_toml(path), str(path)
@@ -73,12 +105,10 @@ def read_settings(
         raise ConfigRefused(
             "no config file: write one with `trading-orchestrator init`, or start with `run --practice`", source=""
         )
-    values = merged(values, environment(ENVIRONMENT))
-    if data_dir is not None:
-        values["data_dir"] = str(data_dir)
+    arguments: dict[str, Any] = {"data_dir": str(data_dir)} if data_dir is not None else {}
     if port is not None:
-        values = merged(values, {"keeper": {"port": port}})
-    return configured(values, source)
+        arguments["keeper"] = {"port": port}
+    return Layers({"file": values, "environment": environment(ENVIRONMENT), "argument": arguments}, source)
 
 
 def find_data_dir(config: Path | None = None, data_dir: Path | None = None) -> Path:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
-from trading_orchestrator.cli import init, journal, run, simulate, status, venue, version
+from trading_orchestrator.cli import (
+    config,
+    desks,
+    init,
+    journal,
+    orders,
+    positions,
+    run,
+    simulate,
+    status,
+    venue,
+    version,
+)
 from trading_orchestrator.errors import OrchestratorError
 
 FAILED, WRONG_USE = 1, 2
@@ -24,7 +37,11 @@ def build() -> typer.Typer:
     app.command("run")(run.run)
     app.command("init")(init.init)
     app.command("status")(status.status)
+    app.command("desks")(desks.desks)
+    app.add_typer(orders.build(), name="orders")
+    app.command("positions")(positions.positions)
     app.add_typer(journal.build(), name="journal")
+    app.add_typer(config.build(), name="config")
     app.command("simulate")(simulate.simulate)
     app.command("venue", context_settings=venue.PASS_THROUGH)(venue.venue)
     app.command("version")(version.version)
@@ -38,5 +55,8 @@ def main() -> None:
     except OrchestratorError as error:
         print(f"trading-orchestrator: {error.message}", file=sys.stderr)
         sys.exit(WRONG_USE if error.code.startswith("config.") else FAILED)
+    except BrokenPipeError:  # `… | head` has seen enough; nothing more may be flushed into the pipe at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -15,13 +15,16 @@ from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 
-SOURCES = {
-    "answer": "venue's answer",
-    "stream": "account stream",
-    "query": "venue, asked",
-    "open_orders": "venue's open orders",
-}
+SOURCES = {"answer": "answer", "stream": "account stream", "query": "query", "open_orders": "open orders"}
 OURS = "desk"
+_ADOPTED_FROM = {
+    "answer": "from an answer that came late",
+    "stream": "from the account stream",
+    "query": "by asking the venue for it",
+    "open_orders": "from the venue's list of open orders",
+}
+_NOT_SENT = "NotOurs: not sent: "
+_QUERY = "order query: "
 
 
 class Moment(NamedTuple):
@@ -53,7 +56,8 @@ def _denied(body: f.OrderDenied, at: Moment) -> str:
 def _accepted(body: f.OrderAccepted, at: Moment) -> str:
     report = body.report
     if at.was_in_doubt:
-        return f"adopted from the {_source(report)}: the venue has it as {_venue_id(report)}, {_venue_view(report)}"
+        how = _ADOPTED_FROM.get(report.source, f"from {report.source}")
+        return f"adopted {how}: the venue has it as {_venue_id(report)}, {_venue_view(report)}"
     if at.before is not None and at.before.accepted:
         return f"confirmed: {_venue_view(report)}"
     return f"accepted as {_venue_id(report)}, {_venue_view(report)}"
@@ -64,9 +68,15 @@ def _refused(body: f.OrderRefused, at: Moment) -> str:
 
 
 def _doubted(body: f.OrderDoubted, at: Moment) -> str:
+    if body.reason.startswith(_NOT_SENT):
+        return (
+            f"perhaps not sent ({body.reason.removeprefix(_NOT_SENT)}): UNKNOWN until proved; exposure stays reserved"
+        )
     if at.before is not None and at.before.accepted:
-        return f"in doubt, so UNKNOWN and not closed: {body.reason}; exposure stays reserved"
-    return f"sent, and no answer to trust ({body.reason}): UNKNOWN, not rejected; exposure stays reserved, never resent"
+        return f"in doubt ({body.reason}): UNKNOWN, not closed; exposure stays reserved"
+    within = f" within {(body.at_ns - at.before.created_ns) / 1e9:.1f} s" if at.before is not None else ""
+    meant = "UNKNOWN, not rejected, never resent; exposure stays reserved"
+    return f"sent; no answer to trust{within} ({body.reason}): {meant}"
 
 
 def _ended(body: f.OrderEnded, at: Moment) -> str:
@@ -112,6 +122,8 @@ def _cancel_refused(body: f.CancelRefused, at: Moment) -> str:
 
 
 def _cancel_doubted(body: f.CancelDoubted, at: Moment) -> str:
+    if body.reason.startswith(_NOT_SENT):
+        return f"cancel held back ({body.reason.removeprefix(_NOT_SENT)}): the order is asked for first"
     return f"cancel sent, and no answer to trust ({body.reason}): it may or may not have worked, the order is asked for"
 
 
@@ -213,7 +225,7 @@ SENTENCES: dict[type[f.Body], Sentence] = {
     f.ForeignOrderSeen: _foreign_seen,
 }
 
-_STANDS = {
+STANDS = {
     At.PENDING_NEW: "It is intended and not answered yet: it may be on its way to the venue.",
     At.NEW: "It works at the venue; nothing has traded.",
     At.PARTIALLY_FILLED: "It works at the venue; {cum} of {qty} traded at {avg}, {leaves} left.",
@@ -240,9 +252,12 @@ def details(body: f.Body) -> tuple[str, ...]:
     """Return what a fact was decided on: the questions and answers of a proof, one a line."""
     if not isinstance(body, f.OrderAbandoned):
         return ()
-    asked = [step for step in body.proof if step.startswith("order query: ")]
-    numbered = {step: f" ({number} of {len(asked)})" for number, step in enumerate(asked, 1)}
-    return tuple(f"asked: {step.removeprefix('order query: ')}{numbered.get(step, '')}" for step in body.proof)
+    asked = [step for step in body.proof if step.startswith(_QUERY)]
+    numbers = {step: number for number, step in enumerate(asked, 1)}
+    return tuple(
+        f"asked: {step.removeprefix(_QUERY)} ({numbers[step]} of {len(asked)})" if step in numbers else step
+        for step in body.proof
+    )
 
 
 def source(body: f.Body) -> str:
@@ -261,7 +276,7 @@ def source(body: f.Body) -> str:
 
 def standing(order: Order) -> str:
     """Return one sentence on where the order stands, with what is still open about it."""
-    said = _STANDS[order.status].format(
+    said = STANDS[order.status].format(
         cum=plain(order.cum_qty),
         qty=plain(order.effective_qty),
         avg=plain(round(order.avg_px, 8)) if order.avg_px is not None else "–",
