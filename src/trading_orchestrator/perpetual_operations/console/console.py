@@ -12,13 +12,16 @@ from trading_orchestrator.perpetual_operations.config import ConsoleConfig
 from trading_orchestrator.perpetual_operations.console.app import build_app
 from trading_orchestrator.perpetual_operations.console.edge import Traffic
 from trading_orchestrator.perpetual_operations.console.fact_feed import FactFeed
+from trading_orchestrator.perpetual_operations.console.last_hour import LastHour
 from trading_orchestrator.perpetual_operations.console.overview import OverviewReader
 from trading_orchestrator.perpetual_operations.console.page.sections import FILLS_DRAWN, render
 from trading_orchestrator.perpetual_operations.console.page_feed import PageFeed
 from trading_orchestrator.perpetual_operations.console.recent_look import RecentLook
+from trading_orchestrator.perpetual_operations.console.routes.metrics import metrics_routes
 from trading_orchestrator.perpetual_operations.console.sources import Sources
 from trading_orchestrator.perpetual_operations.console.who_holds import WhoHolds
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker
+from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import MetricsHistory
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.metrics import Metrics, Readings
 from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
@@ -38,13 +41,23 @@ class Console:
         health: HealthChecker,
         journal: JournalWatch,
         monitor: SystemMonitor,
+        history: MetricsHistory | None,
         status: Callable[[], OperationsStatus],
         who: WhoHolds,
         node: str,
         version: str,
         more_routes: Sequence[APIRouter] = (),
     ) -> None:
-        overview = OverviewReader(store, clock, who=who, health=health, journal=journal, monitor=monitor, node=node)
+        overview = OverviewReader(
+            store,
+            clock,
+            who=who,
+            health=health,
+            journal=journal,
+            monitor=monitor,
+            node=node,
+            hour=LastHour(history, clock) if history is not None else None,
+        )
         self.traffic = Traffic()
         self._facts = FactFeed(store, clock)
         self._page = PageFeed(
@@ -71,7 +84,7 @@ class Console:
                 status=status,
                 version=version,
             ),
-            more_routes,
+            [*([metrics_routes(history, clock)] if history is not None else []), *more_routes],
         )
 
     def end_streams(self) -> None:

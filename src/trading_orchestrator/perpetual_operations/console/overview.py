@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.perpetual_operations.console.last_hour import Curve, LastHour
 from trading_orchestrator.perpetual_operations.console.verdict import Verdict, judge
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine, WhoHolds
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport
@@ -37,6 +38,7 @@ class Overview(msgspec.Struct, frozen=True):
     trades: tuple[Row, ...]
     health: HealthReport
     system: Sample | None
+    hour: tuple[Curve, ...] = ()
 
 
 class OverviewReader:
@@ -52,6 +54,7 @@ class OverviewReader:
         journal: JournalWatch,
         monitor: SystemMonitor,
         node: str,
+        hour: LastHour | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -60,6 +63,7 @@ class OverviewReader:
         self._journal = journal
         self._monitor = monitor
         self._node = node
+        self._hour = hour
 
     async def read(self, *, orders: int = 12, trades: int = 12) -> Overview:
         """Return one look at everything.
@@ -86,6 +90,7 @@ class OverviewReader:
             trades=newest_trades,
             health=health,
             system=self._monitor.latest,
+            hour=self._hour.curves() if self._hour is not None else (),
         )
 
     async def desks(self, leases: Sequence[LeaseLine] | None = None) -> tuple[Row, ...]:

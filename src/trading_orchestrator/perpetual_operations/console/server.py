@@ -13,6 +13,7 @@ from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
+from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import HISTORY_MODULES
 
 if TYPE_CHECKING:
     from trading_orchestrator.perpetual_operations.console.console import Console
@@ -23,6 +24,7 @@ LEASE = "console"
 _WEB = (
     "trading_orchestrator.perpetual_operations.console.console",
     "trading_orchestrator.perpetual_operations.console.serving",
+    *HISTORY_MODULES,
 )
 
 

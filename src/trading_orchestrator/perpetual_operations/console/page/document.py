@@ -42,6 +42,7 @@ def document(overview: Overview, *, version: str) -> bytes:
             _table("Last fills", "fills", FILL_COLUMNS, parts["fills"]),
             _card("Health", "health", parts["health"]),
             _card("Journal and host", "system", parts["system"]),
+            _card("Last hour", "hour", parts["hour"], "wide"),
         ),
         _bottom(version),
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from trading_orchestrator.perpetual_operations.console.last_hour import Curve
 from trading_orchestrator.perpetual_operations.console.overview import Overview, Row
 from trading_orchestrator.perpetual_operations.console.page.desks import desk_cards
 from trading_orchestrator.perpetual_operations.console.page.html import Html, join, tag
+from trading_orchestrator.perpetual_operations.console.page.sparkline import sparkline
 from trading_orchestrator.perpetual_operations.console.page.words import badge, figure, moment, number, size
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine
 
@@ -96,6 +98,14 @@ def system(overview: Overview, now_ns: Now) -> Html:
     return tag("dl", facts, class_="figures")
 
 
+def hour(overview: Overview, now_ns: Now) -> Html:
+    """The last hour of this host, a curve each; memory and CPU against all there is, lateness against its worst."""
+    curves = [curve for curve in overview.hour if curve.at_ns]
+    if not curves:
+        return tag("p", "The curves start a few seconds after the program.", class_="empty")
+    return tag("div", [_curve(curve) for curve in curves], class_="curves")
+
+
 Section = Callable[[Overview, Now], Html]
 SECTIONS: Mapping[str, Section] = {
     "verdict": verdict,
@@ -106,12 +116,24 @@ SECTIONS: Mapping[str, Section] = {
     "fills": fills,
     "health": health,
     "system": system,
+    "hour": hour,
 }
 
 
 def render(overview: Overview, *, relative_to_ns: Now = None) -> dict[str, Html]:
     """Return every section; with `relative_to_ns` the ages are written out, else the page fills them in."""
     return {name: section(overview, relative_to_ns) for name, section in SECTIONS.items()}
+
+
+def _curve(curve: Curve) -> Html:
+    is_ratio = curve.series.endswith("_ratio")
+    newest = curve.highest[-1]
+    shown = f"{newest:.0%}" if is_ratio else f"{newest * 1000:.1f} ms"
+    return tag(
+        "figure",
+        tag("figcaption", curve.title, " ", tag("b", shown)),
+        sparkline(curve, shown=shown, full=1.0 if is_ratio else None),
+    )
 
 
 def _node(node: NodeLine, overview: Overview, now_ns: Now) -> Html:

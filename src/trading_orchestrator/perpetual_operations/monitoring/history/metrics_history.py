@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,14 +26,18 @@ log = logging.getLogger(__name__)
 MOST_PENDING_VALUES = 300_000  # 12 MB while the disk is full; 300 series for a quarter of an hour
 LAST_WRITE_S = 3.0
 TICK_NS = 1_000_000
+# They bring numpy (0.1 s, 16 MB), which holds up the loop even from a thread: import them before anything runs on it.
+HISTORY_MODULES = (
+    "trading_orchestrator.perpetual_operations.monitoring.history.reader",
+    "trading_orchestrator.perpetual_operations.monitoring.history.writer",
+)
 
 
 class MetricsHistory:
     """Keeps the series of one node beside those of all others in one file.
 
-    numpy and SQLite are first needed, and imported, on the writing thread. Concurrency: `record` and the questions
-    from one event loop; nothing here makes it wait for the disk. A program that ends before its first write, and has
-    no data directory yet, leaves none behind.
+    Concurrency: `record` and the questions from one event loop; nothing here makes it wait for the disk. A program
+    that ends before its first write, and has no data directory yet, leaves none behind.
     """
 
     name = "metrics_history"
@@ -48,6 +53,11 @@ class MetricsHistory:
         self._written_ns: int | None = None
         self._reader: HistoryReader | None = None
         self._opening = threading.Lock()
+
+    def load(self) -> None:
+        """Import what writing and reading need, unless it is there already; else the first of them does."""
+        for module in HISTORY_MODULES:
+            import_module(module)
 
     def record(self, at_ns: int, values: Mapping[str, float]) -> None:
         """Keep one tick: what was measured at one moment, by series. Costs microseconds.
@@ -126,7 +136,7 @@ class MetricsHistory:
 
 
 class _Writing:
-    """What the writing thread does; the writer is made there, because its imports take a tenth of a second."""
+    """What the writing thread does; the writer is made there when there is something to write."""
 
     def __init__(self, path: Path, node: str, config: HistoryConfig) -> None:
         self._path = path
