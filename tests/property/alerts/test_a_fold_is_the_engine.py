@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading_orchestrator.perpetual_operations.alerts import facts as f
-from trading_orchestrator.perpetual_operations.alerts.alert import Posted, admitted
+from trading_orchestrator.perpetual_operations.alerts.alert import Alert, Posted, admitted
 from trading_orchestrator.perpetual_operations.alerts.config import (
     AlertingConfig,
     InhibitRuleConfig,
@@ -37,6 +37,7 @@ CONFIG = AlertingConfig(
     receivers={"all": ReceiverConfig(), "a": ReceiverConfig(), "quiet": ReceiverConfig(send_resolved=False)},
     inhibit_rules=(InhibitRuleConfig(source_matchers=("alertname=Dead",), target_matchers=("alertname=Slow",)),),
     resolve_timeout=9,
+    end_always_told=True,
 )
 
 
@@ -182,17 +183,30 @@ class World:
         """Let every silence run out and every alert be told again or end, long enough for all to be heard."""
         self.answers.clear()
         for _ in range(40):
-            for host, name in (("a", "Dead"), ("b", "Slow")):
+            for host, name in (("a", "Dead"), ("b", "Slow"), ("d", "Dead")):
                 self.post(name, host)
             self.run_until(self.now_ns + 4 * S)
             self.work()
 
-    def firing(self) -> dict[str, set[str]]:
+    def firing(self) -> set[str]:
+        """Return what fires in truth."""
+        return {name for name in self.engine.state.alerts if not self.known(name).is_resolved(self.now_ns)}
+
+    def must_be_told(self) -> set[tuple[str, str]]:
+        """Return what every receiver has to believe: what reaches it and nothing suppresses."""
+        inhibited_by = self.engine.inhibitor.inhibited_by
+        heard = {name for name in self.firing() if inhibited_by(self.known(name).labels, self.now_ns) is None}
+        groups = self.engine.state.groups.values()
+        return {(group.receiver, name) for group in groups for name in group.alerts if name in heard}
+
+    def known(self, name: str) -> Alert:
+        alert = self.engine.alert(name)
+        assert alert is not None
+        return alert
+
+    def believed(self) -> set[tuple[str, str]]:
         """Return what each receiver believes to fire."""
-        believed: dict[str, set[str]] = {}
-        for (_, receiver), message in self.read.items():
-            believed.setdefault(receiver, set()).update(message.firing)
-        return believed
+        return {(receiver, name) for (_, receiver), message in self.read.items() for name in message.firing}
 
 
 @given(st.lists(deeds, max_size=30))
@@ -221,7 +235,12 @@ def test_a_crash_between_any_two_steps_ends_the_same(done: list[Deed], data: st.
         world.come_to_rest()
 
     assert plain.firing() == crashed.firing()
-    assert not crashed.engine.state.outbox
+    assert plain.must_be_told() == crashed.must_be_told()
+    for world in (plain, crashed):
+        assert world.must_be_told() <= world.believed(), "news was lost"
+        in_error = {name for receiver, name in world.believed() if receiver != "quiet"} - world.firing()
+        assert not in_error, "an end was never told"
+        assert not world.engine.state.outbox
 
 
 @given(st.lists(deeds, max_size=30), st.integers(0, 30))

@@ -50,6 +50,8 @@ class AlertingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     resolve_timeout: an alert whose source says no end and is silent for so long has ended.
     hold_after_start: a group that has nothing new to tell waits so long for its sources after a start; None is
         `resolve_timeout`.
+    end_always_told: whoever was told that an alert fires is told its end even while it is silenced, inhibited or
+        muted. Off, because Alertmanager keeps quiet then.
     """
 
     route: RouteConfig
@@ -58,3 +60,4 @@ class AlertingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     time_intervals: dict[str, tuple[TimeIntervalConfig, ...]] = {}
     resolve_timeout: Seconds = 300.0
     hold_after_start: Seconds | None = None
+    end_always_told: bool = False

@@ -55,13 +55,13 @@ class Engine:
         self._confirmed: dict[str, Alert] = {}
         self._ticks: dict[str, int] = {}
         self._decided: list[f.Body] = []
-        self.stages = (
+        self.muting = (
             Inhibited(self.inhibitor),
             OutsideActiveTimes(policy.intervals),
             WithinMuteTimes(policy.intervals),
             Silenced(self.silencer, self.state),
-            Unchanged(self.state, policy.send_resolved),
         )
+        self.unchanged = Unchanged(self.state, policy.send_resolved)
         for alert in self.state.alerts.values():
             self.inhibitor.add(alert)
 
@@ -238,13 +238,11 @@ class Engine:
         alerts = [alert for name in group.alerts if (alert := self.alert(name)) is not None]
         due_ns = self._due_ns(group)
         next_due_ns = next_tick_ns(due_ns, every_ns, now_ns)
-        telling = walk(self.stages, Flush(group, route, now_ns), alerts)
+        telling = self._to_tell(Flush(group, route, now_ns), alerts)
         if group.in_flight is not None and not self._supersede(group, telling, now_ns):
             self._ticks[group.group_id] = now_ns + max(every_ns, SHORTEST_DEADLINE_NS)
             return
-        settled = tuple(
-            f.Settled(alert.fingerprint, alert.updated_at_ns) for alert in alerts if alert.is_resolved(now_ns)
-        )
+        settled = tuple(alert.fingerprint for alert in alerts if alert.is_resolved(now_ns))
         self._ticks.pop(group.group_id, None)
         if telling:
             self._tell(group, route, telling, settled, now_ns, next_due_ns)
@@ -254,6 +252,16 @@ class Engine:
             )
         else:
             self._ticks[group.group_id] = next_due_ns
+
+    def _to_tell(self, flush: Flush, alerts: Sequence[Alert]) -> Sequence[Alert]:
+        """Return what the receiver hears now. Where an end is always told, nothing mutes it that was told to fire."""
+        told = self.state.told.get((flush.group.group_key, flush.group.receiver))
+        if told is None or not self.policy.end_always_told:
+            return walk((*self.muting, self.unchanged), flush, alerts)
+        owed = [one for one in alerts if one.fingerprint in told.firing and one.is_resolved(flush.now_ns)]
+        names = {one.fingerprint for one in owed}
+        left = walk(self.muting, flush, [one for one in alerts if one.fingerprint not in names])
+        return walk((self.unchanged,), flush, [*left, *owed])
 
     def _supersede(self, group: Group, telling: Sequence[Alert], now_ns: int) -> bool:
         """Take back a message that found no receiver in time, unless it still says what is to be said."""
@@ -272,7 +280,7 @@ class Engine:
         group: Group,
         route: Route,
         alerts: Sequence[Alert],
-        settled: tuple[f.Settled, ...],
+        settled: tuple[str, ...],
         now_ns: int,
         next_due_ns: int,
     ) -> None:

@@ -47,21 +47,17 @@ class GroupTimed(msgspec.Struct, frozen=True, kw_only=True):
     due_ns: int
 
 
-class Settled(msgspec.Struct, frozen=True):
-    """A resolved alert that leaves its group, unless it was updated since."""
-
-    fingerprint: str
-    updated_at_ns: int
-
-
 class GroupFlushed(msgspec.Struct, frozen=True, kw_only=True):
-    """A flush without a message. `clears`: the receiver takes no ends, so what it was told is closed in silence."""
+    """A flush without a message. `settled` have ended and leave the group, unless they fire again.
+
+    `clears`: the receiver takes no ends, so what it was told is closed in silence.
+    """
 
     kind: ClassVar[str] = "alert.group_flushed"
     group_id: str
     at_ns: int
     next_due_ns: int
-    settled: tuple[Settled, ...]
+    settled: tuple[str, ...]
     clears: bool = False
     expires_at_ns: int = 0
 
@@ -81,7 +77,8 @@ class Notified(msgspec.Struct, frozen=True, kw_only=True):
 class NotificationDue(msgspec.Struct, frozen=True, kw_only=True):
     """A message that must reach its receiver: it stays in the outbox until an answer settles it.
 
-    `firing` and `resolved` are what the receiver knows once it has the message, `alerts` is what it reads.
+    `firing` and `resolved` are what the receiver knows once it has the message, `alerts` is what it reads; then
+    `settled` leave the group, unless they fire again.
     """
 
     kind: ClassVar[str] = "alert.notification_due"
@@ -94,7 +91,7 @@ class NotificationDue(msgspec.Struct, frozen=True, kw_only=True):
     alerts: tuple[Notified, ...]
     firing: tuple[str, ...]
     resolved: tuple[str, ...]
-    settled: tuple[Settled, ...]
+    settled: tuple[str, ...]
     at_ns: int
     next_due_ns: int
     deadline_ns: int

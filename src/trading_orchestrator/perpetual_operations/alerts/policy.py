@@ -29,6 +29,7 @@ class Policy:
     intervals: Intervals
     resolve_timeout_ns: int
     hold_ns: int
+    end_always_told: bool = False
 
 
 def policy_of(config: AlertingConfig) -> Policy:
@@ -55,6 +56,7 @@ def policy_of(config: AlertingConfig) -> Policy:
         intervals=intervals,
         resolve_timeout_ns=round(config.resolve_timeout * 1e9),
         hold_ns=round(hold_s * 1e9),
+        end_always_told=config.end_always_told,
     )
 
 

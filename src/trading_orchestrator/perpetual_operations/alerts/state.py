@@ -62,7 +62,7 @@ class State:
         group.due_ns, group.has_flushed, group.is_held = body.next_due_ns, True, False
         self._settle(group, body.settled, body.at_ns)
         if body.clears:
-            resolved = frozenset(settled.fingerprint for settled in body.settled)
+            resolved = frozenset(body.settled)
             self.told[group.group_key, group.receiver] = Told(
                 at_ns=body.at_ns, firing=frozenset(), resolved=resolved, expires_at_ns=body.expires_at_ns
             )
@@ -105,16 +105,16 @@ class State:
             group.due_ns = max(group.due_ns, at_ns)
         return group
 
-    def _settle(self, group: Group, settled: Iterable[f.Settled], at_ns: int) -> None:
-        """A resolved alert leaves, unless it was heard of since."""
-        for one in settled:
-            alert = self.alerts.get(one.fingerprint)
-            if alert is None or (alert.updated_at_ns <= one.updated_at_ns and alert.is_resolved(at_ns)):
-                group.alerts.pop(one.fingerprint, None)
+    def _settle(self, group: Group, settled: Iterable[str], at_ns: int) -> None:
+        """What has ended leaves, unless it fires again since."""
+        for fingerprint in settled:
+            alert = self.alerts.get(fingerprint)
+            if alert is None or alert.is_resolved(at_ns):
+                group.alerts.pop(fingerprint, None)
 
     def _start(self, body: f.EngineStarted) -> None:
         self.started_at_ns = body.at_ns
-        ending = {one.fingerprint for outgoing in self.outbox.values() for one in outgoing.message.settled}
+        ending = {name for outgoing in self.outbox.values() for name in outgoing.message.settled}
         for fingerprint in {name for group in self.groups.values() for name in group.alerts} - ending:
             alert = self.alerts[fingerprint]
             if alert.is_timeout and alert.ends_at_ns < body.timeouts_from_ns:
