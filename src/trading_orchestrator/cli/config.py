@@ -151,11 +151,18 @@ def remarks_on(ready: Configured) -> Iterator[Remark]:
 
 def _in_short(ready: Configured) -> str:
     settings = ready.settings
-    strategies = sum(len(desk.strategies) for desk in settings.trading.desk.values())
-    return (
-        f"{len(settings.trading.desk)} desk(s), {strategies} strategies, {len(settings.brokers)} broker account(s), "
-        f"{settings.keeper.nodes} node(s); data in {Path(settings.data_dir).resolve()}"
-    )
+    counts = {
+        "desk": len(settings.trading.desk),
+        "enabled strategy": sum(one.enabled for desk in settings.trading.desk.values() for one in desk.strategies),
+        "broker account": len(settings.brokers),
+        "node": settings.keeper.nodes,
+    }
+    told = ", ".join(f"{count} {_plural(name) if count != 1 else name}" for name, count in counts.items())
+    return f"{told}; data in {Path(settings.data_dir).resolve()}"
+
+
+def _plural(name: str) -> str:
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
 def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -1,0 +1,108 @@
+"""`config show` and `config check`: every setting in force, its origin, no secret, and whether `run` could start."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from trading_orchestrator.app.settings import practice_toml
+from trading_orchestrator.cli.main import build
+from trading_orchestrator.kernel.config import ConfigRefused
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The practice config, in a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "trading-orchestrator.toml"
+    path.write_text(practice_toml().read_text(encoding="utf-8"))
+    return path
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    names = {f"TRADING_ORCHESTRATOR_{name}": value for name, value in environ.items()}
+    return CliRunner().invoke(build(), ["config", *arguments], env=names)
+
+
+def shown(*arguments: str, **environ: str) -> dict[str, tuple[Any, str]]:
+    found = json.loads(run("show", "--json", *arguments, **environ).stdout)["settings"]
+    return {one["key"]: (one["value"], one["origin"]) for one in found}
+
+
+def test_the_stronger_origin_wins_and_is_named(config: Path) -> None:
+    settings = shown("--port", "8123", KEEPER__NODES="1", KEEPER__PORT="8001")
+
+    assert (8123, "argument") == settings["keeper.port"]
+    assert (1, "environment") == settings["keeper.nodes"]
+    assert (1.5, "file") == settings["keeper.hang_kill_s"]
+    assert (30.0, "default") == settings["keeper.backoff_cap_s"]
+
+
+def test_within_a_list_a_key_that_nobody_gave_is_a_default(config: Path) -> None:
+    settings = shown()
+
+    assert ("maker", "file") == settings["trading.desk.practice.strategies[0].name"]
+    assert (True, "default") == settings["trading.desk.practice.strategies[0].enabled"]
+    assert ("50", "file") == settings["trading.desk.practice.strategies[0].params.qty"]
+
+
+def test_no_secret_is_shown_wherever_it_came_from(config: Path) -> None:
+    text = config.read_text().replace("[brokers.practice]", '[brokers.practice]\noptions = { apiToken = "t0psecret" }')
+    config.write_text(text)
+    for said in (run("show"), run("show", "--json"), run("show", BROKERS__PRACTICE__SECRET="from-outside")):
+        assert 0 == said.exit_code
+        assert not {"demo-secret", "demo-key", "t0psecret", "from-outside"} & set(said.stdout.replace('"', " ").split())
+    settings = shown(BROKERS__PRACTICE__SECRET="from-outside")
+
+    assert ("***", "environment") == settings["brokers.practice.secret"]
+    assert ("***", "file") == settings["brokers.practice.options.apiToken"]
+    assert ("", "default") == settings["brokers.practice.secret_env"]
+
+
+def test_where_a_secret_is_kept_is_no_secret(config: Path) -> None:
+    config.write_text(config.read_text().replace('secret = "demo-secret"', 'secret_file = "/run/secrets/mine"'))
+
+    assert ("/run/secrets/mine", "file") == shown()["brokers.practice.secret_file"]
+
+
+def test_a_password_inside_an_address_is_masked(config: Path) -> None:
+    urls = '[brokers.practice]\noptions = { httpsProxy = "http://me:mine@proxy:3128" }'
+    config.write_text(config.read_text().replace("[brokers.practice]", urls))
+
+    assert ("http://***@proxy:3128", "file") == shown()["brokers.practice.options.httpsProxy"]
+
+
+def test_a_usable_config_is_exit_code_0(config: Path) -> None:
+    said = run("check")
+
+    assert 0 == said.exit_code
+    assert "trading-orchestrator.toml can be used: 1 desk" in said.stdout
+
+
+def test_a_key_that_nobody_keeps_is_told_before_the_start(config: Path) -> None:
+    config.write_text(config.read_text().replace('api_key = "demo-key"', 'api_key_env = "NO_SUCH_VARIABLE"'))
+    said = run("check", "--json")
+    remarks = json.loads(said.stdout)["remarks"]
+
+    assert 2 == said.exit_code
+    assert [("error", "brokers.practice.api_key_env")] == [(one["level"], one["key"]) for one in remarks]
+
+
+def test_a_desk_that_cannot_decide_is_a_warning(config: Path) -> None:
+    config.write_text(config.read_text().replace('name = "maker"', 'name = "maker"\nenabled = false'))
+    said = run("check")
+
+    assert 0 == said.exit_code
+    assert "warning: trading.desk.practice.strategies: no strategy is enabled" in said.stdout
+
+
+def test_a_wrong_key_names_the_nearest(config: Path) -> None:
+    config.write_text(config.read_text().replace("hang_kill_s", "hang_kil_s"))
+    for command in ("show", "check"):
+        error = run(command).exception
+        assert isinstance(error, ConfigRefused)
+        assert "did you mean `hang_kill_s`?" in error.message
