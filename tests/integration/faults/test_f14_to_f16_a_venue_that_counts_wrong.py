@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.integration.desk.conftest import ACCOUNT
-from tests.integration.faults.scene import RESTING_PX, SOON_S, Scene
+from tests.integration.faults.scene import GRACE_S, RESTING_PX, SOON_S, Scene
 
 
 def misbehave(scene: Scene, deed: str, **facts: Any) -> None:
@@ -125,3 +125,19 @@ async def test_f16_fills_the_venue_does_not_list_for_a_while(scene: Scene) -> No
     await scene.judge(within_s=1.5 + SOON_S)
 
     assert ["filled"] == await scene.states()
+
+
+async def test_f16_fills_beyond_the_look_back_are_inferred_and_replaced_when_told(scene: Scene) -> None:
+    await rests(scene)
+    scene.venue.fault("F12", times=1000)
+    scene.venue.fault("F16", times=10_000)
+
+    scene.cross()
+    await scene.until(lambda: scene.facts("trade.inferred"), what="the synthetic fill", within_s=GRACE_S + SOON_S)
+    (position,) = await scene.rows("positions")
+    assert (["filled"], Decimal(10)) == (await scene.states(), Decimal(position["qty"]))
+
+    scene.venue.control("DELETE", "faults")
+    await scene.judge(within_s=6)
+    (position,) = await scene.rows("positions")
+    assert Decimal("9.99") == Decimal(position["qty"])  # the real trade, with its fee, instead of the synthetic one

@@ -128,3 +128,16 @@ async def test_f25_quiet_but_healthy_is_left_in_peace(scene: Scene) -> None:
     scene.cross()
     await scene.judge()
     assert Decimal(10) == sum(Decimal(row["last_qty"]) for row in await scene.rows("trades"))
+
+
+@pytest.mark.parametrize("how", [{"half_open": True}, {"code": 1000}, {"reset": True}], ids=["f19", "f22", "reset"])
+async def test_quotes_come_again(scene: Scene, how: dict[str, object]) -> None:
+    await rest(scene, orders=2)
+    scene.venue.control("POST", "streams/close", {"kind": "market", **how})
+
+    def decides_again() -> bool:
+        scene.tick()  # the second order follows from a quote, and from nothing else
+        return len(scene.accepted()) == 2
+
+    await scene.until(decides_again, what="a decision on a new quote", within_s=4)
+    await scene.judge()
