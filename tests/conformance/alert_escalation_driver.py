@@ -131,7 +131,8 @@ def differences(expected: Iterable[Mapping[str, Any]], sent: Sequence[Mapping[st
 
 def monitors_of(config: Mapping[str, Any]) -> dict[str, float]:
     """Return the time-outs in seconds of the monitors, however the case lists them."""
-    listed: Any = next((config[key] for key in ("heartbeat", "heartbeats", "heartbeat_monitors") if key in config), {})
+    named = [value for key, value in config.items() if "heartbeat" in key or "monitor" in key]
+    listed: Any = named[0] if named else {}
     if isinstance(listed, Mapping):
         single = _timeout_s(listed)
         if single is not None:
@@ -147,7 +148,7 @@ def _as_fields(fields: Any) -> dict[str, Any]:
 
 
 def _timeout_s(fields: Mapping[str, Any]) -> float | None:
-    named = [value for key, value in fields.items() if key.endswith("_min") and isinstance(value, int | float)]
+    named = [value for value in fields.values() if isinstance(value, int | float) and not isinstance(value, bool)]
     return float(named[0]) * 60 if named else None
 
 
