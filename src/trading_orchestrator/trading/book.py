@@ -168,7 +168,23 @@ class Book:
 
     @property
     def mode(self) -> str:
-        return self._desk.state.mode
+        """Return the mode by which orders are judged: normal, reduce_only, halted, draining or killed."""
+        return self._desk.state.mode_in_force
+
+    @property
+    def is_killed(self) -> bool:
+        """Return whether the kill switch's latch is on."""
+        return bool(self._desk.state.killed)
+
+    @property
+    def kill_is_verified(self) -> bool:
+        """Return whether it was verified that nothing is open since the latch went on."""
+        return self._desk.state.kill_verified
+
+    @property
+    def request_pos(self) -> int:
+        """Return the place in the journal of the last operator's request that was answered."""
+        return self._desk.state.request_pos
 
     @property
     def is_opened(self) -> bool:

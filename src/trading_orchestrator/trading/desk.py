@@ -300,7 +300,8 @@ def worry_of(book: Book) -> str:
     """Return what an operator should know of a desk that runs, worst first; "" when there is nothing."""
     quarantined = [order.cl_ord_id for order in book.quarantined_orders()]
     unknown = len(book.unknown_orders()) - len(quarantined)
-    said = [f"quarantined: {', '.join(quarantined)}"] if quarantined else []
+    said = [f"the desk is {book.mode.replace('_', ' ')}"] if book.mode != "normal" else []
+    said += [f"quarantined: {', '.join(quarantined)}"] if quarantined else []
     said += [f"{symbol} takes no new entries: {code}" for symbol, code in sorted(book.blocked.items())]
     said += [f"{unknown} unknown orders"] if unknown else []
     return "; ".join(said)

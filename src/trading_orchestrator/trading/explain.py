@@ -206,9 +206,24 @@ def _mode_changed(body: f.DeskModeChanged) -> str:
     return f"desk set to {body.mode} by {body.by}: {body.reason}"
 
 
+def _killed(body: f.DeskKilled) -> str:
+    return f"kill switch on, by {body.by}: {body.reason}; no order leaves and everything of ours is canceled"
+
+
+def _kill_verified(body: f.DeskKillVerified) -> str:
+    return f"kill switch: {body.looks} looks at the venue in a row found nothing of ours open"
+
+
+def _kill_lifted(body: f.DeskKillLifted) -> str:
+    return f"kill switch lifted by {body.by}: {body.reason}"
+
+
 _OF_DESK: dict[str, Callable[..., str]] = {
     "desk.reconciled": _reconciled,
     "symbol.blocked": _blocked,
     "symbol.released": _released,
     "desk.mode_changed": _mode_changed,
+    "desk.killed": _killed,
+    "desk.kill_verified": _kill_verified,
+    "desk.kill_lifted": _kill_lifted,
 }

@@ -293,11 +293,34 @@ class DeskReconciled(Body, frozen=True):
 
 
 class DeskModeChanged(Body, frozen=True):
-    """The desk's mode: normal, reduce_only, halted or draining; who asked and why."""
+    """The desk's mode: normal, reduce_only, halted or draining; who asked, why, and where in the journal."""
 
     mode: str
     by: str
     reason: str
+    request_pos: int = 0
+
+
+class DeskKilled(Body, frozen=True):
+    """The kill switch is on, a latch: no order leaves and all of ours are canceled, restarts and takeovers included."""
+
+    by: str
+    reason: str
+    request_pos: int = 0
+
+
+class DeskKillVerified(Body, frozen=True):
+    """Since the kill switch went on, this many looks at the venue in a row found nothing of ours open."""
+
+    looks: int
+
+
+class DeskKillLifted(Body, frozen=True):
+    """A named operator lifted the kill switch."""
+
+    by: str
+    reason: str
+    request_pos: int = 0
 
 
 KINDS: dict[str, type[Body]] = {
@@ -336,6 +359,9 @@ KINDS: dict[str, type[Body]] = {
     "strategy.saved": StrategySaved,
     "desk.reconciled": DeskReconciled,
     "desk.mode_changed": DeskModeChanged,
+    "desk.killed": DeskKilled,
+    "desk.kill_verified": DeskKillVerified,
+    "desk.kill_lifted": DeskKillLifted,
 }
 
 KIND_OF: dict[type[Body], str] = {body: kind for kind, body in KINDS.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -202,6 +203,21 @@ class TradingFloor:
     def now_ns(self) -> int:
         return self._clock.wall_ns()
 
+    def withdraw(self, orders: Sequence[Order], reason: str) -> None:
+        """Ask for the cancellation of orders of the desk itself, whoever decided them; outside of any callback."""
+        if self._record.is_lost:
+            return
+        asked: list[NewOrder | CancelIntended] = []
+        for order in orders:
+            if order.is_closed or order.foreign or any(request.is_open for request in order.requests):
+                continue
+            request = request_id(order.cl_ord_id, order.request_count + 1)
+            cancel = CancelIntended(cl_ord_id=order.cl_ord_id, request_id=request, reason=reason)
+            self._record.stage(cancel)
+            asked.append(cancel)
+        if asked:
+            self._dispatch(asked, self._record.commit())
+
     # -- one step
 
     def _call(self, performer: Performer, callback: Callable[..., None], *args: Any) -> None:
@@ -226,7 +242,9 @@ class TradingFloor:
 
     def _send(self, performer: Performer, decided: Sequence[NewOrder | CancelIntended]) -> None:
         self._record.stage(self._saved(performer))
-        durable = self._record.commit()
+        self._dispatch(decided, self._record.commit())
+
+    def _dispatch(self, decided: Sequence[NewOrder | CancelIntended], durable: asyncio.Future[None]) -> None:
         for each in decided:
             if isinstance(each, NewOrder):
                 self._gateway.submit(each, durable)

@@ -346,6 +346,24 @@ def _desk_reconciled(desk: Desk, body: f.DeskReconciled, at_ns: int) -> None:
 
 def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:
     desk.state.mode = body.mode
+    desk.state.mode_reason = f"{body.by}: {body.reason}"
+    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
+
+
+def _desk_killed(desk: Desk, body: f.DeskKilled, at_ns: int) -> None:
+    desk.state.killed = f"{body.by}: {body.reason}"
+    desk.state.kill_verified = False
+    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
+
+
+def _desk_kill_verified(desk: Desk, body: f.DeskKillVerified, at_ns: int) -> None:
+    desk.state.kill_verified = True
+
+
+def _desk_kill_lifted(desk: Desk, body: f.DeskKillLifted, at_ns: int) -> None:
+    desk.state.killed = ""
+    desk.state.kill_verified = False
+    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
 
 
 FOLDS: dict[type[f.Body], Callable[[Desk, Any, int], None]] = {
@@ -384,4 +402,7 @@ FOLDS: dict[type[f.Body], Callable[[Desk, Any, int], None]] = {
     f.StrategySaved: _strategy_saved,
     f.DeskReconciled: _desk_reconciled,
     f.DeskModeChanged: _desk_mode_changed,
+    f.DeskKilled: _desk_killed,
+    f.DeskKillVerified: _desk_kill_verified,
+    f.DeskKillLifted: _desk_kill_lifted,
 }

@@ -18,7 +18,15 @@ PAGE = 1_000
 REQUESTS_NAMED = 1_000
 LATE_KINDS = ("order.flagged", "order.revived", "trade.conflicted")
 """Kinds about an order that may follow the last change of its row."""
-CIRCUMSTANCES = ("desk.reconciled", "desk.mode_changed", "symbol.blocked", "symbol.released")
+CIRCUMSTANCES = (
+    "desk.reconciled",
+    "desk.mode_changed",
+    "desk.killed",
+    "desk.kill_verified",
+    "desk.kill_lifted",
+    "symbol.blocked",
+    "symbol.released",
+)
 """Kinds that name no order and yet belong to the story of each that lives meanwhile."""
 PERIODIC = "balances"
 BIRTHS = ("order.intended", "order.denied", "order.adopted", "foreign_order.seen")

@@ -107,7 +107,9 @@ def desk_row(desk: Desk) -> dict[str, object]:
     return {
         "desk": state.desk,
         "account": state.account,
-        "mode": state.mode,
+        "mode": state.mode_in_force,
+        "mode_reason": state.killed or state.mode_reason,
+        "kill_verified": state.kill_verified,
         "realized": _plain_each(state.realized()),
         "fees": _plain_each(state.fees()),
         "balances": _plain_each(state.balances),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from trading_orchestrator.brokers.port import Broker, NewOrder
+from trading_orchestrator.brokers.port import Broker, NewOrder, OrderReport
 from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.faultpoint import FaultPoint
@@ -14,6 +14,7 @@ from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.answers import of_cancel_failure, of_submit_failure
 
+NOTHING_LEAVES = ("halted", "draining", "killed")
 HOLD_S = 1.0
 """Pause of new orders after a venue refused to look at one and named no time itself."""
 
@@ -22,6 +23,12 @@ class NotOurs(Unknown):
     """Nothing was sent, since the lease may be another's by now; the order is asked for all the same."""
 
     code = "desk.not_ours"
+
+
+class Halted(Transient):
+    """Nothing was sent: an operator halted the desk between the decision and the first byte."""
+
+    code = "desk.halted"
 
 
 class OrderGateway:
@@ -95,10 +102,7 @@ class OrderGateway:
         if not await _is_durable(durable):
             return
         await self._fault("order.intended")
-        if not self._seat.may_act():
-            self._submit_failed(order.cl_ord_id, NotOurs("not sent: the lease's deadline had passed"))
-            return
-        sending = asyncio.create_task(self._broker.submit(order))
+        sending = asyncio.create_task(self._send(order))
         try:
             await self._fault("order.in_flight")
             report = await sending
@@ -112,6 +116,14 @@ class OrderGateway:
         else:
             self._intake.hear(report)
             self._on_answer()
+
+    async def _send(self, order: NewOrder) -> OrderReport:
+        """Look at the lease and send in one turn of the loop: between two turns a process may be stopped for long."""
+        if not self._seat.may_act():
+            raise NotOurs("not sent: the lease's deadline had passed")
+        if self._intake.book.mode in NOTHING_LEAVES:
+            raise Halted(f"not sent: the desk is {self._intake.book.mode}", retry_after_s=0.0)
+        return await self._broker.submit(order)
 
     async def _cancel(
         self,

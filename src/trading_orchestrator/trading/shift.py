@@ -21,6 +21,8 @@ from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.floor import NowRunning, Performer, TradingFloor
 from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.intake import Intake, Listener
+from trading_orchestrator.trading.kill_switch import KillSwitch
+from trading_orchestrator.trading.mode_requests import ModeRequests
 from trading_orchestrator.trading.orders.finding import Hole
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.polls import Polls
@@ -123,6 +125,11 @@ class Shift:
             told_seq=lambda: self._intake.told_seq if self._missed is None else None,
         )
 
+        self._requests = ModeRequests(self.record, around.store, clock)
+        self._kill_switch = KillSwitch(
+            self.record, self._intake, broker, config, clock=clock, withdraw=self.floor.withdraw
+        )
+
     async def begin(self, trigger: str) -> None:
         """Reconcile, restore the strategies and start them; return when they run.
 
@@ -132,6 +139,7 @@ class Shift:
         began_ns = self._around.clock.monotonic_ns()
         durable = await self._reconciler.start_up(trigger, self._drain)
         self.reconciled_ms = (self._around.clock.monotonic_ns() - began_ns) / 1e6
+        await self._requests.follow_now()
         performers = [
             performer
             for name, loaded in self._around.strategies.items()
@@ -143,7 +151,11 @@ class Shift:
         self._missed = None
         self._show_fresh_quotes()
         self._polls.start()
-        self._timers.append(asyncio.create_task(self._save_now_and_then(), name="save strategies"))
+        self._timers += [
+            asyncio.create_task(self._save_now_and_then(), name="save strategies"),
+            asyncio.create_task(self._requests.keep_following(), name="follow requests"),
+            asyncio.create_task(self._kill_switch.keep_down(), name="kill switch"),
+        ]
         await durable
 
     async def end(self, deadline_s: float) -> None:

@@ -48,6 +48,10 @@ class State(msgspec.Struct, omit_defaults=True):
     at_ns: int = 0
     opened: bool = False
     mode: str = "normal"
+    mode_reason: str = ""
+    killed: str = ""
+    kill_verified: bool = False
+    request_pos: int = 0
     orders: list[Order] = []
     lingering: list[str] = []
     positions: dict[str, Position] = {}
@@ -61,6 +65,11 @@ class State(msgspec.Struct, omit_defaults=True):
     blocked: dict[str, str] = {}
     counts: Counts = msgspec.field(default_factory=Counts)
     reconciled: Reconciled | None = None
+
+    @property
+    def mode_in_force(self) -> str:
+        """Return the mode by which orders are judged: the latch stands above the rest."""
+        return "killed" if self.killed else self.mode
 
     def trade_key(self, symbol: str, trade_id: str) -> str:
         """Return the key a trade is booked by; the configured account stands for the venue too."""

@@ -1,0 +1,99 @@
+"""What an operator asks of a desk: a fact that needs no lease, answered by facts of the desk that holds it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal, get_args
+
+import msgspec
+
+from trading_orchestrator.errors import OrchestratorError, Refused
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.storage.ports import Fact, FactStore, NewFact
+from trading_orchestrator.trading import facts as f
+from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.record import DeskRecord
+
+log = logging.getLogger(__name__)
+STREAM = "config"
+REQUESTED = "desk.mode_requested"
+LOOK_AGAIN_S = 1.0
+LOOKS_APART_S = 0.05
+"""A desk that books hundreds of facts a second must not look for requests after each."""
+
+Mode = Literal["normal", "reduce_only", "halted", "draining", "killed"]
+MODES: tuple[str, ...] = get_args(Mode)
+
+
+class ModeRequested(msgspec.Struct, frozen=True):
+    """A named person asks a desk for a mode. "killed" turns the latch on; only "normal" lifts it."""
+
+    desk: str
+    mode: str
+    by: str
+    reason: str
+
+
+def mode_requested(desk: str, mode: str, *, by: str, reason: str) -> NewFact:
+    """Return the request, ready to append without a fence.
+
+    Raises:
+        Refused: no such mode, or nobody takes responsibility.
+    """
+    if mode not in MODES:
+        raise Refused(f"expected one of {', '.join(MODES)}, was {mode!r}")
+    if not by.strip() or not reason.strip():
+        raise Refused("a desk's mode is changed by a named person with a reason: expected both, was empty")
+    return NewFact(stream=STREAM, kind=REQUESTED, body=ModeRequested(desk, mode, by.strip(), reason.strip()))
+
+
+def answers_to(book: Book, request: ModeRequested, pos: int) -> tuple[f.Body, ...]:
+    """Return the facts with which the desk follows the request at this place of the journal; pure."""
+    by, reason = request.by, request.reason
+    if request.mode == "killed":
+        return () if book.is_killed else (f.DeskKilled(by=by, reason=reason, request_pos=pos),)
+    changed = f.DeskModeChanged(mode=request.mode, by=by, reason=reason, request_pos=pos)
+    if request.mode == "normal" and book.is_killed:
+        return (f.DeskKillLifted(by=by, reason=reason, request_pos=pos), changed)
+    return (changed,)
+
+
+class ModeRequests:
+    """Follows the requests to one desk, oldest first, each once: the answer holds the place of the request."""
+
+    def __init__(self, record: DeskRecord, store: FactStore, clock: Clock) -> None:
+        self._record = record
+        self._store = store
+        self._clock = clock
+        self._pos = 0
+
+    async def follow_now(self) -> None:
+        """Answer everything that was asked until now. Raises what the store raises."""
+        self._pos = max(self._pos, self._record.book.request_pos)
+        while page := await self._store.read(stream=STREAM, after_pos=self._pos, kinds=(REQUESTED,)):
+            for fact in page:
+                self._answer(fact)
+                self._pos = fact.pos
+
+    async def keep_following(self) -> None:
+        """Answer for ever; a request is answered within 0.1 s."""
+        seen_pos = self._pos
+        while True:
+            try:
+                await self._store.wait_change(seen_pos, LOOK_AGAIN_S)
+                seen_pos = max((head.pos for head in await self._store.heads()), default=0)
+                await self.follow_now()
+            except OrchestratorError as error:
+                log.warning("looking for requests: %s", error.message)
+            await self._clock.sleep(LOOKS_APART_S)
+
+    def _answer(self, fact: Fact) -> None:
+        request = msgspec.json.decode(fact.body, type=ModeRequested)
+        if request.desk != self._record.book.desk or self._record.is_lost:
+            return
+        if request.mode not in MODES or not request.by or not request.reason:
+            log.error("a request without a known mode, a name or a reason is not followed: %s", request)
+            return
+        answers = answers_to(self._record.book, request, fact.pos)
+        if answers:
+            self._record.write(*answers)
