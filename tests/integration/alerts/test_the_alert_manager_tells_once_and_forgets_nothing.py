@@ -229,3 +229,19 @@ async def test_a_start_from_a_snapshot_is_the_same_start(place: Place, monkeypat
 async def test_a_receiver_without_a_channel_is_refused_at_once(place: Place) -> None:
     with pytest.raises(ChannelMissing, match="'r'"):
         AlertManager(place.store, place.clock, POLICY, node="n", fence=place.fence, channels={})
+
+
+async def test_a_storm_is_one_message_that_a_journal_can_hold_and_so_is_its_end(place: Place) -> None:
+    hosts = [Posted(labels={"alertname": "Down", "host": f"host-{number:05}"}) for number in range(20_000)]
+    async with place.manager() as manager:
+        await place.do(manager.receive(hosts))
+        await place.pass_time(1.5)
+    now_ns = place.clock.wall_ns()
+    async with place.manager() as manager:
+        await place.do(manager.receive([Posted(labels=one.labels, ends_at_ns=now_ns) for one in hosts]))
+        await place.pass_time(3)
+
+    assert ["firing", "resolved"] == place.mailbox.told()
+    messages = [letter.message for letter in place.mailbox.letters]
+    assert [20_000, 20_000] == [len(one.alerts) + one.unlisted for one in messages]
+    assert [20_000, 20_000] == [len(one.firing) + len(one.resolved) for one in messages]

@@ -9,6 +9,8 @@ import msgspec
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint, is_label_name, without_empty
 
+TEXT_LEN_MAX = 8_000
+
 
 class AlertRefused(Refused):
     """A posted alert cannot be taken. Facts: labels."""
@@ -47,12 +49,15 @@ def admitted(posted: Posted, now_ns: int, resolve_timeout_ns: int) -> Alert:
     """Return the posted alert with every time filled in.
 
     Raises:
-        AlertRefused: it has no label, a label of an impossible name, or ends before it starts.
+        AlertRefused: it has no label, a label of an impossible name, too much text, or ends before it starts.
     """
     labels = without_empty(posted.labels)
     wrong = [name for name in labels if not is_label_name(name)]
     if not labels or wrong:
         raise AlertRefused(f"expected at least one label, names of letters, digits and _, was {dict(posted.labels)}")
+    texts = (*labels, *labels.values(), *posted.annotations, *posted.annotations.values(), posted.generator_url)
+    if (size := sum(map(len, texts))) > TEXT_LEN_MAX:
+        raise AlertRefused(f"expected at most {TEXT_LEN_MAX} characters in all texts, was {size}", labels=labels)
     ends_at_ns = posted.ends_at_ns
     starts_at_ns = posted.starts_at_ns
     if starts_at_ns is None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
@@ -24,6 +26,7 @@ from trading_orchestrator.storage.ports import FactStore, Fence, NewFact, Put
 
 log = logging.getLogger(__name__)
 SNAPSHOT_EVERY_FACTS = 2_000
+SNAPSHOT_BYTES_MAX = 900_000  # a row may hold 1 MB; in a storm the next start folds from the one before
 READ_AT_ONCE = 1_000
 
 Deed = Callable[[Engine, int], Sequence[f.Body]]
@@ -122,12 +125,11 @@ class AlertManager:
             AlertRefused: one of them cannot be taken, and none was.
             AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: post them again.
         """
-        timeout_ns = self._policy.resolve_timeout_ns
-        for one in posted:
-            admitted(one, 0, timeout_ns)  # refuse here, so that a bad alert fails its sender alone
-        await self._ask(
-            lambda engine, now_ns: engine.receive([admitted(one, now_ns, timeout_ns) for one in posted], now_ns)
-        )
+        if self._engine is None:
+            raise AlertManagerStopped("the alert manager is not running")
+        # Here and not in the turn, so that a bad alert fails its sender alone.
+        alerts = [admitted(one, self._now_ns(), self._policy.resolve_timeout_ns) for one in posted]
+        await self._ask(lambda engine, now_ns: engine.receive(alerts, now_ns))
 
     async def set_silence(self, silence: Silence) -> None:
         """Set or change a silence; durable when this returns.
@@ -201,7 +203,9 @@ class AlertManager:
         puts = list({(put.projection, put.key): put for put in puts_of(decided)}.values())
         self._facts_since_snapshot += len(decided)
         if self._facts_since_snapshot >= SNAPSHOT_EVERY_FACTS:
-            puts.append(Put(SNAPSHOT, SNAPSHOT_KEY, snapshot_of(engine.state)))
+            snapshot = snapshot_of(engine.state)
+            if len(msgspec.json.encode(snapshot)) <= SNAPSHOT_BYTES_MAX:
+                puts.append(Put(SNAPSHOT, SNAPSHOT_KEY, snapshot))
             self._facts_since_snapshot = 0
         facts = [NewFact(f.STREAM, body.kind, body) for body in decided]
         await self._store.append(facts, node=self._node, fence=self._fence, puts=puts)

@@ -34,7 +34,7 @@ from trading_orchestrator.perpetual_operations.alerts.state import Outgoing, Sta
 
 SWEEP_EVERY_NS = 30_000_000_000
 SHORTEST_DEADLINE_NS = 10_000_000_000
-ENTRIES_A_FACT = 500  # some 150 kB: one fact of a storm of 20,000 would stop every other writer
+ALERTS_A_FACT = 100  # of at most TEXT_LEN_MAX each: a fact may hold 1 MB, and a storm of 20,000 is one message
 SILENCE_KEPT_NS = 5 * 86_400_000_000_000
 
 
@@ -96,8 +96,8 @@ class Engine:
             # Facts in between would show a group without its alert: the state follows at once, the fact at the end.
             entries.append(f.Entry(new, tuple(group.group_id for group in groups)))
             self.state.apply(f.Received(at_ns=now_ns, entries=(entries[-1],)))
-        for first in range(0, len(entries), ENTRIES_A_FACT):
-            self._decided.append(f.Received(at_ns=now_ns, entries=tuple(entries[first : first + ENTRIES_A_FACT])))
+        for first in range(0, len(entries), ALERTS_A_FACT):
+            self._decided.append(f.Received(at_ns=now_ns, entries=tuple(entries[first : first + ALERTS_A_FACT])))
         return self._taken()
 
     def advance(self, now_ns: int) -> Sequence[f.Body]:
@@ -298,6 +298,8 @@ class Engine:
                 )
             )
             return
+        listed = self._as_told(group.receiver, alerts, now_ns)
+        count = len(alerts) if self.policy.send_resolved[group.receiver] else len(firing)
         self._decide(
             f.NotificationDue(
                 notification_id=f"{fingerprint({'group': group.group_id})}-{self.state.message_count + 1}",
@@ -306,10 +308,11 @@ class Engine:
                 receiver=group.receiver,
                 status="firing" if firing else "resolved",
                 group_labels=group.labels,
-                alerts=self._as_told(group.receiver, alerts, now_ns),
+                alerts=listed,
+                unlisted=count - len(listed),
                 firing=tuple(sorted(firing)),
                 resolved=tuple(sorted(resolved)),
-                settled=settled,
+                settled=tuple(name for name in settled if name not in resolved),
                 at_ns=now_ns,
                 next_due_ns=next_due_ns,
                 deadline_ns=now_ns + max(route.group_interval_ns, SHORTEST_DEADLINE_NS),
@@ -329,7 +332,7 @@ class Engine:
                 ends_at_ns=alert.ends_at_ns if alert.is_resolved(now_ns) else None,
                 generator_url=alert.generator_url,
             )
-            for alert in sorted(wanted, key=lambda alert: list_order(alert.labels))
+            for alert in sorted(wanted, key=lambda alert: list_order(alert.labels))[:ALERTS_A_FACT]
         )
 
     def _can_wait(self, group: Group, now_ns: int) -> bool:

@@ -77,8 +77,8 @@ class Notified(msgspec.Struct, frozen=True, kw_only=True):
 class NotificationDue(msgspec.Struct, frozen=True, kw_only=True):
     """A message that must reach its receiver: it stays in the outbox until an answer settles it.
 
-    `firing` and `resolved` are what the receiver knows once it has the message, `alerts` is what it reads; then
-    `settled` leave the group, unless they fire again.
+    `firing` and `resolved` are what the receiver knows once it has the message, `alerts` is what it reads, and
+    `unlisted` how many more there are; then `resolved` and `settled` leave the group, unless they fire again.
     """
 
     kind: ClassVar[str] = "alert.notification_due"
@@ -89,6 +89,7 @@ class NotificationDue(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     group_labels: dict[str, str]
     alerts: tuple[Notified, ...]
+    unlisted: int = 0
     firing: tuple[str, ...]
     resolved: tuple[str, ...]
     settled: tuple[str, ...]

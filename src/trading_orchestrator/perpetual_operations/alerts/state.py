@@ -95,7 +95,7 @@ class State:
         )
         group = self._out_of_flight(body.notification_id, body.at_ns)
         if group is not None:
-            self._settle(group, message.settled, body.at_ns)
+            self._settle(group, (*message.resolved, *message.settled), body.at_ns)
 
     def _out_of_flight(self, notification_id: str, at_ns: int) -> Group | None:
         """A tick that came while the message was on its way is made up for now, and the next count from here."""
@@ -114,7 +114,8 @@ class State:
 
     def _start(self, body: f.EngineStarted) -> None:
         self.started_at_ns = body.at_ns
-        ending = {name for outgoing in self.outbox.values() for name in outgoing.message.settled}
+        on_their_way = [outgoing.message for outgoing in self.outbox.values()]
+        ending = {name for message in on_their_way for name in (*message.resolved, *message.settled)}
         for fingerprint in {name for group in self.groups.values() for name in group.alerts} - ending:
             alert = self.alerts[fingerprint]
             if alert.is_timeout and alert.ends_at_ns < body.timeouts_from_ns:

@@ -18,7 +18,7 @@ def body_of(message: NotificationDue, external_url: str) -> bytes:
         {
             "version": "4",
             "groupKey": message.group_key,
-            "truncatedAlerts": 0,
+            "truncatedAlerts": message.unlisted,
             "status": message.status,
             "receiver": message.receiver,
             "groupLabels": message.group_labels,
