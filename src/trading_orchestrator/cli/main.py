@@ -33,6 +33,7 @@ def build() -> typer.Typer:
         help="Runs trading strategies for months without losing or doubling an order.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.command("run")(run.run)
