@@ -13,7 +13,6 @@ from trading_orchestrator.brokers.port import NewOrder, OrderReport, TradeReport
 from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.storage.sqlite.transaction import WriteTransaction
 from trading_orchestrator.trading import facts, intake, polls, reconcile, record, resolve, sender
-from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.finding import NOTHING, Finding
 from trading_orchestrator.trading.orders.life import At
@@ -157,6 +156,16 @@ def forget_doubts_at_a_takeover(patch: Patch) -> None:
     patch.setattr(reconcile, "of_restart", lambda book: NOTHING)
 
 
+def look_at_the_lease_a_turn_too_early(patch: Patch) -> None:
+    """A bug this simulation found: a node stopped in between sent under a lease that was another's by then."""
+
+    async def send(self: Any, order: NewOrder) -> OrderReport:
+        found: OrderReport = await self._broker.submit(order)
+        return found
+
+    patch.setattr(sender.OrderGateway, "_send", send)
+
+
 def never_poll_trades(patch: Patch) -> None:
     """Streams are never wrong, are they?"""
 
@@ -170,27 +179,6 @@ def never_poll_trades(patch: Patch) -> None:
 def key_fills_by_a_new_id_each_time(patch: Patch) -> None:
     """A key with the time of the booking in it: the same trade is another one tomorrow."""
     patch.setattr(State, "trade_key", lambda self, symbol, trade_id: f"{self.account}/{symbol}/{trade_id}@{self.seq}")
-
-
-def tell_looks_apart_by_value(patch: Patch) -> None:
-    """A bug this simulation found: the second of two equal looks at the balances died, and its order with it."""
-
-    async def differences(self: Any) -> Any:
-        from trading_orchestrator.trading import balance_check as module
-
-        sums = [self._ours()]
-        self._watching.append(sums)
-        try:
-            told = module._totals(await self._broker.balances(), self._assets)
-            for _ in range(module.LOOKS):
-                if self._is_explained(least := module._least(told, sums, self.settled)):
-                    return least
-                await self._clock.sleep(module.SETTLE_S / module.LOOKS)
-            return module._least(told, sums, self.settled)
-        finally:
-            self._watching.remove(sums)
-
-    patch.setattr(BalanceCheck, "differences", differences)
 
 
 PLANTED: Sequence[Plant] = (
@@ -208,6 +196,6 @@ PLANTED: Sequence[Plant] = (
     send_before_the_intent_is_durable,
     take_a_refused_commit_for_done,
     forget_doubts_at_a_takeover,
+    look_at_the_lease_a_turn_too_early,
     never_poll_trades,
-    tell_looks_apart_by_value,
 )

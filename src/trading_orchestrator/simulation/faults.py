@@ -36,6 +36,7 @@ class FaultKind(Enum):
     KILLED_AT_COMMIT = "a node dies right before or right after a commit (F26)"
     KILLED_AT_SEND = "a node dies at a named point of the order path (F26)"
     STOPPED = "a node stands still and then goes on (F27, F30)"
+    STOPPED_AT_SEND = "a node stands still between its last look at the lease and its bytes (F27)"
     RETIRED = "a node leaves in order and another comes"
     # storage
     COMMIT_REFUSED = "the journal takes nothing (F32)"
@@ -102,6 +103,7 @@ LARGE_KINDS: Mapping[FaultKind, int] = {
     FaultKind.KILLED_AT_COMMIT: 3,
     FaultKind.KILLED_AT_SEND: 3,
     FaultKind.STOPPED: 3,
+    FaultKind.STOPPED_AT_SEND: 2,
     FaultKind.RETIRED: 1,
     FaultKind.COMMIT_REFUSED: 2,
     FaultKind.COMMIT_UNKNOWN: 2,

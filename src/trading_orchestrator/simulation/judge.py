@@ -158,6 +158,17 @@ class Judge:
         limit = self._max_position_qty
         self._demand(worst_qty <= limit, "I8", f"{sending.side.value} exposure may become {worst_qty}, limit {limit}")
 
+    def _check_reserve(self, intended: NewOrder) -> None:
+        """Position plus every order that is not proved closed, added up here and not by the Book (I8)."""
+        side = intended.side
+        worst_qty = self.book.position(self._symbol).qty * side.sign
+        for order in self.book.orders():
+            if order.side is side:
+                open_qty = ZERO if order.is_closed else order.order_qty - order.cum_qty
+                worst_qty += max(open_qty, order.venue_cum - order.cum_qty)
+        limit = self._max_position_qty
+        self._demand(worst_qty <= limit, "I8", f"{side.value} exposure reserved may be {worst_qty}, limit {limit}")
+
     def _leaves(self, cl_ord_id: str) -> Decimal:
         report = self._venue.order(self._symbol, cl_ord_id)
         return report.order_qty - report.cum_qty
@@ -225,6 +236,9 @@ class Judge:
         self._demand(bool(found) and found[0] == trade, "I3", f"trade {trade.trade_id} is not the venue's")
 
     def _after(self, body: f.Body) -> None:
+        if isinstance(body, f.OrderIntended):
+            self._check_reserve(body.order)
+            return
         cl_ord_id = _order_of(body)
         order = self.book.order(cl_ord_id) if cl_ord_id else None
         if order is None:

@@ -15,6 +15,7 @@ TURNS_TO_LIVE = 400
 POINTS = ("order.deciding", "order.intended", "order.in_flight", "order.answered")
 MUTE_S, CUT_S, OUTAGE_S = (0.5, 4.0), (0.1, 2.0), (0.3, 4.0)
 STOPPED_S = (0.05, 6.0)
+STOPPED_BEYOND_TTL_S = (2.0, 6.0)
 REFUSING_S = (0.05, 2.0)
 STEPPED_S = (0.5, 3.0)
 STEPS_S = (-3600.0, -2.0, -0.2, 0.2, 2.0, 3600.0)
@@ -37,6 +38,7 @@ class Mischief:
             FaultKind.KILLED_AT_COMMIT: self._kill_at_commit,
             FaultKind.KILLED_AT_SEND: self._kill_at_send,
             FaultKind.STOPPED: self._stop,
+            FaultKind.STOPPED_AT_SEND: self._stop_at_send,
             FaultKind.RETIRED: self._retire,
             FaultKind.COMMIT_REFUSED: self._refuse_commits,
             FaultKind.COMMIT_UNKNOWN: self._leave_commit_unknown,
@@ -118,12 +120,20 @@ class Mischief:
 
     def _kill_at_send(self) -> None:
         if (node := self._victim()) is not None:
-            node.armed_point = self._chance.pick(POINTS)
+            node.armed_point, node.at_point = self._chance.pick(POINTS), node.kill
 
     def _stop(self) -> None:
         if (node := self._victim()) is not None:
-            node.halt()
-            self._for_a_while(STOPPED_S, node.go_on)
+            self._halt(node, STOPPED_S)
+
+    def _stop_at_send(self) -> None:
+        if (node := self._victim()) is not None:
+            point = self._chance.pick(POINTS)
+            node.armed_point, node.at_point = point, lambda: self._halt(node, STOPPED_BEYOND_TTL_S)
+
+    def _halt(self, node: SimulatedNode, span_s: tuple[float, float]) -> None:
+        node.halt()
+        self._for_a_while(span_s, node.go_on)
 
     def _retire(self) -> None:
         if (node := self._victim()) is not None:

@@ -42,6 +42,7 @@ class SimulatedNode:
         self.is_dead = False
         self.is_halted = False
         self.armed_point = ""
+        self.at_point: Callable[[], None] = self.kill
         self.disk = TearingDisk(f"{host.path.parent.name}-{name}")
         self.wire = Wire(host.network, name, host.host_clock)
         self.feed = MarketWire(host.venue)
@@ -140,8 +141,9 @@ class SimulatedNode:
 
     async def _reach(self, point: str) -> None:
         if point == self.armed_point:
-            self.kill()
-            await self._host.loop.create_future()
+            self.armed_point = ""
+            self.at_point()
+            await self._host.host_clock.sleep(0)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self.wire.unplug()
