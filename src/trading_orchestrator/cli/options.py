@@ -13,6 +13,6 @@ ConfigOption = Annotated[
 ]
 DataDirOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Where journal and state are kept [default: from the config, or data]."),
+    typer.Option("--data-dir", help="Where journal and state are kept; without it what the config says, else data."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
