@@ -9,7 +9,7 @@ import typer
 
 from trading_orchestrator.cli import (
     config,
-    desk_mode,
+    desk,
     desks,
     init,
     journal,
@@ -40,7 +40,7 @@ def build() -> typer.Typer:
     app.command("init")(init.init)
     app.command("status")(status.status)
     app.command("desks")(desks.desks)
-    app.add_typer(desk_mode.build(), name="desk")
+    app.add_typer(desk.build(), name="desk")
     app.add_typer(orders.build(), name="orders")
     app.command("positions")(positions.positions)
     app.add_typer(journal.build(), name="journal")

@@ -257,8 +257,18 @@ class CursorAdvanced(Body, frozen=True):
     trade_id: str
 
 
+class AccountAdjusted(Body, frozen=True):
+    """A named operator explained a difference: a deposit, a withdrawal, a transfer. No trade is invented for it."""
+
+    asset: str
+    qty: Decimal
+    by: str
+    reason: str
+    request_pos: int = 0
+
+
 class SymbolBlocked(Body, frozen=True):
-    """No new orders on this symbol until a human releases it; cancels and evidence go on."""
+    """Only orders that reduce on this symbol until it is released; cancels and evidence go on."""
 
     symbol: str
     code: str
@@ -266,7 +276,7 @@ class SymbolBlocked(Body, frozen=True):
 
 
 class SymbolReleased(Body, frozen=True):
-    """A named operator lifted the block."""
+    """A named operator lifted the block, or the desk itself, when what it was for is explained."""
 
     symbol: str
     by: str
@@ -354,6 +364,7 @@ KINDS: dict[str, type[Body]] = {
     "trade.conflicted": TradeConflicted,
     "foreign_order.seen": ForeignOrderSeen,
     "cursor.advanced": CursorAdvanced,
+    "account.adjusted": AccountAdjusted,
     "symbol.blocked": SymbolBlocked,
     "symbol.released": SymbolReleased,
     "strategy.saved": StrategySaved,

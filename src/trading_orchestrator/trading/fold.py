@@ -326,6 +326,11 @@ def _cursor_advanced(desk: Desk, body: f.CursorAdvanced, at_ns: int) -> None:
     desk.state.cursors = {**desk.state.cursors, body.symbol: body.trade_id}
 
 
+def _account_adjusted(desk: Desk, body: f.AccountAdjusted, at_ns: int) -> None:
+    desk.state.balances = with_changes(desk.state.balances, {body.asset: body.qty})
+    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
+
+
 def _symbol_blocked(desk: Desk, body: f.SymbolBlocked, at_ns: int) -> None:
     desk.state.blocked = {**desk.state.blocked, body.symbol: body.code}
 
@@ -397,6 +402,7 @@ FOLDS: dict[type[f.Body], Callable[[Desk, Any, int], None]] = {
     f.TradeConflicted: _trade_conflicted,
     f.ForeignOrderSeen: _foreign_order_seen,
     f.CursorAdvanced: _cursor_advanced,
+    f.AccountAdjusted: _account_adjusted,
     f.SymbolBlocked: _symbol_blocked,
     f.SymbolReleased: _symbol_released,
     f.StrategySaved: _strategy_saved,

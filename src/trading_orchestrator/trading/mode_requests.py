@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 from typing import Literal, get_args
 
 import msgspec
@@ -17,6 +18,7 @@ from trading_orchestrator.trading.record import DeskRecord
 log = logging.getLogger(__name__)
 STREAM = "config"
 REQUESTED = "desk.mode_requested"
+ADJUSTMENT = "account.adjustment_requested"
 LOOK_AGAIN_S = 1.0
 LOOKS_APART_S = 0.05
 """A desk that books hundreds of facts a second must not look for requests after each."""
@@ -34,6 +36,33 @@ class ModeRequested(msgspec.Struct, frozen=True):
     reason: str
 
 
+class AdjustmentRequested(msgspec.Struct, frozen=True):
+    """A named person explains why the account holds `qty` more (or less) of an asset than its trades add up to."""
+
+    desk: str
+    asset: str
+    qty: Decimal
+    by: str
+    reason: str
+
+
+Request = ModeRequested | AdjustmentRequested
+KINDS: dict[str, type[Request]] = {REQUESTED: ModeRequested, ADJUSTMENT: AdjustmentRequested}
+
+
+def adjustment_requested(desk: str, asset: str, qty: Decimal, *, by: str, reason: str) -> NewFact:
+    """Return the request, ready to append without a fence.
+
+    Raises:
+        Refused: it changes nothing, or nobody takes responsibility.
+    """
+    if not asset or not qty.is_finite() or not qty:
+        raise Refused(f"expected an asset and a quantity other than 0, was {asset!r} {qty}")
+    _check_responsible(by, reason)
+    body = AdjustmentRequested(desk, asset, qty, by.strip(), reason.strip())
+    return NewFact(stream=STREAM, kind=ADJUSTMENT, body=body)
+
+
 def mode_requested(desk: str, mode: str, *, by: str, reason: str) -> NewFact:
     """Return the request, ready to append without a fence.
 
@@ -42,14 +71,20 @@ def mode_requested(desk: str, mode: str, *, by: str, reason: str) -> NewFact:
     """
     if mode not in MODES:
         raise Refused(f"expected one of {', '.join(MODES)}, was {mode!r}")
-    if not by.strip() or not reason.strip():
-        raise Refused("a desk's mode is changed by a named person with a reason: expected both, was empty")
+    _check_responsible(by, reason)
     return NewFact(stream=STREAM, kind=REQUESTED, body=ModeRequested(desk, mode, by.strip(), reason.strip()))
 
 
-def answers_to(book: Book, request: ModeRequested, pos: int) -> tuple[f.Body, ...]:
+def _check_responsible(by: str, reason: str) -> None:
+    if not by.strip() or not reason.strip():
+        raise Refused("this is for a named person with a reason: expected both, was empty")
+
+
+def answers_to(book: Book, request: Request, pos: int) -> tuple[f.Body, ...]:
     """Return the facts with which the desk follows the request at this place of the journal; pure."""
     by, reason = request.by, request.reason
+    if isinstance(request, AdjustmentRequested):
+        return (f.AccountAdjusted(asset=request.asset, qty=request.qty, by=by, reason=reason, request_pos=pos),)
     if request.mode == "killed":
         return () if book.is_killed else (f.DeskKilled(by=by, reason=reason, request_pos=pos),)
     changed = f.DeskModeChanged(mode=request.mode, by=by, reason=reason, request_pos=pos)
@@ -70,7 +105,7 @@ class ModeRequests:
     async def follow_now(self) -> None:
         """Answer everything that was asked until now. Raises what the store raises."""
         self._pos = max(self._pos, self._record.book.request_pos)
-        while page := await self._store.read(stream=STREAM, after_pos=self._pos, kinds=(REQUESTED,)):
+        while page := await self._store.read(stream=STREAM, after_pos=self._pos, kinds=tuple(KINDS)):
             for fact in page:
                 self._answer(fact)
                 self._pos = fact.pos
@@ -88,10 +123,11 @@ class ModeRequests:
             await self._clock.sleep(LOOKS_APART_S)
 
     def _answer(self, fact: Fact) -> None:
-        request = msgspec.json.decode(fact.body, type=ModeRequested)
+        request = msgspec.json.decode(fact.body, type=KINDS[fact.kind])
         if request.desk != self._record.book.desk or self._record.is_lost:
             return
-        if request.mode not in MODES or not request.by or not request.reason:
+        mode = request.mode if isinstance(request, ModeRequested) else "normal"
+        if mode not in MODES or not request.by or not request.reason:
             log.error("a request without a known mode, a name or a reason is not followed: %s", request)
             return
         answers = answers_to(self._record.book, request, fact.pos)

@@ -11,14 +11,23 @@ from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.trading.balance_check import BalanceCheck, Differences, in_words
 from trading_orchestrator.trading.config import DeskConfig
-from trading_orchestrator.trading.facts import CursorAdvanced, DeskReconciled
+from trading_orchestrator.trading.facts import (
+    Body,
+    CursorAdvanced,
+    DeskReconciled,
+    SymbolBlocked,
+    SymbolReleased,
+)
 from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.positions.position import assets_of
 from trading_orchestrator.trading.record import DeskRecord
 from trading_orchestrator.trading.resolve import Resolver
+from trading_orchestrator.trading.rows import QUARANTINE
 
 log = logging.getLogger(__name__)
+UNEXPLAINED = "balance.unexplained"
 APART_S = 0.1
 """Least pause between two polls of a kind, however many reports call for one."""
 
@@ -107,9 +116,23 @@ class Polls:
             seen = await self._balances.differences()
         if seen != self._last_seen:
             self._last_seen = seen
-        elif seen != self._balances.settled and not self._record.is_lost:
-            self._balances.settled = seen
-            self._record.write(_compared(self._intake, in_words(seen)))
+        elif not self._record.is_lost:
+            self._conclude(seen)
+
+    def _conclude(self, seen: Differences) -> None:
+        """Two looks agree: journal a change, and let a symbol only reduce while an asset of it is unexplained."""
+        facts: list[Body] = [_compared(self._intake, in_words(seen))] if seen != self._balances.settled else []
+        self._balances.settled = seen
+        blocked = self._intake.book.blocked
+        for symbol in self._config.symbols:
+            unexplained = {asset: seen[asset] for asset in assets_of(symbol) if asset in seen}
+            code = blocked.get(symbol)
+            if unexplained and code in (None, QUARANTINE):
+                facts.append(SymbolBlocked(symbol=symbol, code=UNEXPLAINED, text="; ".join(in_words(unexplained))))
+            elif not unexplained and code == UNEXPLAINED:
+                facts.append(SymbolReleased(symbol=symbol, by="desk", reason="balances and trades agree again"))
+        if facts:
+            self._record.write(*facts)
 
     def _is_missing(self, order: Order, listed: set[str], asked_ns: int) -> bool:
         """Whatever moved since shortly before the question may be on either side of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,9 @@ from trading_orchestrator.app import settings as hall
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption
 from trading_orchestrator.cli.reading import check_desk
 from trading_orchestrator.kernel.clock import SystemClock
+from trading_orchestrator.storage.ports import NewFact
 from trading_orchestrator.storage.sqlite import open_store
-from trading_orchestrator.trading.mode_requests import mode_requested
+from trading_orchestrator.trading.mode_requests import adjustment_requested, mode_requested
 
 NODE = "operator"
 NameArgument = Annotated[str, typer.Argument(help="The desk.")]
@@ -29,6 +31,7 @@ def build() -> typer.Typer:
     app.command("reduce")(reduce)
     app.command("resume")(resume)
     app.command("kill")(kill)
+    app.command("adjust")(adjust)
     return app
 
 
@@ -67,15 +70,31 @@ def kill(
     _ask(name, "killed", by, reason, config, data_dir)
 
 
+def adjust(
+    name: NameArgument,
+    asset: Annotated[str, typer.Argument(help="The asset that moved.")],
+    qty: Annotated[str, typer.Argument(help="How much more of it there is than trades explain; less: -- -5.")],
+    by: ByOption,
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Explain a balance that trades do not: a deposit, a withdrawal, a transfer."""
+    request = adjustment_requested(name, asset, Decimal(qty), by=by, reason=reason)
+    asyncio.run(_append(hall.find_data_dir(config, data_dir), name, request))
+    print(f"asked desk {name} to book {qty} {asset} as explained by {by}")
+
+
 def _ask(desk: str, mode: str, by: str, reason: str, config: Path | None, data_dir: Path | None) -> None:
-    asyncio.run(_append(hall.find_data_dir(config, data_dir), desk, mode, by, reason))
+    request = mode_requested(desk, mode, by=by, reason=reason)
+    asyncio.run(_append(hall.find_data_dir(config, data_dir), desk, request))
     print(f"asked desk {desk} to be {mode.replace('_', ' ')}; whoever holds it follows at once: see `desks`")
 
 
-async def _append(data_dir: Path, desk: str, mode: str, by: str, reason: str) -> None:
+async def _append(data_dir: Path, desk: str, request: NewFact) -> None:
     store = await open_store(data_dir / hall.JOURNAL_FILE, clock=SystemClock(), create=False)
     try:
         await check_desk(store, desk)
-        await store.append([mode_requested(desk, mode, by=by, reason=reason)], node=NODE, fence=None)
+        await store.append([request], node=NODE, fence=None)
     finally:
         await store.close()
