@@ -276,4 +276,7 @@ async def test_a_loop_that_ends_without_a_lifespan_still_ends_the_operations(tmp
 
 def own_threads() -> list[str]:
     """Return the names of the threads that a journal and a monitor keep."""
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("journal", "system-monitor"))]
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith(("journal", "system-monitor"))]
+    for thread in ours:
+        thread.join(timeout=2.0)  # a pool's thread that was told to end needs a moment to do so
+    return [thread.name for thread in ours if thread.is_alive()]
