@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,8 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted, admitted
-from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, Letter
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
+from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.rows import SNAPSHOT, SNAPSHOT_KEY, puts_of
@@ -24,12 +24,9 @@ from trading_orchestrator.perpetual_operations.alerts.snapshot import snapshot_o
 from trading_orchestrator.perpetual_operations.alerts.state import State
 from trading_orchestrator.storage.ports import FactStore, Fence, NewFact, Put
 
-log = logging.getLogger(__name__)
 SNAPSHOT_EVERY_FACTS = 2_000
 SNAPSHOT_BYTES_MAX = 900_000  # a row may hold 1 MB; in a storm the next start folds from the one before
 READ_AT_ONCE = 1_000
-
-Deed = Callable[[Engine, int], Sequence[f.Body]]
 
 
 class AlertManagerStopped(Transient):
@@ -88,11 +85,10 @@ class AlertManager:
         self._policy = policy
         self._node = node
         self._fence = fence
-        self._channels = channels
+        self._delivery = Delivery(channels, key_prefix=store.journal_id, report=self._heard)
         self._engine: Engine | None = None
         self._asked: list[Asked] = []
         self._wake = asyncio.Event()
-        self._sending: dict[str, asyncio.Task[None]] = {}
         self._facts_since_snapshot = 0
         self._base_ns = 0
 
@@ -166,7 +162,7 @@ class AlertManager:
             raise
         finally:
             self._engine, self._asked = None, []
-            await self._stop_sending()
+            await self._delivery.stop()
 
     # -- turns
 
@@ -192,10 +188,7 @@ class AlertManager:
         await self._append(engine, decided)
         for asked in accepted:
             _end(asked, None)
-        for outgoing in engine.due_sends(now_ns):
-            notification_id = outgoing.message.notification_id
-            if notification_id not in self._sending:
-                self._sending[notification_id] = asyncio.create_task(self._send(outgoing.message))
+        self._delivery.follow(engine.state.outbox, engine.due_sends(now_ns))
 
     async def _append(self, engine: Engine, decided: Sequence[f.Body]) -> None:
         if not decided:
@@ -215,7 +208,8 @@ class AlertManager:
         if self._asked:
             self._wake.clear()
             return
-        times = [outgoing.retry_at_ns for name, outgoing in engine.state.outbox.items() if name not in self._sending]
+        outbox = engine.state.outbox
+        times = [outgoing.retry_at_ns for name, outgoing in outbox.items() if not self._delivery.is_trying(name)]
         due_ns = engine.next_due_ns()
         due_ns = min([*times, *([] if due_ns is None else [due_ns])], default=None)
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._wake.wait())]
@@ -233,33 +227,12 @@ class AlertManager:
         for one in asked:
             _end(one, told)
 
-    # -- messages
-
-    async def _send(self, message: f.NotificationDue) -> None:
-        """Try one message and report what became of it, as a deed of the next turn."""
-        name = message.notification_id
-        letter = Letter(message, f"{self._store.journal_id}-{name}")
-        try:
-            answer = await self._channels[message.receiver].send(letter)
-            deed: Deed = lambda engine, now_ns: engine.delivered(name, now_ns, answer)  # noqa: E731
-        except Refused as error:
-            deed = _refused(name, error.message)
-        except OrchestratorError as error:
-            deed = _failed(name, error.message, getattr(error, "retry_after_s", None))
-        except Exception as error:  # a channel is foreign code: its failure is a try that failed
-            log.exception("the channel of %s failed", message.receiver)
-            deed = _failed(name, f"{type(error).__name__}: {error}", None)
+    def _heard(self, deed: Deed) -> None:
+        """What became of a try is a deed of the next turn; nobody waits for it, so its failure is the end of `run`."""
         done = asyncio.get_running_loop().create_future()
         done.add_done_callback(_forget)
         self._asked.append(Asked(deed, done))
-        self._sending.pop(name, None)
         self._wake.set()
-
-    async def _stop_sending(self) -> None:
-        tasks, self._sending = list(self._sending.values()), {}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     # -- start
 
@@ -280,14 +253,6 @@ class AlertManager:
 
     def _now_ns(self) -> int:
         return self._base_ns + self._clock.boot_ns()
-
-
-def _failed(name: str, answer: str, retry_after_s: float | None) -> Deed:
-    return lambda engine, now_ns: engine.failed(name, now_ns, answer, retry_after_s)
-
-
-def _refused(name: str, answer: str) -> Deed:
-    return lambda engine, now_ns: engine.refused(name, now_ns, answer)
 
 
 def _end(asked: Asked, error: BaseException | None) -> None:
