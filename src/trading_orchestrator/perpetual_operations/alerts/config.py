@@ -1,12 +1,13 @@
-"""Settings of the alert engine, in Alertmanager's words. TOML: `[perpetual_operations.alerts]`."""
+"""Settings of alerting, the engine's in Alertmanager's words. TOML: `[perpetual_operations.alerts]`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from trading_orchestrator.perpetual_operations.alerts.escalation.policy import EscalationPolicy
 from trading_orchestrator.perpetual_operations.alerts.time_intervals import TimeIntervalConfig
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -31,9 +32,16 @@ class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class ReceiverConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who hears. `send_resolved`: whether the end of an alert is told."""
+    """Who hears.
+
+    send_resolved: whether the end of an alert is told.
+    channels: names under `[channels]`, each of which carries every message; none: the log of the node.
+    escalation: a ladder under `[escalations]` that is climbed while something fires here, besides the channels.
+    """
 
     send_resolved: bool = True
+    channels: tuple[str, ...] = ()
+    escalation: str | None = None
 
 
 class InhibitRuleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,3 +69,40 @@ class AlertingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     resolve_timeout: Seconds = 300.0
     hold_after_start: Seconds | None = None
     end_always_told: bool = False
+
+
+class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything about alerts. TOML: `[perpetual_operations.alerts]`, or a file of its own that `path` names.
+
+    enabled: off, no alert exists and nobody is told anything.
+    path: a TOML file with all other keys of this table at its top level, so that it can be reviewed and reloaded by
+        itself; taken from the working directory, as `data_dir` is.
+    interval_s: between two evaluations of the rules; a second is as fine as host and process are measured.
+    default_rules: whether the rules that ship with the program are used; `rules` of an equal name replace them.
+    disabled_rules: names of rules that are not used.
+    route, receivers, inhibit_rules, time_intervals, resolve_timeout, hold_after_start, end_always_told: the engine's;
+        without a route everything goes to one receiver that writes to the log.
+    channels: `kind` and that kind's own keys; a secret only by reference (`env:NAME`, `file:PATH`).
+    rules: see `rules/rule.py`.
+    escalations: ladders by name. users: who stands on them, and how each wants to be called. schedules: who is on
+        call when. heartbeats: what must be heard of within `timeout_s`.
+    """
+
+    enabled: bool = True
+    path: str | None = None
+    interval_s: Annotated[float, Meta(ge=0.1, le=300)] = 1.0
+    default_rules: bool = True
+    disabled_rules: tuple[str, ...] = ()
+    route: RouteConfig | None = None
+    receivers: dict[str, ReceiverConfig] = {}
+    inhibit_rules: tuple[InhibitRuleConfig, ...] = ()
+    time_intervals: dict[str, tuple[TimeIntervalConfig, ...]] = {}
+    resolve_timeout: Seconds = 300.0
+    hold_after_start: Seconds | None = None
+    end_always_told: bool = False
+    channels: dict[str, dict[str, Any]] = {}
+    rules: tuple[dict[str, Any], ...] = ()
+    escalations: dict[str, EscalationPolicy] = {}
+    users: dict[str, dict[str, Any]] = {}
+    schedules: dict[str, dict[str, Any]] = {}
+    heartbeats: dict[str, dict[str, Any]] = {}
