@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component, Health, HealthState
+from trading_orchestrator.kernel.supervisor import Child, Ended, RestartRule, Supervisor
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.console.who_holds import WhoHolds
 from trading_orchestrator.perpetual_operations.dependencies import start_order
@@ -25,8 +26,7 @@ from trading_orchestrator.perpetual_operations.monitoring.journal_watch import J
 from trading_orchestrator.perpetual_operations.monitoring.loop_lag import LoopLag
 from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
-from trading_orchestrator.perpetual_operations.status import OperationsStatus
-from trading_orchestrator.perpetual_operations.supervision import Supervised
+from trading_orchestrator.perpetual_operations.status import OperationsStatus, PartStatus
 from trading_orchestrator.storage.ports import FactStore
 
 if TYPE_CHECKING:
@@ -36,12 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 METRICS_FILE = "metrics.db"
-
-
-class ComponentTaken(Refused):
-    """A component of this name is registered already. Facts: name."""
-
-    code = "operations.component_taken"
 
 
 class PerpetualOperationsManager:
@@ -90,13 +84,13 @@ class PerpetualOperationsManager:
         self.health = HealthChecker(clock, interval_s=config.health.interval_s, deadline_s=config.health.deadline_s)
         self.at_stop = AsyncExitStack()
         self._stopping = asyncio.Lock()
-        self._parts: dict[str, Supervised] = {}
+        self.supervisor = Supervisor(clock, tell=self._ended)
         self._console: Console | None = None
         self._started_at_ns: int | None = None
         if config.history.enabled:
-            self._hold(self.history)  # first to start and last to stop, so that the last sample is written too
+            self.supervisor.add(self.history)  # first to start and last to stop, so that the last sample is written too
         for part in (self.loop_lag, self.monitor, self.journal, self.health):
-            self._hold(part)
+            self.supervisor.add(part)
         self.add_probe("journal", journal_probe(store))
         limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
         self.add_probe("event_loop", event_loop_probe(self.loop_lag.worst_s, **limits))
@@ -111,21 +105,24 @@ class PerpetualOperationsManager:
         """Return the newest health report."""
         return self.health.report
 
-    def register(self, component: Component) -> None:
+    def register(self, component: Component, rule: RestartRule | None = None) -> None:
         """Keep one more component running, and watch its health under its name. Started now if we run already.
+
+        Args:
+            rule: how it is started anew when it ends; None takes the defaults of RestartRule.
 
         Raises:
             ComponentTaken, ProbeTaken: choose another name.
             DependencyUnknown, DependencyCircle: only when we run already; before, `start` says so.
         """
-        part = self._hold(component)
+        part = self.supervisor.add(component, rule)
         try:
-            self.add_probe(component.name, _own_word(part), depends_on=part.depends_on)
+            self.add_probe(component.name, _own_word(part), depends_on=component.depends_on)
         except Refused:
-            del self._parts[component.name]
+            del self.supervisor.children[component.name]
             raise
         if self.is_running:
-            part.start()
+            self.supervisor.start(component.name)
 
     def add_probe(
         self, name: str, probe: Probe, *, deadline_s: float | None = None, depends_on: Sequence[str] = ()
@@ -157,7 +154,7 @@ class PerpetualOperationsManager:
         if self._console is not None:
             self._console.reopen_streams()
         for name in self._order():
-            self._parts[name].start()
+            self.supervisor.start(name)
         report = await self.health.check()
         log.info("operations started: %s", report.verdict)
 
@@ -168,12 +165,12 @@ class PerpetualOperationsManager:
             if self._console is not None:
                 self._console.end_streams()
             for name in reversed(self._order()):
-                await self._parts[name].stop()
+                await self.supervisor.stop(name)
             await self.at_stop.aclose()
 
     def status(self) -> OperationsStatus:
         """Return how the wing is, in one sentence and one object."""
-        parts = tuple(part.status() for part in self._parts.values())
+        parts = tuple(_status(part) for part in self.supervisor.children.values())
         bad = [part.name for part in parts if part.state in (HealthState.UNHEALTHY, HealthState.STOPPED)]
         if not self.is_running:
             sentence = "Operations are stopped."
@@ -217,9 +214,9 @@ class PerpetualOperationsManager:
                 more_routes=self._more_routes(),
             )
             for feed in self._console.feeds:
-                part = self._hold(feed)
+                self.supervisor.add(feed)
                 if self.is_running:
-                    part.start()
+                    self.supervisor.start(feed.name)
         return self._console
 
     def console_app(self) -> FastAPI:
@@ -230,20 +227,24 @@ class PerpetualOperationsManager:
         if self.config.history.enabled:
             self.history.record(sample.at_ns, values_of(sample))
 
-    def _hold(self, component: Component) -> Supervised:
-        if component.name in self._parts:
-            raise ComponentTaken(f"a component named {component.name!r} is registered already", name=component.name)
-        part = self._parts[component.name] = Supervised(component, self.clock)
-        return part
+    def _ended(self, ended: Ended) -> None:
+        """A component ended unasked."""
 
     def _order(self) -> Sequence[str]:
         """Parts may depend on bare probes, too; those have nothing to start."""
-        graph = {name: [on for on in part.depends_on if on in self._parts] for name, part in self._parts.items()}
+        parts = self.supervisor.children
+        graph = {name: [on for on in part.component.depends_on if on in parts] for name, part in parts.items()}
         return start_order(graph)
 
 
-def _own_word(part: Supervised) -> Probe:
+def _own_word(part: Child) -> Probe:
     async def probe() -> Health:
         return part.health()
 
     return probe
+
+
+def _status(part: Child) -> PartStatus:
+    health = part.health()
+    depends_on = tuple(part.component.depends_on)
+    return PartStatus(part.component.name, health.state, health.reason, depends_on, part.restarts)

@@ -11,11 +11,11 @@ import pytest
 from tests.unit.operations.empty_store import EmptyStore
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.kernel.supervisor import ComponentTaken
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.dependencies import DependencyUnknown
 from trading_orchestrator.perpetual_operations.health.health_checker import ProbeTaken
-from trading_orchestrator.perpetual_operations.manager import ComponentTaken, PerpetualOperationsManager
-from trading_orchestrator.perpetual_operations.supervision import Supervised
+from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 
 
 class Part:
@@ -108,26 +108,6 @@ def test_names_are_given_once(tmp_path: Path) -> None:
         operations.register(Part("ground", []))
     with pytest.raises(ProbeTaken):
         operations.register(Part("journal", []))
-
-
-async def test_a_part_that_fails_is_told_and_started_anew_with_growing_waits() -> None:
-    clock, diary = VirtualClock(), list[str]()
-    part = Supervised(Part("feed", diary, failures=2), clock)
-
-    part.start()
-    await clock.advance(0.1)
-    failed = part.health()
-    await clock.advance(0.5)
-    again = part.health()
-    await clock.advance(1.0)
-
-    assert "ended with RuntimeError: lost its way; started anew in 0.5 s" == failed.reason
-    assert HealthState.UNHEALTHY is failed.state
-    assert "ended with RuntimeError: lost its way; started anew in 1 s" == again.reason
-    assert HealthState.HEALTHY is part.health().state
-    assert 2 == part.status().restarts
-    await part.stop()
-    assert ["feed runs", "feed runs", "feed runs", "feed ends"] == diary
 
 
 async def test_starting_and_stopping_twice_changes_nothing(tmp_path: Path) -> None:
