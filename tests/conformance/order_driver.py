@@ -34,7 +34,7 @@ from trading_orchestrator.errors import Refused
 from trading_orchestrator.market.port import Quote
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
-from trading_orchestrator.trading.fold import IntentTaken
+from trading_orchestrator.trading.fold_orders import IntentTaken
 from trading_orchestrator.trading.orders import amends, answers, evidence
 from trading_orchestrator.trading.orders.client_id import cl_ord_id, request_id
 from trading_orchestrator.trading.orders.finding import Finding, Known

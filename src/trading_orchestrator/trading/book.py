@@ -11,7 +11,8 @@ from trading_orchestrator.brokers.port import Side, TradeReport
 from trading_orchestrator.errors import Broken
 from trading_orchestrator.storage.ports import Fact, NewFact, Put
 from trading_orchestrator.trading.facts import KIND_OF, KINDS, Body
-from trading_orchestrator.trading.fold import FOLDS, Desk
+from trading_orchestrator.trading.fold import FOLDS
+from trading_orchestrator.trading.folded import Desk
 from trading_orchestrator.trading.orders.ledger import KnownTrade
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.shelf import Shelf

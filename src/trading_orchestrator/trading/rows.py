@@ -9,7 +9,7 @@ import msgspec
 
 from trading_orchestrator.kernel.money import plain
 from trading_orchestrator.storage.ports import Put
-from trading_orchestrator.trading.fold import Desk, TradeRow
+from trading_orchestrator.trading.folded import Desk, TradeRow
 from trading_orchestrator.trading.orders.edge import ord_status
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.stored import ORDER_IDS, ORDERS, TRADES

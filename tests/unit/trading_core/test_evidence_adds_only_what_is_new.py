@@ -10,7 +10,7 @@ from tests.unit.trading_core.desk_scene import SYMBOL, Scene
 from trading_orchestrator.brokers.port import DuplicateOrder, NewOrder, NoAnswer, OrderRefused, Side, VenueStatus
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.trading import facts as f
-from trading_orchestrator.trading.fold import IntentTaken
+from trading_orchestrator.trading.fold_orders import IntentTaken
 from trading_orchestrator.trading.orders import amends, answers, evidence
 from trading_orchestrator.trading.orders.client_id import cl_ord_id, request_id
 from trading_orchestrator.trading.orders.finding import VENUE, Ask

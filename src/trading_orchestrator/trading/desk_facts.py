@@ -1,0 +1,101 @@
+"""The facts about a desk and its account as a whole, and what every fact's body is."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The body of one fact; unknown fields of a newer release are ignored when read.
+
+    `at_ns` is the desk's wall clock when it recorded the fact (`Book.record` stamps it). The journal's own
+    time is that of the commit and not yet known when the projection rows are made, so rows use this one.
+    """
+
+    at_ns: int = 0
+
+
+class AccountOpened(Body, frozen=True):
+    """The first reconciliation of an account: sums of balances and positions start here (asset → total)."""
+
+    account: str
+    balances: dict[str, Decimal]
+    trade_cursor: dict[str, str]
+
+
+class AccountAdjusted(Body, frozen=True):
+    """A named operator explained a difference: a deposit, a withdrawal, a transfer. No trade is invented for it."""
+
+    asset: str
+    qty: Decimal
+    by: str
+    reason: str
+    request_pos: int = 0
+
+
+class SymbolBlocked(Body, frozen=True):
+    """Only orders that reduce on this symbol until it is released; cancels and evidence go on."""
+
+    symbol: str
+    code: str
+    text: str
+
+
+class SymbolReleased(Body, frozen=True):
+    """A named operator lifted the block, or the desk itself, when what it was for is explained."""
+
+    symbol: str
+    by: str
+    reason: str
+
+
+class StrategySaved(Body, frozen=True):
+    """A strategy's typed state as it was when the decisions of the same commit were made."""
+
+    strategy: str
+    state: msgspec.Raw
+
+
+class DeskReconciled(Body, frozen=True):
+    """Reconciliation with the venue ended: what was compared, what differed, and whether it is green."""
+
+    trigger: str
+    green: bool
+    orders_checked: int
+    trades_booked: int
+    unknown: int
+    differences: list[str]
+    took_ms: float
+
+
+class DeskModeChanged(Body, frozen=True):
+    """The desk's mode: normal, reduce_only, halted or draining; who asked, why, and where in the journal."""
+
+    mode: str
+    by: str
+    reason: str
+    request_pos: int = 0
+
+
+class DeskKilled(Body, frozen=True):
+    """The kill switch is on, a latch: no order leaves and all of ours are canceled, restarts and takeovers included."""
+
+    by: str
+    reason: str
+    request_pos: int = 0
+
+
+class DeskKillVerified(Body, frozen=True):
+    """Since the kill switch went on, this many looks at the venue in a row found nothing of ours open."""
+
+    looks: int
+
+
+class DeskKillLifted(Body, frozen=True):
+    """A named operator lifted the kill switch."""
+
+    by: str
+    reason: str
+    request_pos: int = 0

@@ -1,0 +1,81 @@
+"""How facts about the account and the desk itself change a desk: opening, adjustments, blocks, modes, the latch."""
+
+from __future__ import annotations
+
+from trading_orchestrator.errors import Broken
+from trading_orchestrator.trading import facts as f
+from trading_orchestrator.trading.folded import Desk, Fold
+from trading_orchestrator.trading.positions.balances import with_changes
+from trading_orchestrator.trading.state import Reconciled
+
+
+def _account_opened(desk: Desk, body: f.AccountOpened, at_ns: int) -> None:
+    if desk.state.opened:
+        raise Broken(f"account {body.account} was opened already: its sums start there", account=body.account)
+    desk.state.opened = True
+    desk.state.balances = with_changes(body.balances, desk.state.balances)
+    desk.state.cursors = {**body.trade_cursor, **desk.state.cursors}
+
+
+def _cursor_advanced(desk: Desk, body: f.CursorAdvanced, at_ns: int) -> None:
+    desk.state.cursors = {**desk.state.cursors, body.symbol: body.trade_id}
+
+
+def _account_adjusted(desk: Desk, body: f.AccountAdjusted, at_ns: int) -> None:
+    desk.state.balances = with_changes(desk.state.balances, {body.asset: body.qty})
+    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
+
+
+def _symbol_blocked(desk: Desk, body: f.SymbolBlocked, at_ns: int) -> None:
+    desk.state.blocked = {**desk.state.blocked, body.symbol: body.code}
+
+
+def _symbol_released(desk: Desk, body: f.SymbolReleased, at_ns: int) -> None:
+    desk.state.blocked = {symbol: code for symbol, code in desk.state.blocked.items() if symbol != body.symbol}
+
+
+def _strategy_saved(desk: Desk, body: f.StrategySaved, at_ns: int) -> None:
+    desk.state.strategy_states[body.strategy] = body.state.copy()
+
+
+def _desk_reconciled(desk: Desk, body: f.DeskReconciled, at_ns: int) -> None:
+    desk.state.reconciled = Reconciled(
+        green=body.green, at_ns=at_ns, unknown=body.unknown, differences=body.differences
+    )
+
+
+def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:
+    desk.state.mode = body.mode
+    desk.state.mode_reason = f"{body.by}: {body.reason}"
+    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
+
+
+def _desk_killed(desk: Desk, body: f.DeskKilled, at_ns: int) -> None:
+    desk.state.killed = f"{body.by}: {body.reason}"
+    desk.state.kill_verified = False
+    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
+
+
+def _desk_kill_verified(desk: Desk, body: f.DeskKillVerified, at_ns: int) -> None:
+    desk.state.kill_verified = True
+
+
+def _desk_kill_lifted(desk: Desk, body: f.DeskKillLifted, at_ns: int) -> None:
+    desk.state.killed = ""
+    desk.state.kill_verified = False
+    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
+
+
+FOLDS_OF_DESK: dict[type[f.Body], Fold] = {
+    f.AccountOpened: _account_opened,
+    f.CursorAdvanced: _cursor_advanced,
+    f.AccountAdjusted: _account_adjusted,
+    f.SymbolBlocked: _symbol_blocked,
+    f.SymbolReleased: _symbol_released,
+    f.StrategySaved: _strategy_saved,
+    f.DeskReconciled: _desk_reconciled,
+    f.DeskModeChanged: _desk_mode_changed,
+    f.DeskKilled: _desk_killed,
+    f.DeskKillVerified: _desk_kill_verified,
+    f.DeskKillLifted: _desk_kill_lifted,
+}
