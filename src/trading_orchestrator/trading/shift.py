@@ -149,6 +149,7 @@ class Shift:
         for performer in performers:
             self._enter(performer, missed)
         self._missed = None
+        self._withdraw_ownerless()
         self._show_fresh_quotes()
         self._polls.start()
         self._timers += [
@@ -244,6 +245,17 @@ class Shift:
             self.left_out[name] = f"{type(error).__name__}: {error}"
             return None
         return performer
+
+    def _withdraw_ownerless(self) -> None:
+        """Cancel what nobody looks after: the strategy is configured no more, or it could not be restored.
+
+        Adopted orders name no strategy and stay: an operator was told of them.
+        """
+        at_work = {performer.name for performer in self.floor.performers}
+        left = [each for each in self.record.book.open_orders() if each.strategy and each.strategy not in at_work]
+        for strategy in dict.fromkeys(each.strategy for each in left):
+            why = "could not be restored" if strategy in self.left_out else "is not configured any more"
+            self.floor.withdraw([each for each in left if each.strategy == strategy], f"strategy {strategy} {why}")
 
     def _bars_for(self, performer: Performer) -> list[Bar]:
         wants = performer.wants

@@ -141,3 +141,10 @@ class Turner(Strategy[TurnerParams, TurnerState]):
 
     def on_fill(self, order: Order, trade: TradeReport) -> None:
         self.state.filled_qty += trade.side.sign * trade.last_qty
+
+
+class Unrestorable(Turner):
+    """Fails before it is at work."""
+
+    def warm_up(self, bars: list[Bar]) -> None:  # type: ignore[override]
+        raise ZeroDivisionError("a bug of its own")
