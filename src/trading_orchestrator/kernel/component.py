@@ -21,10 +21,15 @@ class HealthState(Enum):
 
 @dataclass(frozen=True)
 class Health:
-    """A state and the sentence that explains it to an operator."""
+    """A state and the sentence that explains it to an operator.
+
+    `failure` names what is wrong in the words of the recovery ladders, e.g. `broker.key_revoked`; "" leaves it to the
+    ladder of the part.
+    """
 
     state: HealthState
     reason: str = ""
+    failure: str = ""
 
 
 class Component(Protocol):

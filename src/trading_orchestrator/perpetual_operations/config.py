@@ -56,12 +56,17 @@ class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     deadline_s: for a probe that names none; a journal that needs longer to be read is not well.
     loop_lag_degraded_s: a loop this late is felt; below it, a busy host is enough of an explanation.
     loop_lag_unhealthy_s: a loop this late misses lease renewals.
+    fall_rounds: rounds in a row that a part must read worse before it counts as worse; one hiccup is none.
+    rise_rounds: rounds in a row that it must read better before it counts as better; more than `fall_rounds`, because
+        what has just failed fails again more easily.
     """
 
     interval_s: Annotated[float, Meta(ge=0.1, le=300)] = 1.0
     deadline_s: Annotated[float, Meta(gt=0, le=60)] = 1.0
     loop_lag_degraded_s: Annotated[float, Meta(gt=0)] = 0.25
     loop_lag_unhealthy_s: Annotated[float, Meta(gt=0)] = 1.0
+    fall_rounds: Annotated[int, Meta(ge=1, le=100)] = 2
+    rise_rounds: Annotated[int, Meta(ge=1, le=100)] = 3
 
 
 class ConsoleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -81,7 +81,13 @@ class PerpetualOperationsManager:
             tell=self._remember,
         )
         self.journal = JournalWatch(store, clock)
-        self.health = HealthChecker(clock, interval_s=config.health.interval_s, deadline_s=config.health.deadline_s)
+        self.health = HealthChecker(
+            clock,
+            interval_s=config.health.interval_s,
+            deadline_s=config.health.deadline_s,
+            fall=config.health.fall_rounds,
+            rise=config.health.rise_rounds,
+        )
         self.at_stop = AsyncExitStack()
         self._stopping = asyncio.Lock()
         self.supervisor = Supervisor(clock, tell=self._ended)

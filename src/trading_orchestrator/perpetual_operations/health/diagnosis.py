@@ -27,6 +27,7 @@ class Finding(msgspec.Struct, frozen=True):
     state: HealthState
     reason: str
     because_of: tuple[str, ...] = ()
+    failure: str = ""
 
     @property
     def is_cause(self) -> bool:
@@ -64,9 +65,9 @@ def verdict(findings: Sequence[Finding]) -> str:
 
 def _finding(name: str, health: Health, causes: tuple[str, ...]) -> Finding:
     if not causes:
-        return Finding(name, health.state, health.reason)
+        return Finding(name, health.state, health.reason, failure=health.failure)
     state = HealthState.DEGRADED if health.state in WELL else health.state
-    return Finding(name, state, health.reason, causes)
+    return Finding(name, state, health.reason, causes, health.failure)
 
 
 def _causes(name: str, readings: Mapping[str, Health], depends_on: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.dependencies import start_order
 from trading_orchestrator.perpetual_operations.health.diagnosis import Finding, diagnose, verdict, worst
+from trading_orchestrator.perpetual_operations.health.steadying import Steadying
 
 Probe = Callable[[], Awaitable[Health]]
 
@@ -23,8 +25,16 @@ class ProbeTaken(Refused):
     code = "health.probe_taken"
 
 
+class ProbeWithoutDeadline(Refused):
+    """A probe must answer within a time above 0. Facts: name."""
+
+    code = "health.probe_without_deadline"
+
+
 class PartHealth(msgspec.Struct, frozen=True):
-    """One part in a report. `since_ns`: when it came into this state; `because_of`: the root causes upstream."""
+    """One part in a report. `since_ns`: when it came into this state; `because_of`: the root causes upstream;
+    `failure`: what is wrong, in the words of the recovery ladders.
+    """
 
     name: str
     state: HealthState
@@ -33,6 +43,7 @@ class PartHealth(msgspec.Struct, frozen=True):
     depends_on: tuple[str, ...]
     took_ms: float
     since_ns: int
+    failure: str = ""
 
 
 class HealthReport(msgspec.Struct, frozen=True):
@@ -56,16 +67,23 @@ class Watched:
 
 
 class HealthChecker:
-    """Runs every probe each round, all at once, each within its deadline. One event loop."""
+    """Runs every probe each round, all at once, each within its deadline. One event loop.
+
+    Args:
+        fall, rise: readings in a row before a part counts as worse, or as better again.
+    """
 
     name = "health_checker"
     depends_on: Sequence[str] = ()
 
-    def __init__(self, clock: Clock, *, interval_s: float, deadline_s: float) -> None:
+    def __init__(self, clock: Clock, *, interval_s: float, deadline_s: float, fall: int = 1, rise: int = 1) -> None:
         self._clock = clock
         self._interval_s = interval_s
         self._deadline_s = deadline_s
+        self._fall = fall
+        self._rise = rise
         self._watched: dict[str, Watched] = {}
+        self._steadied: dict[str, Steadying] = {}
         self._since: dict[str, tuple[HealthState, int]] = {}
         self._report = HealthReport(clock.wall_ns(), HealthState.STARTING, "No probe has answered yet.", (), ())
 
@@ -79,15 +97,22 @@ class HealthChecker:
 
         Raises:
             ProbeTaken: choose another name.
+            ProbeWithoutDeadline: a probe that may take for ever would hide what it looks at.
         """
         if name in self._watched:
             raise ProbeTaken(f"a probe named {name!r} is registered already: choose another name", name=name)
-        watched = Watched(name, probe, self._deadline_s if deadline_s is None else deadline_s, tuple(depends_on))
-        self._watched[name] = watched
+        deadline_s = self._deadline_s if deadline_s is None else deadline_s
+        if not 0 < deadline_s < math.inf:
+            raise ProbeWithoutDeadline(
+                f"the probe {name!r} needs a deadline: expected seconds above 0, was {deadline_s}", name=name
+            )
+        self._watched[name] = Watched(name, probe, deadline_s, tuple(depends_on))
+        self._steadied[name] = Steadying(self._fall, self._rise)
 
     def remove(self, name: str) -> None:
         """Watch this part no longer; unknown names are ignored."""
         self._watched.pop(name, None)
+        self._steadied.pop(name, None)
         self._since.pop(name, None)
 
     def health(self) -> Health:
@@ -104,7 +129,8 @@ class HealthChecker:
         """Run one round now and return its report."""
         watched = list(self._watched.values())
         answers = await asyncio.gather(*(self._ask(part) for part in watched))
-        readings = {part.name: health for part, (health, _) in zip(watched, answers, strict=True)}
+        heard = ((part.name, health) for part, (health, _) in zip(watched, answers, strict=True))
+        readings = {name: self._steadied[name].hear(health) for name, health in heard if name in self._steadied}
         took_ms = {part.name: took for part, (_, took) in zip(watched, answers, strict=True)}
         findings = diagnose(readings, self._graph())
         now_ns = self._clock.wall_ns()
@@ -157,6 +183,7 @@ class HealthChecker:
             depends_on=self._watched[finding.name].depends_on if finding.name in self._watched else (),
             took_ms=took_ms,
             since_ns=before[1],
+            failure=finding.failure,
         )
 
     def _graph(self) -> Mapping[str, Sequence[str]]:
