@@ -13,6 +13,7 @@ from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.journal.config import JournalConfig
 from trading_orchestrator.keeper.config import KeeperConfig
 from trading_orchestrator.kernel.config import ConfigRefused, build, environment, merged, nearest, read_toml
+from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.strategies.load import load_strategy
@@ -140,4 +141,5 @@ def configured(values: dict[str, Any], source: str) -> Configured:
             load_strategy(
                 strategy.class_, strategy.params, source=f"{source}: trading.desk.{name}.strategies.{strategy.name}"
             )
+    load_alerts(settings.perpetual_operations.alerts, source=source)
     return Configured(settings, values, source)

@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
+
 
 class MonitoringConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How host and process are measured. TOML: `[perpetual_operations.monitoring]`.
@@ -97,3 +99,4 @@ class OperationsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     history: HistoryConfig = HistoryConfig()
     health: HealthConfig = HealthConfig()
     console: ConsoleConfig = ConsoleConfig()
+    alerts: AlertsConfig = AlertsConfig()

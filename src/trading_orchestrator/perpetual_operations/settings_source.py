@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from trading_orchestrator.kernel.config import ConfigRefused, build, environment, merged, nearest, read_toml
+from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 
 ENVIRONMENT = "TRADING_ORCHESTRATOR"
@@ -70,6 +71,7 @@ def _built(table: Mapping[str, Any], source: str, data_dir: object, path: tuple[
         full = ".".join((*path, key))
         message = error.message.replace(f"`{key}`", f"`{full}`").replace(f"{source}: {key}:", f"{source}: {full}:")
         raise ConfigRefused(message, key=full, source=source) from None
+    load_alerts(config.alerts, source=source)
     return _with_data_dir(config, data_dir, source)
 
 
@@ -99,7 +101,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, msgspec.Struct):
-        return _plain(msgspec.structs.asdict(value))
+        return {field.encode_name: _plain(getattr(value, field.name)) for field in msgspec.structs.fields(value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
     if hasattr(value, "model_dump"):

@@ -1,0 +1,215 @@
+"""From config to a plan that nothing in can fail later: every name is found, every text read, before a start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.config import ConfigRefused, build, nearest, read_toml
+from trading_orchestrator.perpetual_operations.alerts.config import (
+    AlertingConfig,
+    AlertsConfig,
+    ReceiverConfig,
+    RouteConfig,
+)
+from trading_orchestrator.perpetual_operations.alerts.matchers import parse_matcher
+from trading_orchestrator.perpetual_operations.alerts.policy import Policy, policy_of
+from trading_orchestrator.perpetual_operations.alerts.rules.rule import Rule, check_rule
+from trading_orchestrator.perpetual_operations.alerts.time_intervals import checked
+from trading_orchestrator.perpetual_operations.alerts.toml_lines import line_of
+
+OWN_TABLE = ("perpetual_operations", "alerts")
+LOG_RECEIVER = "log"
+EVERYTHING_TO_THE_LOG = RouteConfig(receiver=LOG_RECEIVER, group_by=("alertname",), group_wait=1, group_interval=60)
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked configuration. `rules` are those in use, the shipped ones included."""
+
+    config: AlertsConfig
+    policy: Policy
+    rules: tuple[Rule, ...]
+    receivers: Mapping[str, ReceiverConfig]
+    source: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key stands, for messages: the file, the table around, and the text when there is one."""
+
+    source: str
+    table: Key = ()
+    text: str = ""
+
+    def refused(self, key: Sequence[str], reason: str) -> ConfigRefused:
+        """Return the error that names file, line, key and reason."""
+        full = (*self.table, *key)
+        line = line_of(self.text, full)
+        where = f"{self.source}: line {line}" if line is not None else self.source
+        return ConfigRefused(f"{where}: {'.'.join(full)}: {reason}", key=".".join(full), source=self.source, line=line)
+
+    @contextmanager
+    def at(self, *key: str) -> Iterator[None]:
+        """Say of everything refused inside that it is about this key."""
+        try:
+            yield
+        except ConfigRefused:
+            raise
+        except Refused as error:
+            raise self.refused(key, error.message) from None
+
+
+def load_alerts(config: AlertsConfig, *, source: str) -> Plan:
+    """Return the plan; `source` is the file that holds the table, or what to call where it came from.
+
+    Raises:
+        ConfigRefused: the sentence names file, line (where there is one), key and reason.
+    """
+    if config.path is not None:
+        return _of_own_file(config, Path(config.path), source)
+    text = _text_of(Path(source))
+    return _checked(config, Place(source, OWN_TABLE, text))
+
+
+def _of_own_file(outer: AlertsConfig, path: Path, source: str) -> Plan:
+    beside = {name for name, value in msgspec.structs.asdict(outer).items() if value != _DEFAULT[name]}
+    for name in sorted(beside - {"path", "enabled"}):
+        said = f"expected it in {path}, because `path` names that file"
+        raise Place(source, OWN_TABLE, _text_of(Path(source))).refused((name,), said)
+    values = read_toml(path)
+    place = Place(str(path), (), _text_of(path))
+    for name in ("path", "enabled"):
+        if name in values:
+            raise place.refused((name,), f"expected it in {source}, beside `path`")
+    config = _built(AlertsConfig, values, place, ())
+    return _checked(msgspec.structs.replace(config, enabled=outer.enabled, path=outer.path), place)
+
+
+_DEFAULT: Mapping[str, object] = msgspec.structs.asdict(AlertsConfig())
+
+
+def _checked(config: AlertsConfig, place: Place) -> Plan:
+    receivers = dict(config.receivers)
+    route = config.route
+    if route is None:
+        route = EVERYTHING_TO_THE_LOG
+        receivers.setdefault(LOG_RECEIVER, ReceiverConfig())
+    _check_receivers(config, place)
+    _check_time_intervals(config, place)
+    _check_route(route, receivers, config, place, ("route",))
+    for number, rule in enumerate(config.inhibit_rules):
+        _check_matchers(rule.source_matchers, place, ("inhibit_rules", str(number), "source_matchers"))
+        _check_matchers(rule.target_matchers, place, ("inhibit_rules", str(number), "target_matchers"))
+    engine = AlertingConfig(
+        route=route,
+        receivers=receivers,
+        inhibit_rules=config.inhibit_rules,
+        time_intervals=config.time_intervals,
+        resolve_timeout=config.resolve_timeout,
+        hold_after_start=config.hold_after_start,
+        end_always_told=config.end_always_told,
+    )
+    with place.at("route"):
+        policy = policy_of(engine)
+    return Plan(config, policy, _rules(config, place), receivers, place.source)
+
+
+# -- who hears
+
+
+def _check_receivers(config: AlertsConfig, place: Place) -> None:
+    for name, receiver in config.receivers.items():
+        _check_names(receiver.channels, config.channels, "channels", place, ("receivers", name, "channels"))
+        if receiver.escalation is not None:
+            key = ("receivers", name, "escalation")
+            _check_names([receiver.escalation], config.escalations, "escalations", place, key)
+
+
+def _check_route(
+    route: RouteConfig, receivers: Mapping[str, object], config: AlertsConfig, place: Place, at: Key
+) -> None:
+    if route.receiver is not None:
+        _check_names([route.receiver], receivers, "receivers", place, (*at, "receiver"))
+    for key in ("mute_time_intervals", "active_time_intervals"):
+        _check_names(getattr(route, key), config.time_intervals, "time_intervals", place, (*at, key))
+    _check_matchers(route.matchers, place, (*at, "matchers"))
+    for number, child in enumerate(route.routes):
+        _check_route(child, receivers, config, place, (*at, "routes", str(number)))
+
+
+def _check_time_intervals(config: AlertsConfig, place: Place) -> None:
+    for name, intervals in config.time_intervals.items():
+        for number, interval in enumerate(intervals):
+            with place.at("time_intervals", name, str(number)):
+                checked(interval)
+
+
+def _check_matchers(texts: Sequence[str], place: Place, at: Key) -> None:
+    for text in texts:
+        with place.at(*at):
+            parse_matcher(text)
+
+
+def _check_names(names: Iterable[str], known: Iterable[str], table: str, place: Place, at: Key) -> None:
+    known = list(known)
+    for name in names:
+        if name not in known:
+            hint = nearest(name, known) if known else f"there is no [{table}] at all"
+            raise place.refused(at, f"nothing under [{table}] is named {name!r}; {hint}")
+
+
+# -- what is watched
+
+
+def shipped_rules() -> tuple[Rule, ...]:
+    """Return the rules that ship with the program."""
+    path = Path(str(resources.files("trading_orchestrator.perpetual_operations.alerts.rules") / "defaults.toml"))
+    place = Place(str(path), (), _text_of(path))
+    return tuple(_read_rules(read_toml(path).get("rules", ()), place))
+
+
+def _rules(config: AlertsConfig, place: Place) -> tuple[Rule, ...]:
+    shipped = {rule.name: rule for rule in shipped_rules()} if config.default_rules else {}
+    own: dict[str, Rule] = {}
+    for number, rule in enumerate(_read_rules(config.rules, place)):
+        if rule.name in own:
+            raise place.refused(("rules", str(number), "name"), f"two rules are named {rule.name!r}")
+        own[rule.name] = rule
+    rules = {**shipped, **own}
+    _check_names(config.disabled_rules, rules, "rules", place, ("disabled_rules",))
+    return tuple(rule for rule in rules.values() if rule.name not in config.disabled_rules)
+
+
+def _read_rules(several: Sequence[Mapping[str, Any]], place: Place) -> Iterator[Rule]:
+    for number, values in enumerate(several):
+        rule = _built(Rule, values, place, ("rules", str(number)))
+        with place.at("rules", str(number)):
+            yield check_rule(rule)
+
+
+def _built(kind: type[Any], values: Mapping[str, Any], place: Place, at: Key) -> Any:
+    """Build a part, and let an error name the key as it stands in the whole file."""
+    try:
+        return build(kind, values, source="")
+    except ConfigRefused as error:
+        key = str(error.facts.get("key", ""))
+        inner = tuple(key.replace("[", ".").replace("]", "").split(".")) if key != "the top level" else ()
+        reason = error.message.removeprefix(": ").removeprefix(f"{key}: ")
+        raise replace(place).refused((*at, *inner), reason) from None
+
+
+def _text_of(path: Path) -> str:
+    """Return the file's text to look lines up in; what is no file has none."""
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
