@@ -130,6 +130,15 @@ class OrderRefused(Refused):
     code = "order.refused"
 
 
+class KeyRefused(OrderRefused):
+    """The venue refuses the account's key: revoked, expired, or not for this address. Nothing reached matching.
+
+    Every further call ends the same; only a human can change that.
+    """
+
+    code = "venue.key_refused"
+
+
 class DuplicateOrder(Unknown):
     """The venue says this cl_ord_id exists: ask for it and adopt it."""
 

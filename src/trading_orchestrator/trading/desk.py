@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
-from trading_orchestrator.brokers.port import Broker, Connected
+from trading_orchestrator.brokers.port import Broker, Connected, KeyRefused
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
@@ -190,8 +190,10 @@ class Desk:
             await shift.begin(trigger)
             if shift.record.is_lost:
                 raise RecordLost("the journal refused a fact while the desk began")
-        except BaseException:
+        except BaseException as error:
             self._shift = None
+            if isinstance(error, KeyRefused):
+                await shift.record.flush()  # a human must hear of it though nothing begins
             await shift.end(0)
             raise
         self._has_begun = True

@@ -79,6 +79,13 @@ class DeskModeChanged(Body, frozen=True):
     request_pos: int = 0
 
 
+class DeskKeyRefused(Body, frozen=True):
+    """The venue refuses the account's key: the desk is halted by the same commit, a human is paged."""
+
+    venue_code: str
+    text: str
+
+
 class DeskKilled(Body, frozen=True):
     """The kill switch is on, a latch: no order leaves and all of ours are canceled, restarts and takeovers included."""
 

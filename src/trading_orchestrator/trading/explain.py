@@ -206,6 +206,10 @@ def _mode_changed(body: f.DeskModeChanged) -> str:
     return f"desk set to {body.mode} by {body.by}: {body.reason}"
 
 
+def _key_refused(body: f.DeskKeyRefused) -> str:
+    return f"the venue refuses the account's key ({body.venue_code}: {body.text}): nothing is sent until a human acts"
+
+
 def _killed(body: f.DeskKilled) -> str:
     return f"kill switch on, by {body.by}: {body.reason}; no order leaves and everything of ours is canceled"
 
@@ -223,6 +227,7 @@ _OF_DESK: dict[str, Callable[..., str]] = {
     "symbol.blocked": _blocked,
     "symbol.released": _released,
     "desk.mode_changed": _mode_changed,
+    "desk.key_refused": _key_refused,
     "desk.killed": _killed,
     "desk.kill_verified": _kill_verified,
     "desk.kill_lifted": _kill_lifted,

@@ -50,6 +50,10 @@ def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:
     desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
 
 
+def _desk_key_refused(desk: Desk, body: f.DeskKeyRefused, at_ns: int) -> None:
+    """It is for people; the desk stops by the change of mode beside it."""
+
+
 def _desk_killed(desk: Desk, body: f.DeskKilled, at_ns: int) -> None:
     desk.state.killed = f"{body.by}: {body.reason}"
     desk.state.kill_verified = False
@@ -75,6 +79,7 @@ FOLDS_OF_DESK: dict[type[f.Body], Fold] = {
     f.StrategySaved: _strategy_saved,
     f.DeskReconciled: _desk_reconciled,
     f.DeskModeChanged: _desk_mode_changed,
+    f.DeskKeyRefused: _desk_key_refused,
     f.DeskKilled: _desk_killed,
     f.DeskKillVerified: _desk_kill_verified,
     f.DeskKillLifted: _desk_kill_lifted,

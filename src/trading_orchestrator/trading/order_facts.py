@@ -21,6 +21,7 @@ LATE_KINDS = ("order.flagged", "order.revived", "trade.conflicted")
 CIRCUMSTANCES = (
     "desk.reconciled",
     "desk.mode_changed",
+    "desk.key_refused",
     "desk.killed",
     "desk.kill_verified",
     "desk.kill_lifted",

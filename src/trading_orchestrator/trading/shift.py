@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trading_orchestrator.brokers.port import Broker, Connected, OrderReport, TradeReport
+from trading_orchestrator.brokers.port import Broker, Connected, KeyRefused, OrderReport, TradeReport
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.faultpoint import FaultPoint
@@ -18,9 +18,11 @@ from trading_orchestrator.market.port import Bar, Instrument, Quote
 from trading_orchestrator.storage.ports import FactStore, Fence
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.facts import DeskKeyRefused, DeskModeChanged
 from trading_orchestrator.trading.floor import NowRunning, Performer, TradingFloor
 from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.intake import Intake, Listener
+from trading_orchestrator.trading.key_watch import KeyWatch
 from trading_orchestrator.trading.kill_switch import KillSwitch
 from trading_orchestrator.trading.mode_requests import ModeRequests
 from trading_orchestrator.trading.orders.finding import Hole
@@ -78,7 +80,8 @@ class Shift:
         self._timers: list[asyncio.Task[None]] = []
         self.left_out: dict[str, str] = {}
         self.reconciled_ms = 0.0
-        clock, broker, config = around.clock, around.broker, around.config
+        clock, config = around.clock, around.config
+        broker = KeyWatch(around.broker, self._key_refused)
         self.record = DeskRecord(
             follower.book,
             around.store,
@@ -210,6 +213,16 @@ class Shift:
         """The missing trade may be a frame behind: the poll asks now, the order itself is asked for a little later."""
         self._polls.fetch_trades()
         self._resolver.watch(hole.cl_ord_id, after_s=self._around.config.ask_first_s)
+
+    def _key_refused(self, refused: KeyRefused) -> None:
+        """Stop once: every other question of these moments hears the same."""
+        if self.record.is_lost or self.record.book.mode in ("halted", "killed"):
+            return
+        said = DeskKeyRefused(
+            venue_code=str(refused.facts.get("venue_code", "")), text=str(refused.facts.get("text", ""))
+        )
+        reason = f"the venue refuses the account's key ({said.venue_code})"
+        self.record.write(said, DeskModeChanged(mode="halted", by="desk", reason=reason))
 
     def _mark_px(self, symbol: str) -> Decimal | None:
         quote = self._around.quotes.get(symbol)

@@ -40,7 +40,7 @@ WAYS: list[tuple[str, int, str, str, Answer]] = [
     ("-2010 double", 400, '{"code":-2010,"msg":"Duplicate order sent."}', "InvalidOrder", Answer.DUPLICATE),
     ("-2011", 400, '{"code":-2011,"msg":"Unknown order sent."}', "OrderNotFound", Answer.CANCEL_REFUSED),
     ("-2013", 400, '{"code":-2013,"msg":"Order does not exist."}', "OrderNotFound", Answer.NOT_FOUND),
-    ("-2015", 401, '{"code":-2015,"msg":"Invalid API-key, IP."}', "AuthenticationError", Answer.REFUSED),
+    ("-2015", 401, '{"code":-2015,"msg":"Invalid API-key, IP."}', "AuthenticationError", Answer.KEY_REFUSED),
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from typer.testing import CliRunner
 
 from tests.chaos.judge import Evidence, JournalFact, read_journal, wrongs
 from tests.integration.desk.conftest import ACCOUNT, Seat
@@ -17,6 +18,7 @@ from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.feed import CcxtFeed
+from trading_orchestrator.cli.main import build as build_cli
 from trading_orchestrator.journal.leases import HeldLease, LeaseKeeper
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.config import build
@@ -69,7 +71,9 @@ class Scene:
         self.venue = venue
         self.store = store
         self.journal = journal
+        self.host = "127.0.0.1"
         self._clock = SystemClock()
+        self._clients: list[CcxtClient] = []
         self._desks: list[Desk] = []
         self._held: list[HeldLease] = []
         self._ticks = 0
@@ -94,10 +98,9 @@ class Scene:
 
     def _desk(self, settings: dict[str, Any], params: dict[str, Any]) -> Desk:
         strategy = {"name": "s", "class": BUYER, "params": {"qty": "10"} | params}
-        config = CcxtConfig(
-            api_key=f"{ACCOUNT}-key", secret=f"{ACCOUNT}-secret", urls={"api": self.venue.ccxt_urls()}, **REACH
-        )
+        config = CcxtConfig(api_key=f"{ACCOUNT}-key", secret=f"{ACCOUNT}-secret", urls={"api": self._urls()}, **REACH)
         client = CcxtClient(config, clock=self._clock)
+        self._clients.append(client)
         desk = Desk(
             "paper",
             build(DeskConfig, SETTINGS | {"strategies": [strategy]} | settings, source="test"),
@@ -110,6 +113,15 @@ class Scene:
         self._desks.append(desk)
         return desk
 
+    def _urls(self) -> Any:
+        text = msgspec.json.encode(self.venue.ccxt_urls()).decode()
+        return msgspec.json.decode(text.replace("127.0.0.1", self.host))
+
+    def forget_addresses(self) -> None:
+        """Empty the clients' caches of resolved names, which keep an answer for seconds."""
+        for client in self._clients:
+            client.exchange.tcp_connector.clear_dns_cache()
+
     # -- the market
 
     def tick(self, *, bid: str = "", ask: str = "", qty: str = "1000") -> None:
@@ -119,6 +131,15 @@ class Scene:
         bid = bid or str(usual)
         body = {"bid": bid, "ask": ask or str(Decimal(bid) + Decimal("0.00010")), "bid_qty": qty, "ask_qty": qty}
         self.venue.control("POST", "market", body)
+
+    def moving(self, look: Callable[[], object]) -> Callable[[], object]:
+        """Return `look` with a new quote shown before each look."""
+
+        def moved() -> object:
+            self.tick()
+            return look()
+
+        return moved
 
     def cross(self, qty: str = "1000") -> None:
         """Let the market trade through the resting orders, at most `qty`, and come back."""
@@ -145,6 +166,13 @@ class Scene:
         """Return when clients opened such a stream, in ms."""
         return [fact["at_ms"] for fact in self.venue.log("stream.opened") if fact["stream"] == kind]
 
+    async def story(self, order_id: str) -> str:
+        """Return what `orders explain` prints of an order, in one line and without its table's spacing."""
+        command = ["orders", "explain", order_id, "--data-dir", str(self.journal.parent)]
+        said = await asyncio.to_thread(CliRunner().invoke, build_cli(), command, env={"COLUMNS": "400"})
+        assert said.exit_code == 0, said.output
+        return " ".join(said.output.split())
+
     async def rows(self, projection: str) -> list[dict[str, Any]]:
         return [msgspec.json.decode(row.value) for row in await self.store.rows(projection, limit=10_000)]
 
@@ -168,8 +196,8 @@ class Scene:
         ends_s = loop.time() + within_s
         while (wrong := await self._wrongs()) and loop.time() < ends_s:  # noqa: ASYNC110 - it is in files
             await asyncio.sleep(0.02)
-        assert [] == wrong
-        assert [] == self._lies()
+        assert [] == wrong, f"not within {within_s} s: {wrong}; the journal's last facts: {self.kinds()[-12:]}"
+        assert [] == self._lies(), self._lies()
 
     async def _wrongs(self) -> list[str]:
         rows = {row["cl_ord_id"]: row for row in await self.rows("orders")}

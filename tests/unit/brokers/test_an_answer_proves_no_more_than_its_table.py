@@ -24,7 +24,7 @@ RECORDED = [
     (400, '{"code":-1121,"msg":"Invalid symbol."}', Answer.REFUSED),
     (400, '{"code":-2010,"msg":"Account has insufficient balance for requested action."}', Answer.REFUSED),
     (400, '{"code":-2010,"msg":"Order would immediately match and take."}', Answer.REFUSED),
-    (401, '{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}', Answer.REFUSED),
+    (401, '{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}', Answer.KEY_REFUSED),
     (400, '{"code":-1022,"msg":"Signature for this request is not valid."}', Answer.REFUSED),
     (400, '{"code":-2010,"msg":"Duplicate order sent."}', Answer.DUPLICATE),
     (400, '{"code":-2011,"msg":"Unknown order sent."}', Answer.CANCEL_REFUSED),

@@ -19,6 +19,7 @@ class Answer(Enum):
 
     ACCEPTED = "accepted"
     REFUSED = "refused"  # a business code proven to come before matching
+    KEY_REFUSED = "key_refused"  # the account's key is not accepted, so nothing came before matching
     DUPLICATE = "duplicate"  # evidence that the id exists: ask and adopt
     NOT_FOUND = "not_found"  # authoritative: no such order now
     CANCEL_REFUSED = "cancel_refused"  # no such open order
@@ -71,8 +72,8 @@ BINANCE = (
     Row(-2011, Answer.CANCEL_REFUSED, "no such open order", "Unknown order sent."),
     Row(-2011, Answer.REFUSED, "cancel rejected for another reason"),
     Row(-2013, Answer.NOT_FOUND, "order does not exist"),
-    Row(-2014, Answer.REFUSED, "API key format"),
-    Row(-2015, Answer.REFUSED, "API key, IP or permission: the key may be revoked"),
+    Row(-2014, Answer.KEY_REFUSED, "API key format"),
+    Row(-2015, Answer.KEY_REFUSED, "API key, IP or permission: the key may be revoked"),
     Row(-2026, Answer.REFUSED, "the order is archived"),
 )
 

@@ -6,19 +6,36 @@ import asyncio
 import contextlib
 import decimal
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from trading_orchestrator.brokers.budget import ASKING, Purpose, RequestBudget
 from trading_orchestrator.brokers.ccxt.answers import Answer, Reply, classify, reply_of
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.lean_import import exchange_class
 from trading_orchestrator.brokers.ccxt.tapped import SENDING, Sending, tapped
-from trading_orchestrator.brokers.port import CancelRefused, DuplicateOrder, NoAnswer, OrderNotFound, OrderRefused
+from trading_orchestrator.brokers.ccxt.weights import (
+    ORDERS_ONLY,
+    ccxts_limit_per_min,
+    told_limit_per_min,
+    told_used,
+    words_of,
+)
+from trading_orchestrator.brokers.port import (
+    CancelRefused,
+    DuplicateOrder,
+    KeyRefused,
+    NoAnswer,
+    OrderNotFound,
+    OrderRefused,
+)
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.config import merged, nearest, variable
 
 _CLOSE_S = 0.5
+_PURPOSE_OF = {"submit": Purpose.ORDER, "cancel": Purpose.CANCEL}
+_TOO_MANY = (418, 429)
 
 # At DEBUG the library logs signed URLs and the key's header: this logger stays above it whatever the root says.
 _library_log = logging.getLogger(f"{__name__}.library")
@@ -65,7 +82,7 @@ class Held(Protocol):
 class CcxtClient:
     """One exchange object; broker and feed of an account may share it, and closing one closes both.
 
-    Use within one event loop.
+    Use within one event loop. Every request passes `budget`; clients of one account share it.
     """
 
     def __init__(
@@ -73,10 +90,12 @@ class CcxtClient:
         config: CcxtConfig,
         *,
         clock: Clock,
+        budget: RequestBudget | None = None,
         variable: Callable[[str], str | None] = variable,
     ) -> None:
         self.config = config
         self.clock = clock
+        self.budget = budget or RequestBudget(config.budget, clock=clock)
         self._variable = variable
         self._exchange: Any = None
         self._closed = False
@@ -106,13 +125,16 @@ class CcxtClient:
         """Return our estimate of the venue's wall clock."""
         return self.clock.wall_ns() + int(self._offset_s * 1e9)
 
-    async def call(self, what: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+    async def call(self, what: str, ask: Callable[[], Awaitable[Any]], sending: Sending | None = None) -> Any:
         """Return what `ask` returns; `what` names it in errors.
+
+        Args:
+            sending: tells the caller when the request left.
 
         Raises:
             Transient, Refused, Unknown: leaves of the broker port, by `answers.classify`. CancelledError passes.
         """
-        sending = Sending()
+        sending = sending or self.sending(what)
         token = SENDING.set(sending)
         try:
             with decimal.localcontext():  # ccxt's rounding sets the context's mode and leaves it so
@@ -123,8 +145,14 @@ class CcxtClient:
             reply = reply_of(error, sent=sending.sent)
         finally:
             SENDING.reset(token)
+        if reply.http_status in _TOO_MANY and reply.code not in ORDERS_ONLY:
+            self.budget.pause(reply.retry_after_s)
         # Outside the handler and without a cause: the library's own text holds the signed URL.
         raise failure(reply, self.config.exchange, what)
+
+    def sending(self, what: str) -> Sending:
+        """Return the note of one call about to be made, with its purpose."""
+        return Sending(_PURPOSE_OF.get(what) or ASKING.get())
 
     async def ready(self) -> Any:
         """Return the exchange with its markets loaded."""
@@ -147,6 +175,7 @@ class CcxtClient:
     async def close(self) -> None:
         """End streams and connections within 1 s even when the venue does not answer."""
         self._closed = True
+        await self.budget.close()
         for stream in list(self._held):
             await stream.close()
         exchange, self._exchange = self._exchange, None
@@ -173,7 +202,7 @@ class CcxtClient:
                 f"{nearest(config.exchange, _known_exchanges())}",
                 key="exchange",
             ) from None
-        exchange = tapped(plain)(
+        exchange = tapped(plain, self.clock, self._enter)(
             {
                 "apiKey": key.api_key,
                 "secret": key.secret,
@@ -187,7 +216,20 @@ class CcxtClient:
         exchange.streaming = {**exchange.streaming, "keepAlive": round(config.ping_s * 1000)}
         exchange.timeout_on_exit = 0
         exchange.logger = _library_log
+        exchange.answer_taps.append(self._hear_of_weights)
+        self.budget.allow(ccxts_limit_per_min(exchange))
         return exchange
+
+    async def _enter(self, cost: float, purpose: Purpose) -> None:
+        await self.budget.enter(cost * words_of(self.config.exchange).per_cost, purpose)
+
+    def _hear_of_weights(self, headers: Mapping[str, str], parsed: Any) -> None:
+        used = told_used(self.config.exchange, headers)
+        if used is not None:
+            self.budget.told_used(used)
+        limit = told_limit_per_min(parsed)
+        if limit is not None:
+            self.budget.allow(limit)
 
 
 def failure(reply: Reply, venue: str, what: str) -> OrchestratorError:
@@ -202,6 +244,8 @@ def failure(reply: Reply, venue: str, what: str) -> OrchestratorError:
             return NotRead(said, retry_after_s=reply.retry_after_s, **facts)
         case Answer.REFUSED:
             return OrderRefused(said, **facts) if what == "submit" else VenueRefused(said, **facts)
+        case Answer.KEY_REFUSED:
+            return KeyRefused(said, **facts)
         case Answer.DUPLICATE:
             return DuplicateOrder(said, **facts)
         case Answer.NOT_FOUND:
