@@ -12,10 +12,11 @@ import msgspec
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted, admitted
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
-from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery
+from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery, Ways
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.rows import SNAPSHOT, SNAPSHOT_KEY, puts_of
@@ -58,7 +59,8 @@ class AlertManager:
 
     Args:
         fence: the lease under which `ops/alerts` is written; losing it ends `run` with StaleEpoch.
-        channels: one for each receiver of the policy.
+        channels: the ways to each receiver of the policy, or its one channel.
+        fault: asked before and after each append, by kind of fact.
 
     Raises:
         ChannelMissing: a receiver could never hear anything.
@@ -75,7 +77,8 @@ class AlertManager:
         *,
         node: str,
         fence: Fence,
-        channels: Mapping[str, Channel],
+        channels: Mapping[str, Channel | Ways],
+        fault: FaultPoint = no_fault,
     ) -> None:
         missing = sorted({route.receiver for route in policy.routes.values()} - set(channels))
         if missing:
@@ -84,8 +87,9 @@ class AlertManager:
         self._clock = clock
         self._policy = policy
         self._node = node
+        self._fault = fault
         self._fence = fence
-        self._delivery = Delivery(channels, key_prefix=store.journal_id, report=self._heard)
+        self._delivery = Delivery(channels, clock, key_prefix=store.journal_id, report=self._heard, fault=fault)
         self._engine: Engine | None = None
         self._asked: list[Asked] = []
         self._wake = asyncio.Event()
@@ -201,7 +205,12 @@ class AlertManager:
                 puts.append(Put(SNAPSHOT, SNAPSHOT_KEY, snapshot))
             self._facts_since_snapshot = 0
         facts = [NewFact(f.STREAM, body.kind, body) for body in decided]
+        kinds = {body.kind: None for body in decided}
+        for kind in kinds:
+            await self._fault(f"{kind}.decided")
         await self._store.append(facts, node=self._node, fence=self._fence, puts=puts)
+        for kind in kinds:
+            await self._fault(f"{kind}.durable")
 
     async def _rest(self, engine: Engine) -> None:
         """Sleep until something is due or asked."""

@@ -1,45 +1,90 @@
-"""Delivery: tries what is due in the outbox, and reports what became of each try."""
+"""Delivery: tries what is due in the outbox, by another way when one is down, and reports what became of it."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from trading_orchestrator.errors import OrchestratorError, Refused
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, Letter
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
+from trading_orchestrator.perpetual_operations.alerts.lane import Lane, LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing
 
-log = logging.getLogger(__name__)
+CRITICAL = "critical"
 Deed = Callable[[Engine, int], Sequence[f.Body]]
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way to a receiver: by the first lane, and by each next one where those before it fail."""
+
+    lanes: tuple[Lane, ...]
+
+    @property
+    def name(self) -> str:
+        """Return the name of the channel that the receiver asked for."""
+        return self.lanes[0].name
+
+
+Ways = Sequence[Way]
+
+
 class Delivery:
-    """One task a message. Use from one event loop.
+    """One task a message, which is delivered once every way of its receiver has taken it. Use from one event loop.
+
+    Which ways have taken a message is known in memory only: after a death they get it again, under the same key.
 
     Args:
+        ways: by receiver; a bare channel gets a lane of its own with the default guards.
         key_prefix: what makes our idempotency keys differ from those of another journal.
         report: takes the outcome of a try, to be decided by the engine in the next turn.
     """
 
-    def __init__(self, channels: Mapping[str, Channel], *, key_prefix: str, report: Callable[[Deed], None]) -> None:
-        self._channels = channels
+    def __init__(
+        self,
+        ways: Mapping[str, Channel | Ways],
+        clock: Clock,
+        *,
+        key_prefix: str,
+        report: Callable[[Deed], None],
+        fault: FaultPoint = no_fault,
+    ) -> None:
+        self.ways: Mapping[str, Ways] = {
+            name: one if isinstance(one, Sequence) else (Way((Lane(name, one, LaneConfig(), clock),)),)
+            for name, one in ways.items()
+        }
         self._key_prefix = key_prefix
         self._report = report
+        self._fault = fault
         self._trying: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[str, int] = {}
+        self._taken: dict[str, dict[str, str]] = {}
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """Return every lane once."""
+        return list({id(lane): lane for ways in self.ways.values() for way in ways for lane in way.lanes}.values())
 
     def is_trying(self, notification_id: str) -> bool:
-        """Return whether a try of this message is under way."""
+        """Return whether a try of this message is under way, or waits for its channel's budget."""
         return notification_id in self._trying
 
     def follow(self, outbox: Mapping[str, Outgoing], due: Sequence[Outgoing]) -> None:
-        """Begin the tries that are due. `outbox` is everything that has no final answer."""
+        """Begin the tries that are due; give up those that still wait and are not in the outbox any more."""
+        for name in [name for name in self._waiting if name not in outbox and name in self._trying]:
+            self._trying.pop(name).cancel()
+        for name in [name for name in self._taken if name not in outbox]:
+            del self._taken[name]
         for outgoing in due:
             name = outgoing.message.notification_id
             if name not in self._trying:
-                self._trying[name] = asyncio.create_task(self._try(outgoing.message))
+                self._trying[name] = asyncio.create_task(self._try(outgoing.message, outgoing.tries), name=name)
 
     async def stop(self) -> None:
         """Break off every try; each is made again, under the same key, after the next start."""
@@ -48,26 +93,97 @@ class Delivery:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _try(self, message: f.NotificationDue) -> None:
+    async def carry(self, way: Way, letter: Letter, *, tries: int = 0) -> str:
+        """Return the answer of the first lane that took the letter; another than the first is named in it.
+
+        Args:
+            tries: how often this letter failed before.
+
+        Raises:
+            Transient, Unknown, Refused: none took it; Refused only when every lane refuses.
+        """
+        failures: list[OrchestratorError] = []
+        for lane in way.lanes:
+            try:
+                answer = await self._by(lane, letter)
+            except OrchestratorError as error:
+                failures.append(error)
+                if _may_wait(error, lane, letter, tries):
+                    break
+            else:
+                return f"{lane.name}: {answer} ({failures[0].message})" if failures else answer
+        raise next((error for error in failures if not isinstance(error, Refused)), failures[0])
+
+    async def _by(self, lane: Lane, letter: Letter) -> str:
+        async with self._turn(lane, letter):
+            await self._fault("alert.sending")
+            carrying = lane.carry(letter, is_critical=is_critical(letter))
+            answer, _ = await asyncio.gather(carrying, self._fault("alert.in_flight"))
+            await self._fault("alert.answered")
+            return answer
+
+    @asynccontextmanager
+    async def _turn(self, lane: Lane, letter: Letter) -> AsyncIterator[None]:
+        """A message that only waits for its turn can be taken back; one whose bytes may be out cannot."""
+        name = letter.message.notification_id
+        async with AsyncExitStack() as stack:
+            self._waiting[name] = self._waiting.get(name, 0) + 1
+            try:
+                await stack.enter_async_context(lane.turn(is_critical=is_critical(letter)))
+            finally:
+                self._waiting[name] -= 1
+                if not self._waiting[name]:
+                    del self._waiting[name]
+            yield
+
+    async def _try(self, message: f.NotificationDue, tries: int) -> None:
         name = message.notification_id
         letter = Letter(message, f"{self._key_prefix}-{name}")
-        try:
-            answer = await self._channels[message.receiver].send(letter)
-            deed: Deed = lambda engine, now_ns: engine.delivered(name, now_ns, answer)  # noqa: E731
-        except Refused as error:
-            deed = _refused(name, error.message)
-        except OrchestratorError as error:
-            deed = _failed(name, error.message, getattr(error, "retry_after_s", None))
-        except Exception as error:  # a channel is foreign code: its failure is a try that failed
-            log.exception("the channel of %s failed", message.receiver)
-            deed = _failed(name, f"{type(error).__name__}: {error}", None)
+        taken = self._taken.setdefault(name, {})
+        left = [way for way in self.ways.get(message.receiver, ()) if way.name not in taken]
+        failures: list[OrchestratorError] = []
+        for way, end in zip(left, await self._carry_all(left, letter, tries), strict=True):
+            if isinstance(end, str):
+                taken[way.name] = end
+            else:
+                failures.append(end)
         self._trying.pop(name, None)
-        self._report(deed)
+        self._report(_deed(name, list(taken.values()), failures))
+
+    async def _carry_all(self, ways: Ways, letter: Letter, tries: int) -> Sequence[str | OrchestratorError]:
+        async def told(way: Way) -> str | OrchestratorError:
+            try:
+                return await self.carry(way, letter, tries=tries)
+            except OrchestratorError as error:
+                return error
+
+        return await asyncio.gather(*(told(way) for way in ways))
 
 
-def _failed(name: str, answer: str, retry_after_s: float | None) -> Deed:
-    return lambda engine, now_ns: engine.failed(name, now_ns, answer, retry_after_s)
+def _deed(name: str, answers: Sequence[str], failures: Sequence[OrchestratorError]) -> Deed:
+    """What the ends of all ways mean: arrived where nobody is left to be tried again and somebody took it."""
+    said = "; ".join([*answers, *(error.message for error in failures)])
+    again = [error for error in failures if not isinstance(error, Refused)]
+    if again:
+        wait_s = min(getattr(error, "retry_after_s", None) or 0.0 for error in again)
+        return lambda engine, now_ns: engine.failed(name, now_ns, said, wait_s)
+    if answers:
+        return lambda engine, now_ns: engine.delivered(name, now_ns, said)
+    return lambda engine, now_ns: engine.refused(name, now_ns, said or "no channel reaches the receiver any more")
 
 
-def _refused(name: str, answer: str) -> Deed:
-    return lambda engine, now_ns: engine.refused(name, now_ns, answer)
+def is_critical(letter: Letter) -> bool:
+    """Return whether the letter tells of something critical, or of its end."""
+    message = letter.message
+    return any(labels.get("severity") == CRITICAL for labels in _labels(message))
+
+
+def _labels(message: f.NotificationDue) -> Sequence[Mapping[str, str]]:
+    return [message.group_labels, *(alert.labels for alert in message.alerts)]
+
+
+def _may_wait(error: OrchestratorError, lane: Lane, letter: Letter, tries: int) -> bool:
+    """Return whether the next try of the same lane is soon enough, before another lane is asked."""
+    if isinstance(error, Refused) or lane.is_down or is_critical(letter):
+        return False
+    return tries + 1 < lane.config.fallback_after_tries

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from trading_orchestrator.errors import Transient
 from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue
 
 
@@ -16,14 +17,20 @@ class Letter(msgspec.Struct, frozen=True):
     idempotency_key: str
 
 
+class ReceiverBusy(Transient):
+    """The receiver is there and asks us to come back later. It does not have the letter."""
+
+    code = "alerts.receiver_busy"
+
+
 class Channel(Protocol):
-    """One way out. It bounds its own time, and may be called for several letters at once."""
+    """One way out. Cancelled when its time is over, and called for several letters at once."""
 
     async def send(self, letter: Letter) -> str:
         """Return what the receiver answered once it has the letter.
 
         Raises:
-            Transient: it does not have it; try again, after `retry_after_s` when given.
+            Transient: it does not have it; try again, after `retry_after_s` when given. `ReceiverBusy`: it is well.
             Unknown: nobody knows; try again with the same key.
             Refused: it will never take this letter.
         """

@@ -1,0 +1,195 @@
+"""A lane: one channel with what keeps it from hurting others: a time-out, a budget, a circuit breaker, a pause."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
+from trading_orchestrator.kernel.circuit_breaker import (
+    Circuit,
+    CircuitBreaker,
+    CircuitConfig,
+    counts_as_failure,
+)
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.perpetual_operations.alerts.budget import Budget
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, Letter, ReceiverBusy
+from trading_orchestrator.perpetual_operations.alerts.lane_figures import LaneFigures
+
+log = logging.getLogger(__name__)
+MANY_WAIT = 20
+LATE_BY_S = 1.0
+CIRCUIT = CircuitConfig(window_calls=10, window_s=300, min_calls=3, slow_call_s=60, open_s=5, open_max_s=60)
+
+
+class ChannelLate(Unknown):
+    """No answer within the channel's time-out; it may have arrived. Facts: channel."""
+
+    code = "alerts.channel_late"
+
+
+class ChannelPaused(Transient):
+    """Nothing was sent: the receiver asked for a pause that is not over. Facts: channel."""
+
+    code = "alerts.channel_paused"
+
+
+class ChannelFailed(Unknown):
+    """The channel itself failed, which it must not; it may have arrived. Facts: channel, error."""
+
+    code = "alerts.channel_failed"
+
+
+class LaneConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every channel has, beside its own settings.
+
+    timeout_s: for one try as a whole; a receiver that needs longer gets the message again, under the same key.
+    budget_per_min: messages a minute, 0 without limit; critical ones never wait for it. One a second is more than
+        anybody reads, and less than any service bans.
+    burst: how many go at once after a quiet time.
+    at_once: how many tries may be under way; critical ones do not count.
+    fallback: the channel that takes over while this one is down or refuses.
+    fallback_after_tries: a message that failed so often also goes there, a critical one after its first failure.
+    circuit: when the channel is held to be down. 3 bad tries of 10 in 5 minutes; asked again after 5 s to 60 s.
+    last_resort: told by its shortest way, without journal, when alerts can no longer be recorded.
+    """
+
+    timeout_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
+    budget_per_min: Annotated[float, Meta(ge=0)] = 60.0
+    burst: Annotated[int, Meta(ge=1)] = 20
+    at_once: Annotated[int, Meta(ge=1, le=100)] = 4
+    fallback: str | None = None
+    fallback_after_tries: Annotated[int, Meta(ge=1)] = 3
+    circuit: CircuitConfig = CIRCUIT
+    last_resort: bool = True
+
+
+class Lane:
+    """One channel, guarded. Use from one event loop."""
+
+    def __init__(self, name: str, channel: Channel, config: LaneConfig, clock: Clock) -> None:
+        self.name = name
+        self.config = config
+        self.figures = LaneFigures()
+        self._channel = channel
+        self._clock = clock
+        circuit = msgspec.structs.replace(
+            config.circuit, probe_s=max(config.circuit.probe_s, config.timeout_s + LATE_BY_S)
+        )
+        self.breaker = CircuitBreaker(f"channel {name}", circuit, clock, is_failure=_speaks_against)
+        self._budget = Budget(config.budget_per_min, config.burst, clock)
+        self._turnstile = asyncio.Lock()
+        self._places = asyncio.Semaphore(config.at_once)
+        self._paused_until_ns = 0
+
+    @property
+    def is_down(self) -> bool:
+        """Return whether the channel is held to be down, so that its fallback is asked at once."""
+        return self.breaker.state in (Circuit.OPEN, Circuit.FORCED_OPEN)
+
+    def health(self) -> Health:
+        """Return how the channel does, in one sentence."""
+        figures = self.figures
+        if self.is_down:
+            return Health(HealthState.UNHEALTHY, f"{self.name} is down: {figures.last_error}")
+        if self._pause_left_s():
+            return Health(HealthState.DEGRADED, f"{self.name} asks for {self._pause_left_s():.0f} s of pause")
+        if figures.has_failed_last:
+            return Health(HealthState.DEGRADED, f"{self.name} failed: {figures.last_error}")
+        if figures.waiting > MANY_WAIT:
+            return Health(HealthState.DEGRADED, f"{self.name}: {figures.waiting} messages wait for its budget")
+        return Health(HealthState.HEALTHY, f"{self.name}: {figures.sent_total} sent")
+
+    @asynccontextmanager
+    async def turn(self, *, is_critical: bool) -> AsyncIterator[None]:
+        """Wait until the budget has room and a place is free; a critical letter waits for neither."""
+        if is_critical:
+            self._budget.spend()
+            yield
+            return
+        self.figures.waiting += 1
+        try:
+            async with self._turnstile:
+                while wait_s := self._budget.wait_s():
+                    await self._clock.sleep(wait_s)
+                await self._places.acquire()
+                self._budget.spend()
+        finally:
+            self.figures.waiting -= 1
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def carry(self, letter: Letter, *, is_critical: bool) -> str:
+        """Return the receiver's answer. What is critical is tried even where the circuit is open or paused.
+
+        Raises:
+            CircuitOpen, ChannelPaused: nothing was sent.
+            Transient, Unknown, Refused: as `Channel.send`.
+        """
+        if not is_critical and (left_s := self._pause_left_s()):
+            raise ChannelPaused(f"{self.name} asked for a pause", retry_after_s=left_s, channel=self.name)
+        if is_critical and self.is_down:
+            return await self._measured(letter)
+        async with self.breaker.call():
+            return await self._measured(letter)
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._channel.close()
+
+    async def _measured(self, letter: Letter) -> str:
+        began_ns = self._clock.monotonic_ns()
+        self.figures.under_way += 1
+        try:
+            answer = await self._bounded(letter)
+        except OrchestratorError as error:
+            self._heed(error)
+            self.figures.failed(error)
+            raise
+        finally:
+            self.figures.under_way -= 1
+        self.figures.sent(answer, (self._clock.monotonic_ns() - began_ns) / 1e9)
+        return answer
+
+    async def _bounded(self, letter: Letter) -> str:
+        """Give the channel its time and no more, on our clock."""
+        sending = asyncio.ensure_future(self._channel.send(letter))
+        late = asyncio.ensure_future(self._clock.sleep(self.config.timeout_s))
+        try:
+            await asyncio.wait((sending, late), return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                raise ChannelLate(f"no answer within {self.config.timeout_s:g} s", channel=self.name)
+            return sending.result()
+        except OrchestratorError:
+            raise
+        except Exception as error:  # a channel is foreign code: its failure is a try that failed
+            log.exception("the channel %s failed", self.name)
+            told = f"{type(error).__name__}: {error}"
+            raise ChannelFailed(told, channel=self.name, error=type(error).__name__) from None
+        finally:
+            late.cancel()
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    def _heed(self, error: OrchestratorError) -> None:
+        """A receiver that names a time means all our messages, not only this one."""
+        if isinstance(error, ReceiverBusy) and error.retry_after_s:
+            self._paused_until_ns = self._clock.monotonic_ns() + round(error.retry_after_s * 1e9)
+
+    def _pause_left_s(self) -> float:
+        return max(0.0, (self._paused_until_ns - self._clock.monotonic_ns()) / 1e9)
+
+
+def _speaks_against(error: BaseException) -> bool:
+    """Whoever refuses or asks for a pause is there."""
+    return counts_as_failure(error) and not isinstance(error, ReceiverBusy)

@@ -1,0 +1,174 @@
+"""Delivery: a fallback while a channel is down, several channels a receiver, and nothing sent that is out of date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.unit.alerts.post import NOW_NS, Told, letter, message, settle
+from trading_orchestrator.errors import OrchestratorError, Refused, Transient
+from trading_orchestrator.kernel.clock import VirtualClock
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
+from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery, Way, Ways
+from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue
+from trading_orchestrator.perpetual_operations.alerts.lane import Lane, LaneConfig
+from trading_orchestrator.perpetual_operations.alerts.state import Outgoing
+
+
+@dataclass
+class Scribe:
+    """Stands in for the engine: writes down what it is told became of each message."""
+
+    said: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def delivered(self, name: str, now_ns: int, answer: str) -> list[object]:
+        return self._note("delivered", name, answer)
+
+    def failed(self, name: str, now_ns: int, answer: str, retry_after_s: float | None) -> list[object]:
+        return self._note(f"again after {retry_after_s:g}", name, answer)
+
+    def refused(self, name: str, now_ns: int, answer: str) -> list[object]:
+        return self._note("refused", name, answer)
+
+    def _note(self, what: str, name: str, answer: str) -> list[object]:
+        self.said.append((what, name, answer))
+        return []
+
+
+@dataclass
+class Office:
+    """Delivery on a virtual clock, with two channels and one receiver."""
+
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    mail: Told = field(default_factory=Told)
+    sms: Told = field(default_factory=Told)
+    scribe: Scribe = field(default_factory=Scribe)
+
+    def lane(self, name: str, channel: Channel, **settings: object) -> Lane:
+        return Lane(name, channel, LaneConfig(**settings), self.clock)  # type: ignore[arg-type]  # by name
+
+    def one_after_the_other(self, **settings: object) -> Ways:
+        return [Way((self.lane("mail", self.mail, **settings), self.lane("sms", self.sms)))]
+
+    def both(self) -> Ways:
+        return [Way((self.lane("mail", self.mail),)), Way((self.lane("sms", self.sms),))]
+
+    def delivery(self, ways: Ways) -> Delivery:
+        def report(deed: Deed) -> None:
+            deed(self.scribe, NOW_NS)  # type: ignore[arg-type]  # only what a deed calls
+
+        return Delivery({"r": ways}, self.clock, key_prefix="journal", report=report)
+
+    async def post(self, delivery: Delivery, *, tries: int = 0, told: NotificationDue | None = None) -> None:
+        outgoing = Outgoing(told or message(), NOW_NS, tries)
+        delivery.follow({outgoing.message.notification_id: outgoing}, [outgoing])
+        await settle(self.clock)
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+async def test_a_message_that_failed_often_also_goes_to_the_fallback(office: Office) -> None:
+    delivery = office.delivery(office.one_after_the_other(fallback_after_tries=3))
+    for tries in range(3):
+        office.mail.errors = [Transient("away", retry_after_s=4.0)]
+        await office.post(delivery, tries=tries)
+
+    assert [
+        ("again after 4", "n-1", "away"),
+        ("again after 4", "n-1", "away"),
+        ("delivered", "n-1", "sms: 200 (away)"),
+    ] == office.scribe.said
+
+
+async def test_a_critical_message_goes_to_the_fallback_after_its_first_failure(office: Office) -> None:
+    office.mail.errors = [Transient("away")]
+    await office.post(office.delivery(office.one_after_the_other()), told=letter(severity="critical").message)
+
+    assert [("delivered", "n-1", "sms: 200 (away)")] == office.scribe.said
+
+
+async def test_while_a_channel_is_down_every_message_takes_the_fallback_at_once(office: Office) -> None:
+    delivery = office.delivery(office.one_after_the_other(fallback_after_tries=99))
+    office.mail.errors = [Transient("away")] * 3
+    for number in range(3):
+        await office.post(delivery, told=message(f"n-{number}"))
+    await office.post(delivery, told=message("n-9"))
+
+    assert ["n-0", "n-1", "n-2"] == office.mail.letters
+    assert ["n-2", "n-9"] == office.sms.letters
+
+
+async def test_what_a_channel_refuses_the_fallback_may_take(office: Office) -> None:
+    office.mail.errors = [Refused("no such mailbox")]
+    await office.post(office.delivery(office.one_after_the_other()))
+
+    assert [("delivered", "n-1", "sms: 200 (no such mailbox)")] == office.scribe.said
+
+
+@pytest.mark.parametrize(
+    ("mail", "sms", "end"),
+    [
+        (Refused("never"), Refused("not me"), ("refused", "n-1", "never")),
+        (Refused("never"), Transient("away"), ("again after 0", "n-1", "away")),
+        (Transient("gone"), Refused("not me"), ("again after 0", "n-1", "gone")),
+    ],
+)
+async def test_a_message_is_given_up_only_when_every_lane_refuses_it(
+    office: Office, mail: OrchestratorError, sms: OrchestratorError, end: tuple[str, str, str]
+) -> None:
+    office.mail.errors, office.sms.errors = [mail], [sms]
+    await office.post(office.delivery(office.one_after_the_other(fallback_after_tries=1)))
+
+    assert [end] == office.scribe.said
+
+
+async def test_a_message_to_two_channels_is_tried_again_only_where_it_did_not_arrive(office: Office) -> None:
+    delivery = office.delivery(office.both())
+    office.sms.errors = [Transient("away", retry_after_s=4.0)]
+    await office.post(delivery)
+    await office.post(delivery, tries=1)
+
+    assert [("again after 4", "n-1", "200; away"), ("delivered", "n-1", "200; 200")] == office.scribe.said
+    assert (["n-1"], ["n-1", "n-1"]) == (office.mail.letters, office.sms.letters)
+
+
+async def test_a_channel_that_refuses_does_not_hold_up_the_other(office: Office) -> None:
+    office.sms.errors = [Refused("no such number")]
+    await office.post(office.delivery(office.both()))
+
+    assert [("delivered", "n-1", "200; no such number")] == office.scribe.said
+
+
+async def test_a_message_to_a_receiver_that_is_gone_is_let_go(office: Office) -> None:
+    told = message("n-1", receiver="gone")
+    await office.post(office.delivery(office.both()), told=told)
+
+    assert [("refused", "n-1", "no channel reaches the receiver any more")] == office.scribe.said
+
+
+async def test_what_waits_for_the_budget_and_is_out_of_date_is_never_sent(office: Office) -> None:
+    ways = [Way((office.lane("mail", office.mail, budget_per_min=1, burst=1),))]
+    delivery = office.delivery(ways)
+    await office.post(delivery, told=message("n-1"))
+    await office.post(delivery, told=message("n-2"))
+    assert delivery.is_trying("n-2")
+    await office.post(delivery, told=message("n-3"))  # n-2 is not in the outbox any more
+    await settle(office.clock, 600)
+
+    assert ["n-1", "n-3"] == office.mail.letters
+    assert not delivery.is_trying("n-2")
+
+
+async def test_what_is_under_way_goes_on_though_a_newer_message_follows(office: Office) -> None:
+    office.mail.hangs = True
+    delivery = office.delivery([Way((office.lane("mail", office.mail),))])
+    await office.post(delivery, told=message("n-1"))
+    await office.post(delivery, told=message("n-2"))
+
+    assert delivery.is_trying("n-1")
+    await delivery.stop()
+    assert 2 == office.mail.cancelled
