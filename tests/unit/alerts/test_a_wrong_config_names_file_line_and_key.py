@@ -145,13 +145,15 @@ def test_a_secret_is_followed_and_never_repeated(tmp_path: Path) -> None:
     (tmp_path / "held").write_text("in a file\n")
 
     assert "in a file" == revealed(f"file:{tmp_path}/held")
-    assert "in the environment" == revealed("env:S", environment={"S": "in the environment"}.get)
+    assert "in the environment" == revealed(
+        "env:S", environment=lambda name: "in the environment" if name == "S" else None
+    )
     for reference in ("hunter2", "literal:hunter2", "env:"):
         with pytest.raises(SecretRefused) as raised:
-            revealed(reference, environment={}.get)
+            revealed(reference, environment=lambda name: None)
         assert "hunter2" not in f"{raised.value.message} {raised.value.facts}"
     with pytest.raises(SecretRefused, match="the environment variable GONE to be set"):
-        revealed("env:GONE", environment={}.get)
+        revealed("env:GONE", environment=lambda name: None)
     with pytest.raises(SecretRefused, match="No such file"):
         revealed(f"file:{tmp_path}/gone")
 

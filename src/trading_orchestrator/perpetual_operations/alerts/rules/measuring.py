@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from trading_orchestrator.perpetual_operations.alerts.matchers import Matcher, Op, parse_matchers
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples, Series
-from trading_orchestrator.perpetual_operations.alerts.rules.window import FUNCTIONS, Span
+from trading_orchestrator.perpetual_operations.alerts.rules.span import Span
+from trading_orchestrator.perpetual_operations.alerts.rules.window import FUNCTIONS
 
 LabelKey = tuple[tuple[str, str], ...]
 Values = dict[LabelKey, float]
@@ -54,6 +55,11 @@ def holding(rule: Rule, view: View, held_before: HeldBefore) -> Values:
     }
 
 
+def measured(rule: Rule, view: View) -> set[LabelKey]:
+    """Return the label sets of which the first condition's measure has a value, whatever it is."""
+    return set(_measured(rule.conditions[0].measure, view))
+
+
 def _passing(condition: Condition, view: View, held_before: HeldBefore) -> Values:
     values = _measured(condition.measure, view)
     if condition.compare is None:
@@ -94,7 +100,7 @@ def _combined(measure: Measure, found: Values, view: View) -> Values:
 def _of_series(measure: Measure, series: Series, view: View) -> float | None:
     if measure.function in FUNCTIONS:
         window_ns = round((measure.window or 0) * 1e9)
-        span = Span(view.now_ns, window_ns, measure.horizon)
+        span = Span(view.now_ns, window_ns, measure.horizon, measure.limit)
         return FUNCTIONS[measure.function](series.within(view.now_ns, window_ns), span)
     # An age is about the newest sample however old it is: a look-back would hide what is asked for.
     newest = series.newest(view.now_ns, None if measure.function == "age" else view.lookback_ns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,18 +10,20 @@ from msgspec import Meta
 
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.perpetual_operations.alerts.labels import is_label_name
-from trading_orchestrator.perpetual_operations.alerts.matchers import parse_matchers
-from trading_orchestrator.perpetual_operations.alerts.rules.template import check_template
+from trading_orchestrator.perpetual_operations.alerts.matchers import MatcherRefused, parse_matchers
+from trading_orchestrator.perpetual_operations.alerts.rules.template import TemplateRefused, check_template
 
 Function = Literal[
     "last", "absent", "age", "sample_age", "value_age",
     "avg", "min", "max", "sum", "count", "last_seen",
     "rate", "increase", "delta", "instant_rate", "slope", "forecast", "changes", "resets",
+    "until_above", "until_below",
 ]  # fmt: skip
 WINDOWED = frozenset(
     {
         "avg", "min", "max", "sum", "count", "last_seen",
         "rate", "increase", "delta", "instant_rate", "slope", "forecast", "changes", "resets",
+        "until_above", "until_below",
     }
 )  # fmt: skip
 Compare = Literal[">", ">=", "<", "<=", "==", "!="]
@@ -46,7 +49,8 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     metric, where: the series; `where` holds matchers.
     function: `last` is the newest value; `absent` is 1 when there is none; `age` the seconds since the newest
         sample however old, `sample_age` the same within the look-back, `value_age` the seconds since the time that
-        the value names; all others look at a window, `forecast` from it to `horizon` ahead.
+        the value names; all others look at a window, `forecast` from it to `horizon` ahead; `until_above` and
+        `until_below` are the seconds until a robust line through it reaches `limit`, infinite when it never does.
     window, horizon: seconds.
     across, by: one number for each combination of the labels in `by`, made of all series that share it.
     only: which of the series count, by their values.
@@ -59,6 +63,7 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     function: Function = "last"
     window: Annotated[float, Meta(gt=0)] | None = None
     horizon: float = 0.0
+    limit: float = 0.0
     across: Across | None = None
     by: tuple[str, ...] = ()
     only: Filter | None = None
@@ -103,27 +108,44 @@ def check_rule(rule: Rule) -> Rule:
 
     Raises:
         RuleRefused: the sentence names rule and key.
-        MatcherRefused, TemplateRefused: a matcher or a text cannot be read.
     """
     if not rule.name:
         raise RuleRefused("a rule needs a name", rule="", key="name")
-    for name in rule.labels:
-        if not is_label_name(name):
-            raise RuleRefused(f"rule {rule.name}: labels: {name!r} cannot be a label's name", rule=rule.name, key=name)
-    for text in (*rule.labels.values(), *rule.annotations.values()):
-        check_template(text)
+    check_texts(rule.name, rule.labels, rule.annotations)
     for condition in (*rule.conditions, *rule.unless):
         _check_measure(rule, condition.measure)
         _check_clear(rule, condition)
     return rule
 
 
+def check_texts(rule: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
+    """Refuse a label's impossible name, and a text with a hole that cannot be filled."""
+    for key, texts in (("labels", labels), ("annotations", annotations)):
+        for name, text in texts.items():
+            if key == "labels" and not is_label_name(name):
+                raise refused(rule, f"labels.{name}", f"{name!r} cannot be a label's name: letters, digits and _")
+            try:
+                check_template(text)
+            except TemplateRefused as error:
+                raise refused(rule, f"{key}.{name}", error.message) from None
+
+
+def refused(rule: str, key: str, reason: str) -> RuleRefused:
+    """Return the error that names rule, key and reason."""
+    return RuleRefused(f"rule {rule}: {key}: {reason}", rule=rule, key=key)
+
+
 def _check_measure(rule: Rule, measure: Measure) -> None:
-    parse_matchers(measure.where)
-    if (measure.function in WINDOWED) and measure.window is None:
-        raise RuleRefused(f"rule {rule.name}: {measure.function} needs a window", rule=rule.name, key="window")
+    try:
+        parse_matchers(measure.where)
+    except MatcherRefused as error:
+        raise refused(rule.name, "where", error.message) from None
+    if not measure.metric:
+        raise refused(rule.name, "metric", "expected the name of a metric, was nothing")
+    if measure.function in WINDOWED and measure.window is None:
+        raise refused(rule.name, "window", f"{measure.function} looks at a window of so many seconds")
     if measure.by and measure.across is None:
-        raise RuleRefused(f"rule {rule.name}: `by` needs `across`", rule=rule.name, key="by")
+        raise refused(rule.name, "by", "`by` says which labels stay when `across` makes one number of many")
     for other in (measure.per, measure.minus):
         if other is not None:
             _check_measure(rule, other)
@@ -134,5 +156,5 @@ def _check_clear(rule: Rule, condition: Condition) -> None:
         return
     upward = {">": True, ">=": True, "<": False, "<=": False}.get(condition.compare or "")
     if upward is None or ((condition.clear > condition.threshold) is upward and condition.clear != condition.threshold):
-        sentence = f"rule {rule.name}: expected `clear` on the quiet side of the threshold {condition.threshold:g}"
-        raise RuleRefused(f"{sentence}, was {condition.clear:g}", rule=rule.name, key="clear")
+        reason = f"expected a value on the quiet side of the threshold {condition.threshold:g}"
+        raise refused(rule.name, "clear", f"{reason}, was {condition.clear:g}")

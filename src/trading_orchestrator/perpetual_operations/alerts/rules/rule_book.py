@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -10,15 +10,22 @@ import msgspec
 from trading_orchestrator.errors import Broken
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted
 from trading_orchestrator.perpetual_operations.alerts.labels import without_empty
+from trading_orchestrator.perpetual_operations.alerts.matchers import Op, parse_matchers
 from trading_orchestrator.perpetual_operations.alerts.rules.life import Active, RuleState, next_life
-from trading_orchestrator.perpetual_operations.alerts.rules.measuring import LabelKey, View, holding
+from trading_orchestrator.perpetual_operations.alerts.rules.measuring import LabelKey, View, holding, measured
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Measure, Rule, RuleRefused, check_rule
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
 from trading_orchestrator.perpetual_operations.alerts.rules.template import filled
+from trading_orchestrator.perpetual_operations.alerts.rules.window import COUNTERS
+
+HEARTBEAT = "heartbeat"  # the metric that a beat is a sample of, with the label `monitor`
 
 
 class RuleChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert of a rule is in another state; `active` None: it is over."""
+    """An alert of a rule is in another state; `active` None: it is over.
+
+    `pos`: the journal's fact that did it, of a rule about facts.
+    """
 
     kind: ClassVar[str] = "alert.rule_changed"
     at_ns: int
@@ -27,6 +34,7 @@ class RuleChanged(msgspec.Struct, frozen=True, kw_only=True):
     source: dict[str, str]
     value: float
     active: Active | None
+    pos: int = 0
 
 
 class SameLabels(Broken):
@@ -53,7 +61,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleBook:
-    """Rules and what is alive of them. Only changes are facts: an alert that goes on firing is posted, not recorded."""
+    """Rules and what is alive of them. Only changes are facts: an alert that goes on firing is posted, not recorded.
+
+    After `start`, a rule whose series have not been seen again is left as it is for one look-back: a new process knows
+    no samples, and that neither ends an alert nor makes one.
+    """
 
     def __init__(self, rules: Sequence[Rule], *, lookback_s: float = 300.0) -> None:
         self.rules = {rule.name: check_rule(rule) for rule in rules}
@@ -63,13 +75,54 @@ class RuleBook:
             raise RuleRefused(f"two rules are named {twice!r}", rule=twice, key="name")
         self._lookback_ns = round(lookback_s * 1e9)
         self._alive: dict[str, dict[LabelKey, Known]] = {name: {} for name in self.rules}
+        self._patient_until_ns = 0
 
     @property
     def keep_ns(self) -> int:
         """Return how much of the past the rules look at."""
-        conditions = [one for rule in self.rules.values() for one in (*rule.conditions, *rule.unless)]
-        windows = [window for condition in conditions for window in _windows(condition.measure)]
-        return max(self._lookback_ns, round(max(windows, default=0) * 1e9))
+        return max(self.memory().values(), default=self._lookback_ns)
+
+    def memory(self) -> dict[str, int]:
+        """Return for each metric how much of its past the rules look at, in ns; a start can fill that in."""
+        found: dict[str, int] = {}
+        for rule in self.rules.values():
+            for measure in _measures(rule):
+                window_ns = max(self._lookback_ns, round((measure.window or 0) * 1e9))
+                found[measure.metric] = max(found.get(measure.metric, 0), window_ns)
+        return found
+
+    def samples(self) -> Samples:
+        """Return an empty memory that is as long as the rules look back.
+
+        Of long pasts that only counters are made of, what is older than an hour is kept once a minute.
+        """
+        exact = {one.metric for rule in self.rules.values() for one in _measures(rule) if one.function not in COUNTERS}
+        memory = self.memory()
+        return Samples(keep_ns=self._lookback_ns, keep_by_metric=memory, thinned=frozenset(memory) - exact)
+
+    def start(self, samples: Samples, now_ns: int) -> None:
+        """Take over: be patient with every series, and give every heartbeat its whole time-out from now."""
+        self._patient_until_ns = now_ns + self._lookback_ns
+        for rule in self.rules.values():
+            for measure in _measures(rule):
+                if measure.metric == HEARTBEAT:
+                    where = parse_matchers(measure.where)
+                    samples.add(HEARTBEAT, {one.name: one.value for one in where if one.op is Op.EQUAL}, now_ns, 1.0)
+
+    def snapshot(self) -> list[RuleChanged]:
+        """Return facts that make this state when applied to a new book."""
+        return [
+            RuleChanged(
+                at_ns=known.active.since_ns,
+                rule=name,
+                labels=known.labels,
+                source=dict(known.source),
+                value=known.value,
+                active=known.active,
+            )
+            for name, alive in self._alive.items()
+            for known in alive.values()
+        ]
 
     def apply(self, body: RuleChanged) -> None:
         """Take one fact in; those of a rule that is no more are passed over."""
@@ -106,16 +159,30 @@ class RuleBook:
         alive = self._alive[rule.name]
         held = {known.source for known in alive.values() if known.active.state is not RuleState.KEPT}
         found = _alerts_of(rule, holding(rule, view, lambda source: source in held))
+        unseen = self._unseen(rule, view, alive, found)
         facts: list[RuleChanged] = []
         alerts: list[Posted] = []
         for key in {**alive, **found}:
             old = alive.get(key)
+            if key in unseen:
+                continue
             fact = self._next(rule, key, old, found.get(key), view.now_ns)
             if old is None or fact.active != old.active:
                 facts.append(fact)
             self.apply(fact)
             alerts += _posted(rule, fact, old)
         return facts, alerts
+
+    def _unseen(
+        self, rule: Rule, view: View, alive: Mapping[LabelKey, Known], found: Mapping[LabelKey, object]
+    ) -> set[LabelKey]:
+        """Return the alerts about which nothing can be said yet, soon after a start."""
+        if view.now_ns >= self._patient_until_ns:
+            return set()
+        if any(measure.function == "absent" for measure in _measures(rule)):
+            return set(found)
+        seen = measured(rule, view)
+        return {key for key, known in alive.items() if key not in found and known.source not in seen}
 
     def _next(
         self, rule: Rule, key: LabelKey, old: Known | None, found: tuple[LabelKey, float] | None, now_ns: int
@@ -134,11 +201,12 @@ class RuleBook:
         )
 
 
-def _windows(measure: Measure) -> Iterable[float]:
-    yield measure.window or 0.0
-    for other in (measure.per, measure.minus):
-        if other is not None:
-            yield from _windows(other)
+def _measures(rule: Rule) -> Iterator[Measure]:
+    left = [condition.measure for condition in (*rule.conditions, *rule.unless)]
+    while left:
+        measure = left.pop()
+        yield measure
+        left += [other for other in (measure.per, measure.minus) if other is not None]
 
 
 def _alerts_of(rule: Rule, values: Mapping[LabelKey, float]) -> dict[LabelKey, tuple[LabelKey, float]]:

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
-Points = Sequence[tuple[int, float]]
-
-
-@dataclass(frozen=True)
-class Span:
-    """The window that was asked for: where it ends, how long it is, and how far ahead a forecast looks."""
-
-    end_ns: int
-    length_ns: int
-    horizon_s: float
+from trading_orchestrator.perpetual_operations.alerts.rules import exhaustion
+from trading_orchestrator.perpetual_operations.alerts.rules.span import Points, Span
 
 
 def rate(points: Points, span: Span) -> float | None:
@@ -121,6 +112,9 @@ FUNCTIONS: dict[str, Callable[[Points, Span], float | None]] = {
     "instant_rate": instant_rate,
     "slope": slope,
     "forecast": forecast,
+    "until_above": exhaustion.until_above,
+    "until_below": exhaustion.until_below,
     "changes": changes,
     "resets": resets,
 }
+COUNTERS = frozenset({"rate", "increase", "instant_rate", "last", "absent"})

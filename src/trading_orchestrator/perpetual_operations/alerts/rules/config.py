@@ -1,0 +1,86 @@
+"""Settings of the rules: `[[perpetual_operations.alerts.rules.watch]]`, each of one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from trading_orchestrator.perpetual_operations.alerts.rules.fact_book import FactBook
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.burn_rate import BurnRateRule
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.every_rule import EveryRule, Positive
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.fact_seen import FactRule
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.forecast import AnomalyRule, PredictiveRule
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.health import HealthRule
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.silent_source import (
+    AbsentRule,
+    HeartbeatRule,
+    StaleRule,
+)
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.threshold import CombinedRule, ThresholdRule
+from trading_orchestrator.perpetual_operations.alerts.rules.rule import Rule, refused
+from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import RuleBook
+
+MeasuredRule = (
+    ThresholdRule
+    | CombinedRule
+    | AbsentRule
+    | StaleRule
+    | HeartbeatRule
+    | PredictiveRule
+    | AnomalyRule
+    | BurnRateRule
+    | HealthRule
+)
+AnyRule = MeasuredRule | FactRule
+
+
+class RulesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is watched.
+
+    every: seconds between two evaluations. lookback: the newest sample counts for so many seconds, and a start is
+        patient with its sources for as long; Prometheus's 5 min.
+    watch: the rules, each with its `kind`.
+    """
+
+    every: Positive = 5.0
+    lookback: Positive = 300.0
+    watch: tuple[AnyRule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Books:
+    """Checked rules, ready to evaluate: those on numbers and those on facts."""
+
+    rules: RuleBook
+    facts: FactBook
+
+
+def books_of(config: RulesConfig) -> Books:
+    """Return the books of all rules.
+
+    Raises:
+        RuleRefused: the sentence names rule and key.
+    """
+    _check_names(config.watch)
+    about_facts = [rule for rule in config.watch if isinstance(rule, FactRule)]
+    for rule in about_facts:
+        rule.check()
+    measured = measured_rules(config.watch)
+    return Books(RuleBook(measured, lookback_s=config.lookback), FactBook(about_facts))
+
+
+def measured_rules(rules: Sequence[AnyRule]) -> tuple[Rule, ...]:
+    """Return what the rules on numbers come down to; one of them may be several."""
+    return tuple(one for rule in rules if not isinstance(rule, FactRule) for one in rule.rules())
+
+
+def _check_names(rules: Sequence[EveryRule]) -> None:
+    seen: set[str] = set()
+    for rule in rules:
+        if not rule.name:
+            raise refused("", "name", f"a rule of kind {type(rule).__struct_config__.tag!r} needs a name")
+        if rule.name in seen:
+            raise refused(rule.name, "name", "two rules have this name")
+        seen.add(rule.name)
