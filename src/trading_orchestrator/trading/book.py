@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -19,7 +19,7 @@ from trading_orchestrator.trading.orders.shelf import Shelf
 from trading_orchestrator.trading.positions.exposure import Exposure
 from trading_orchestrator.trading.positions.position import Position
 from trading_orchestrator.trading.rows import QUARANTINE, SNAPSHOT, rows_touched
-from trading_orchestrator.trading.state import Reconciled, State
+from trading_orchestrator.trading.state import Reconciled, Replacement, State
 
 SNAPSHOT_EVERY_FACTS = 2_000
 """A start-up folds at most this many facts beyond the snapshot (about 0.1 s)."""
@@ -241,9 +241,17 @@ class Book:
         """Return the one order of the intent that is not closed (invariant I1)."""
         return self._desk.shelf.live_of_intent(intent_id)
 
-    def next_intent_id(self, strategy: str) -> str:
-        """Return the id of the strategy's next intent: the same until one is recorded."""
-        number = self._desk.state.intents.get(strategy, 0) + 1
+    def replacements(self) -> Mapping[str, Replacement]:
+        """Return what is to take the place of which order, by the order's id."""
+        return self._desk.state.replacements
+
+    def intent_count(self, strategy: str) -> int:
+        """Return the number of the strategy's last intent."""
+        return self._desk.state.intents.get(strategy, 0)
+
+    def next_intent_id(self, strategy: str, *, ahead: int = 0) -> str:
+        """Return the id of the strategy's next intent, the same until one is recorded; or of one `ahead` of it."""
+        number = self.intent_count(strategy) + 1 + ahead
         return f"{strategy}.{self.timeline[:8]}.{number}"
 
     def strategy_state(self, strategy: str) -> bytes | None:

@@ -11,6 +11,7 @@ from trading_orchestrator.trading.desk_facts import (
     AccountAdjusted,
     AccountOpened,
     Body,
+    DeskFoundBehind,
     DeskKeyRefused,
     DeskKilled,
     DeskKillLifted,
@@ -26,6 +27,7 @@ __all__ = [
     "AccountAdjusted",
     "AccountOpened",
     "Body",
+    "DeskFoundBehind",
     "DeskKeyRefused",
     "DeskKillLifted",
     "DeskKillVerified",
@@ -39,13 +41,17 @@ __all__ = [
 
 
 class OrderIntended(Body, frozen=True):
-    """W1: we are about to send this order; its exposure is reserved from here on."""
+    """W1: we are about to send this order; its exposure is reserved from here on.
+
+    `replaces`: the order whose place it takes, which is proved closed.
+    """
 
     intent_id: str
     generation: int
     strategy: str
     order: NewOrder
     reserved_notional: Decimal
+    replaces: str = ""
 
 
 class OrderDenied(Body, frozen=True):
@@ -198,6 +204,26 @@ class ReplaceDoubted(Body, frozen=True):
     reason: str
 
 
+class ReplacementIntended(Body, frozen=True):
+    """A strategy wants this order on other terms where the venue has no atomic replace: cancel, proof, new intent.
+
+    `order_qty` counts what the order has traded already; `request_id` is that of its cancel.
+    """
+
+    cl_ord_id: str
+    request_id: str
+    order_qty: Decimal
+    px: Decimal | None
+    reason: str = ""
+
+
+class ReplacementDropped(Body, frozen=True):
+    """No order takes the place of this one: nothing remains, the venue kept it, or it may not be sent now."""
+
+    cl_ord_id: str
+    reason: str
+
+
 class HoleSeen(Body, frozen=True):
     """The venue counts more filled (`report.cum_qty`) than our trades sum to: trades are to be fetched."""
 
@@ -290,6 +316,8 @@ KINDS: dict[str, type[Body]] = {
     "replace.accepted": ReplaceAccepted,
     "replace.refused": ReplaceRefused,
     "replace.doubted": ReplaceDoubted,
+    "replacement.intended": ReplacementIntended,
+    "replacement.dropped": ReplacementDropped,
     "hole.seen": HoleSeen,
     "trade.booked": TradeBooked,
     "trade.attributed": TradeAttributed,
@@ -305,6 +333,7 @@ KINDS: dict[str, type[Body]] = {
     "strategy.saved": StrategySaved,
     "desk.reconciled": DeskReconciled,
     "desk.mode_changed": DeskModeChanged,
+    "desk.found_behind": DeskFoundBehind,
     "desk.key_refused": DeskKeyRefused,
     "desk.killed": DeskKilled,
     "desk.kill_verified": DeskKillVerified,

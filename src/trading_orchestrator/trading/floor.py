@@ -9,18 +9,25 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from msgspec.structs import replace
+import msgspec
 
 from trading_orchestrator.brokers.port import NewOrder, TradeReport
 from trading_orchestrator.errors import Broken, Refused
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.money import plain
 from trading_orchestrator.market.port import Bar, Instrument, Quote
-from trading_orchestrator.trading.facts import CancelIntended, OrderDenied, OrderIntended, StrategySaved
-from trading_orchestrator.trading.order_terms import unfit
+from trading_orchestrator.trading.admission import Admission
+from trading_orchestrator.trading.facts import (
+    CancelIntended,
+    OrderDenied,
+    OrderIntended,
+    ReplacementDropped,
+    ReplacementIntended,
+    StrategySaved,
+)
 from trading_orchestrator.trading.orders.client_id import cl_ord_id, request_id
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.record import DeskRecord
-from trading_orchestrator.trading.risk.check import check, reserved_notional
 from trading_orchestrator.trading.risk.limits import RiskLimits, RiskRefused
 from trading_orchestrator.trading.sender import OrderGateway
 from trading_orchestrator.trading.strategies.load import AnyStrategy
@@ -53,10 +60,10 @@ class Performer:
 
 @dataclass
 class _Decisions:
-    """What one callback decided, in order."""
+    """What one callback decided, in order; `told`: it staged something that sends nothing."""
 
     asked: list[NewOrder | CancelIntended] = field(default_factory=list)
-    denied: bool = False
+    told: bool = False
 
 
 class TradingFloor:
@@ -80,9 +87,7 @@ class TradingFloor:
     ) -> None:
         self._record = record
         self._gateway = gateway
-        self._limits = limits
-        self._instruments = instruments
-        self._quotes = quotes
+        self._admission = Admission(record.book, limits, instruments=instruments, quotes=quotes, clock=clock)
         self._clock = clock
         self._now_running = now_running
         self._told_seq = told_seq
@@ -153,37 +158,109 @@ class TradingFloor:
 
     def submit(self, strategy: str, order: NewOrder) -> str:
         decisions = self._deciding()
-        if self._closed or self._record.is_lost or not self._gateway.takes_orders:
-            raise NotNow("the desk takes no new orders at the moment", strategy=strategy)
-        book = self._record.book
-        intent_id = book.next_intent_id(strategy)
-        order = replace(order, cl_ord_id=cl_ord_id(book.account, book.timeline, intent_id, 0))
-        instrument, quote = self.instrument(order.symbol), self.quote(order.symbol)
-        notional = reserved_notional(order, quote)
-        refusal = check(order, book, quote, self._limits, self._clock.wall_ns()) or unfit(order, instrument, notional)
-        if refusal is not None:
-            self._deny(decisions, strategy, intent_id, order, refusal)
-            raise refusal
+        self._check_open(strategy)
+        intent_id, order = self._named(strategy, order)
+        judged = self._admission.judge(order)
+        if judged.refusal is not None:
+            self._deny(decisions, strategy, intent_id, order, judged.refusal)
+            raise judged.refusal
         self._record.stage(
-            OrderIntended(intent_id=intent_id, generation=0, strategy=strategy, order=order, reserved_notional=notional)
+            OrderIntended(
+                intent_id=intent_id, generation=0, strategy=strategy, order=order, reserved_notional=judged.notional
+            )
         )
         decisions.asked.append(order)
         return order.cl_ord_id
 
     def cancel(self, strategy: str, cl_ord_id: str, reason: str) -> None:
         decisions = self._deciding()
-        order = self._record.book.order(cl_ord_id)
-        if order is None or order.is_closed or any(request.is_open for request in order.requests):
+        order = self._own(strategy, cl_ord_id)
+        if order is None:
             return
-        if order.strategy != strategy:
-            raise Refused(f"expected an order of {strategy}, was one of {order.strategy or 'nobody'}", id=cl_ord_id)
-        asked = CancelIntended(
-            cl_ord_id=order.cl_ord_id,
-            request_id=request_id(order.cl_ord_id, order.request_count + 1),
-            reason=reason,
+        if order.cl_ord_id in self._record.book.replacements():
+            self._record.stage(ReplacementDropped(cl_ord_id=order.cl_ord_id, reason="its strategy canceled it"))
+            decisions.told = True
+        if not order.is_closed and not _is_asked(order):
+            decisions.asked.append(self._ask_to_cancel(order, reason))
+
+    def replace(self, strategy: str, cl_ord_id: str, qty: Decimal | None, px: Decimal | None, reason: str) -> None:
+        decisions = self._deciding()
+        order = self._own(strategy, cl_ord_id)
+        if order is None or order.is_closed or _is_asked(order):
+            return
+        new_qty, new_px = order.effective_qty if qty is None else qty, order.px if px is None else px
+        if (new_qty, new_px) == (order.effective_qty, order.px):
+            return
+        if new_qty <= order.cum_qty:
+            raise Refused(
+                f"expected a quantity above the {plain(order.cum_qty)} that traded already, was {plain(new_qty)}: "
+                "cancel the order instead",
+                id=cl_ord_id,
+            )
+        self._check_open(strategy)
+        rest_qty = new_qty - order.cum_qty
+        rest = NewOrder("", order.symbol, order.side, order.ord_type, rest_qty, new_px, order.time_in_force)
+        judged = self._admission.judge(rest, replacing=order)
+        if judged.refusal is not None:
+            raise judged.refusal
+        asked = self._ask_to_cancel(order, reason or "to be replaced")
+        self._record.stage(
+            ReplacementIntended(
+                cl_ord_id=order.cl_ord_id, request_id=asked.request_id, order_qty=new_qty, px=new_px, reason=reason
+            )
         )
-        self._record.stage(asked)
         decisions.asked.append(asked)
+
+    def submit_in_place_of(self, order: Order, rest: NewOrder) -> None:
+        """Decide what remains of a replaced order, which is proved closed; outside of any callback.
+
+        Nothing happens while no order may leave: it is asked for again.
+
+        Raises:
+            Refused: a limit, the desk's mode, or its strategy is not at work; nothing was decided.
+        """
+        performer = self._performers.get(order.strategy)
+        if performer is None or performer.stopped_by:
+            raise Refused(f"strategy {order.strategy} is not at work", id=order.cl_ord_id)
+        if self._closed or not self._gateway.takes_orders:
+            return
+        intent_id, rest = self._named(order.strategy, rest)
+        judged = self._admission.judge(rest, replacing=order)
+        if judged.refusal is not None:
+            raise judged.refusal
+        self._record.stage(
+            OrderIntended(
+                intent_id=intent_id,
+                generation=0,
+                strategy=order.strategy,
+                order=rest,
+                reserved_notional=judged.notional,
+                replaces=order.cl_ord_id,
+            )
+        )
+        self._dispatch([rest], self._record.commit())
+
+    def _named(self, strategy: str, order: NewOrder) -> tuple[str, NewOrder]:
+        """Return the id of the strategy's next intent, and the order under the client id that follows from it."""
+        book = self._record.book
+        intent_id = book.next_intent_id(strategy)
+        return intent_id, msgspec.structs.replace(order, cl_ord_id=cl_ord_id(book.account, book.timeline, intent_id, 0))
+
+    def _own(self, strategy: str, cl_ord_id: str) -> Order | None:
+        order = self._record.book.order(cl_ord_id)
+        if order is not None and order.strategy != strategy:
+            raise Refused(f"expected an order of {strategy}, was one of {order.strategy or 'nobody'}", id=cl_ord_id)
+        return order
+
+    def _ask_to_cancel(self, order: Order, reason: str) -> CancelIntended:
+        request = request_id(order.cl_ord_id, order.request_count + 1)
+        asked = CancelIntended(cl_ord_id=order.cl_ord_id, request_id=request, reason=reason)
+        self._record.stage(asked)
+        return asked
+
+    def _check_open(self, strategy: str) -> None:
+        if self._closed or self._record.is_lost or not self._gateway.takes_orders:
+            raise NotNow("the desk takes no new orders at the moment", strategy=strategy)
 
     def orders(self, strategy: str) -> Sequence[Order]:
         return [order for order in self._record.book.open_orders() if order.strategy == strategy]
@@ -192,13 +269,10 @@ class TradingFloor:
         return self._record.book.position(symbol).qty
 
     def instrument(self, symbol: str) -> Instrument:
-        instrument = self._instruments.get(symbol)
-        if instrument is None:
-            raise Refused(f"expected a symbol of this desk ({', '.join(self._instruments)}), was {symbol}", id=symbol)
-        return instrument
+        return self._admission.instrument(symbol)
 
     def quote(self, symbol: str) -> Quote | None:
-        return self._quotes.get(symbol)
+        return self._admission.quote(symbol)
 
     def now_ns(self) -> int:
         return self._clock.wall_ns()
@@ -207,14 +281,11 @@ class TradingFloor:
         """Ask for the cancellation of orders of the desk itself, whoever decided them; outside of any callback."""
         if self._record.is_lost:
             return
-        asked: list[NewOrder | CancelIntended] = []
-        for order in orders:
-            if order.is_closed or order.foreign or any(request.is_open for request in order.requests):
-                continue
-            request = request_id(order.cl_ord_id, order.request_count + 1)
-            cancel = CancelIntended(cl_ord_id=order.cl_ord_id, request_id=request, reason=reason)
-            self._record.stage(cancel)
-            asked.append(cancel)
+        asked = [
+            self._ask_to_cancel(order, reason)
+            for order in orders
+            if not (order.is_closed or order.foreign or _is_asked(order))
+        ]
         if asked:
             self._dispatch(asked, self._record.commit())
 
@@ -237,7 +308,7 @@ class TradingFloor:
             decisions, self._decisions = self._decisions, None
         if decisions.asked:
             self._send(performer, decisions.asked)
-        elif decisions.denied:
+        elif decisions.told:
             self._record.commit()
 
     def _send(self, performer: Performer, decided: Sequence[NewOrder | CancelIntended]) -> None:
@@ -269,7 +340,7 @@ class TradingFloor:
         if now_ns - self._denied_ns.get(reason, -DENIALS_APART_NS) < DENIALS_APART_NS:
             return
         self._denied_ns[reason] = now_ns
-        decisions.denied = True
+        decisions.told = True
         self._record.stage(
             OrderDenied(
                 intent_id=intent_id,
@@ -290,7 +361,7 @@ class TradingFloor:
 
     def _deciding(self) -> _Decisions:
         if self._decisions is None:
-            raise Broken("submit and cancel may be called within a strategy's callback only")
+            raise Broken("submit, replace and cancel may be called within a strategy's callback only")
         return self._decisions
 
     def _saved(self, performer: Performer) -> StrategySaved:
@@ -299,3 +370,7 @@ class TradingFloor:
         return StrategySaved(
             strategy=performer.name, state=saved(performer.strategy.state, performer.seq, performer.bars)
         )
+
+
+def _is_asked(order: Order) -> bool:
+    return any(request.is_open for request in order.requests)

@@ -11,7 +11,7 @@ from trading_orchestrator.trading.folded import Desk, Fold
 from trading_orchestrator.trading.orders import evolve
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.requests import Request, RequestKind, RequestOn
-from trading_orchestrator.trading.state import RECENT_INTENTS, RECENT_INTENTS_NS, State
+from trading_orchestrator.trading.state import RECENT_INTENTS, RECENT_INTENTS_NS, Replacement, State
 
 
 class IntentTaken(Broken):
@@ -34,8 +34,10 @@ def _order_intended(desk: Desk, body: f.OrderIntended, at_ns: int) -> None:
         generation=body.generation,
         strategy=body.strategy,
         reserved_notional=body.reserved_notional,
+        replaces=body.replaces,
     )
     desk.keep(order, at_ns)
+    desk.state.replacements.pop(body.replaces, None)
     _count_intent(desk.state, body.strategy, body.generation)
     desk.state.counts.orders += 1
     recent = [ns for ns in desk.state.intended_ns if abs(at_ns - ns) < RECENT_INTENTS_NS]
@@ -121,6 +123,14 @@ def _replace_intended(desk: Desk, body: f.ReplaceIntended, at_ns: int) -> None:
     desk.ids[body.request_id] = body.cl_ord_id
 
 
+def _replacement_intended(desk: Desk, body: f.ReplacementIntended, at_ns: int) -> None:
+    desk.state.replacements[body.cl_ord_id] = Replacement(body.order_qty, body.px)
+
+
+def _replacement_dropped(desk: Desk, body: f.ReplacementDropped, at_ns: int) -> None:
+    desk.state.replacements.pop(body.cl_ord_id, None)
+
+
 def _request_acknowledged(desk: Desk, body: f.RequestAcknowledged, at_ns: int) -> None:
     order = desk.shelf.need(body.cl_ord_id)
     desk.keep(evolve.acknowledged(order, body.request_id, body.report), at_ns)
@@ -165,6 +175,8 @@ FOLDS_OF_ORDERS: dict[type[f.Body], Fold] = {
     f.ReplaceAccepted: _replace_accepted,
     f.ReplaceRefused: _request_refused,
     f.ReplaceDoubted: _request_doubted,
+    f.ReplacementIntended: _replacement_intended,
+    f.ReplacementDropped: _replacement_dropped,
     f.HoleSeen: _hole_seen,
     f.ForeignOrderSeen: _foreign_order_seen,
 }

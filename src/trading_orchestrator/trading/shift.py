@@ -30,6 +30,7 @@ from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.polls import Polls
 from trading_orchestrator.trading.reconcile import Reconciler
 from trading_orchestrator.trading.record import DeskRecord
+from trading_orchestrator.trading.replacing import Replacing
 from trading_orchestrator.trading.resolve import Resolver
 from trading_orchestrator.trading.sender import OrderGateway
 from trading_orchestrator.trading.strategies.bar_history import BarHistory
@@ -115,7 +116,8 @@ class Shift:
             mark_px=self._mark_px,
         )
         parts = (self.record, self._intake, broker, self._resolver, self._balances, config)
-        self._reconciler = Reconciler(*parts, clock=clock, venue_clock=around.venue_clock)
+        wanted = {name: loaded.wants(name).symbols for name, loaded in around.strategies.items()}
+        self._reconciler = Reconciler(*parts, clock=clock, venue_clock=around.venue_clock, wanted=wanted)
         self._polls = Polls(*parts, clock=clock)
         self.floor = TradingFloor(
             self.record,
@@ -128,6 +130,7 @@ class Shift:
             told_seq=lambda: self._intake.told_seq if self._missed is None else None,
         )
 
+        self._replacing = Replacing(self.record, self.floor, config, clock)
         self._requests = ModeRequests(self.record, around.store, clock)
         self._kill_switch = KillSwitch(
             self.record, self._intake, broker, config, clock=clock, withdraw=self.floor.withdraw
@@ -159,6 +162,7 @@ class Shift:
             asyncio.create_task(self._save_now_and_then(), name="save strategies"),
             asyncio.create_task(self._requests.keep_following(), name="follow requests"),
             asyncio.create_task(self._kill_switch.keep_down(), name="kill switch"),
+            asyncio.create_task(self._replacing.keep_going(), name="replacing"),
         ]
         await durable
 
@@ -207,6 +211,7 @@ class Shift:
 
     def _on_order(self, order: Order) -> None:
         if self._missed is None:
+            self._replacing.look()
             self.floor.on_order(order)
 
     def _on_hole(self, hole: Hole) -> None:

@@ -38,6 +38,13 @@ class Reconciled(msgspec.Struct, frozen=True):
     differences: list[str]
 
 
+class Replacement(msgspec.Struct, frozen=True):
+    """The terms on which a strategy wants an order once its cancel is proved; `order_qty` includes what traded."""
+
+    order_qty: Decimal
+    px: Decimal | None
+
+
 class State(msgspec.Struct, omit_defaults=True):
     """Everything a Book must remember. `seq` is that of the last fact applied to the desk's stream."""
 
@@ -54,6 +61,7 @@ class State(msgspec.Struct, omit_defaults=True):
     request_pos: int = 0
     orders: list[Order] = []
     lingering: list[str] = []
+    replacements: dict[str, Replacement] = {}
     positions: dict[str, Position] = {}
     balances: dict[str, Decimal] = {}
     strategy_states: dict[str, msgspec.Raw] = {}

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from trading_orchestrator.brokers.port import OrdType, Side, TradeReport
+from trading_orchestrator.errors import Refused
 from trading_orchestrator.market.port import Bar, Quote
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.strategies.strategy import Strategy, StrategyParams, StrategyState, Wants
@@ -148,3 +149,41 @@ class Unrestorable(Turner):
 
     def warm_up(self, bars: list[Bar]) -> None:  # type: ignore[override]
         raise ZeroDivisionError("a bug of its own")
+
+
+class MoverParams(StrategyParams, frozen=True):
+    """`px`, `qty`: of the first order. `to_qty`, `to_px`: the terms it is to have once the bid stands at `at_bid`."""
+
+    at_bid: Decimal
+    px: Decimal = Decimal("1.0900")
+    qty: Decimal = Decimal(10)
+    to_qty: Decimal | None = None
+    to_px: Decimal | None = None
+
+
+class MoverState(StrategyState):
+    refused: list[str] = msgspec.field(default_factory=list)
+    replaced: list[str] = msgspec.field(default_factory=list)
+    sent: bool = False
+
+
+class Mover(Strategy[MoverParams, MoverState]):
+    """Rests one order, and wants it on other terms when the bid stands at `at_bid`."""
+
+    def wants(self) -> Wants:
+        return Wants(symbols=[SYMBOL])
+
+    def on_quote(self, quote: Quote) -> None:
+        if not self.state.sent:
+            self.state.sent = True
+            self.submit(SYMBOL, Side.BUY, self.params.qty, self.params.px)
+        elif quote.bid_px == self.params.at_bid:
+            for order in self.orders():
+                try:
+                    self.replace(order.cl_ord_id, qty=self.params.to_qty, px=self.params.to_px, reason="moved")
+                except Refused as refusal:
+                    self.state.refused.append(refusal.message)
+
+    def on_order(self, order: Order) -> None:
+        if order.replaces and order.cl_ord_id not in self.state.replaced:
+            self.state.replaced.append(order.cl_ord_id)

@@ -22,7 +22,9 @@ _REPLACES_REMEMBERED = 16
 """Decided replaces kept, newest first to go last: late frames may bear any id the order once had."""
 
 
-def intended(order: NewOrder, *, intent_id: str, generation: int, strategy: str, reserved_notional: Decimal) -> Order:
+def intended(
+    order: NewOrder, *, intent_id: str, generation: int, strategy: str, reserved_notional: Decimal, replaces: str = ""
+) -> Order:
     """Return the record of an order that we are about to send."""
     return Order(
         cl_ord_id=order.cl_ord_id,
@@ -37,6 +39,7 @@ def intended(order: NewOrder, *, intent_id: str, generation: int, strategy: str,
         generation=generation,
         strategy=strategy,
         reserved_notional=reserved_notional,
+        replaces=replaces,
     )
 
 

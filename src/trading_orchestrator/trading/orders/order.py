@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 
 import msgspec
 
@@ -27,7 +28,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     `order_qty` and `px` are the terms in force, `most_qty` the largest quantity that ever was in force.
     `venue_cum` is the venue's own sum where it ran ahead of ours. `lack` is what the absence of answers
     made of the order; any evidence from the venue clears it. `ended_id` is the venue order id that ended:
-    a venue that replaces by cancel-and-new ends the old id, not the order.
+    a venue that replaces by cancel-and-new ends the old id, not the order. `replaces`: the order whose place it took.
     """
 
     cl_ord_id: str
@@ -41,6 +42,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     intent_id: str = ""
     generation: int = 0
     strategy: str = ""
+    replaces: str = ""
     foreign: bool = False
     reserved_notional: Decimal = ZERO
     created_ns: int = 0
@@ -67,34 +69,23 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def evidence(self) -> list[On]:
         """Return the evidence held, in the order in which `life.walk` reads it."""
-        held = self.venue_evidence()
-        if self.lack is not None:
-            held.append(On.DOUBTED)
-            if self.lack is not At.UNKNOWN:
-                held.append(_OF_LACK[self.lack])
-        return held
+        return _read(self.refused, self.accepted, self.ended, self._traded, self.lack)
 
-    def venue_evidence(self) -> list[On]:
-        """Return the evidence that came from the venue: all but the lack of answers."""
-        held: list[On] = []
-        if self.refused:
-            held.append(On.REFUSED)
-        if self.accepted:
-            held.append(On.ACCEPTED)
-        if self.ended is not None:
-            held.append(_OF_END[self.ended])
-        if self.cum_qty > ZERO:
-            held.append(On.FULLY_TRADED if self.cum_qty >= self.effective_qty else On.PART_TRADED)
-        return held
+    @property
+    def _traded(self) -> On | None:
+        cum_qty = self.cum_qty
+        if cum_qty <= ZERO:
+            return None
+        return On.FULLY_TRADED if cum_qty >= self.effective_qty else On.PART_TRADED
 
     @property
     def status(self) -> At:
-        return walk(self.evidence())
+        return _status(self.refused, self.accepted, self.ended, self._traded, self.lack)
 
     @property
     def confirmed_status(self) -> At:
         """Return the status by the venue's evidence alone, as if nothing were in doubt."""
-        return walk(self.venue_evidence())
+        return _status(self.refused, self.accepted, self.ended, self._traded, None)
 
     @property
     def is_closed(self) -> bool:
@@ -163,3 +154,23 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _OF_END = {At.CANCELED: On.CANCELED, At.EXPIRED: On.EXPIRED, At.REJECTED: On.REJECTED}
 _OF_LACK = {At.QUARANTINED: On.QUARANTINED, At.ABANDONED: On.PROVED_ABSENT}
+
+
+def _read(refused: bool, accepted: bool, ended: At | None, traded: On | None, lack: At | None) -> list[On]:
+    held = [On.REFUSED] if refused else []
+    held += [On.ACCEPTED] if accepted else []
+    held += [_OF_END[ended]] if ended is not None else []
+    held += [traded] if traded is not None else []
+    if lack is not None:
+        held += [On.DOUBTED] if lack is At.UNKNOWN else [On.DOUBTED, _OF_LACK[lack]]
+    return held
+
+
+@cache
+def _status(refused: bool, accepted: bool, ended: At | None, traded: On | None, lack: At | None) -> At:
+    """Walk each of the 192 possible sets of evidence once: every look at an order asks for its status.
+
+    Raises:
+        NoSuchTransition: the evidence contradicts itself.
+    """
+    return walk(_read(refused, accepted, ended, traded, lack))

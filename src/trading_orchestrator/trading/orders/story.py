@@ -43,6 +43,7 @@ Sentence = Callable[[Any, Moment], str]
 
 def _intended(body: f.OrderIntended, at: Moment) -> str:
     again = f", generation {body.generation}" if body.generation else ""
+    again += f", in place of order {body.replaces}" if body.replaces else ""
     return (
         f"intended by strategy {body.strategy}: {_asked(body.order)}{again}; "
         f"{plain(body.reserved_notional)} {_quote_asset(body.order.symbol)} reserved"
@@ -148,6 +149,16 @@ def _replace_doubted(body: f.ReplaceDoubted, at: Moment) -> str:
     return f"replace sent, and no answer to trust ({body.reason}): the larger quantity stays reserved"
 
 
+def _replacement_intended(body: f.ReplacementIntended, at: Moment) -> str:
+    why = f" ({body.reason})" if body.reason else ""
+    terms = f"{plain(body.order_qty)}{_at_px(body.px)}"
+    return f"its strategy wants it on other terms{why}: {terms}; once the cancel is proved, what remains is intended"
+
+
+def _replacement_dropped(body: f.ReplacementDropped, at: Moment) -> str:
+    return f"no order takes its place: {body.reason}"
+
+
 def _hole_seen(body: f.HoleSeen, at: Moment) -> str:
     ours = at.before.cum_qty if at.before is not None else Decimal(0)
     return f"the venue counts {plain(body.report.cum_qty)} traded and we booked {plain(ours)}: trades are fetched"
@@ -215,6 +226,8 @@ SENTENCES: dict[type[f.Body], Sentence] = {
     f.ReplaceAccepted: _replace_accepted,
     f.ReplaceRefused: _replace_refused,
     f.ReplaceDoubted: _replace_doubted,
+    f.ReplacementIntended: _replacement_intended,
+    f.ReplacementDropped: _replacement_dropped,
     f.HoleSeen: _hole_seen,
     f.TradeBooked: _trade_booked,
     f.TradeAttributed: _trade_attributed,

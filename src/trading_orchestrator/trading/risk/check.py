@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from trading_orchestrator.brokers.port import NewOrder, OrdType, Side
 from trading_orchestrator.kernel.money import ZERO, plain
 from trading_orchestrator.market.port import Quote
 from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.positions.exposure import Exposure
 from trading_orchestrator.trading.risk.limits import RiskLimits, RiskRefused
 
@@ -18,17 +21,27 @@ SECOND_NS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Case:
-    """An order before it exists, with all it is judged by. `now_ns`: the desk's wall clock (UTC)."""
+    """An order before it exists, with all it is judged by.
+
+    `now_ns`: the desk's wall clock (UTC). `replacing`: the order whose place it would take, if any.
+    """
 
     order: NewOrder
     book: Book
     quote: Quote | None
     limits: RiskLimits
     now_ns: int
+    replacing: Order | None = None
 
     @property
     def exposure(self) -> Exposure:
-        return self.book.exposure(self.order.symbol)
+        """Return the exposure without the order whose place this one takes: the two never work together."""
+        exposure, freed = self.book.exposure(self.order.symbol), self.replacing
+        if freed is None:
+            return exposure
+        if freed.side is Side.BUY:
+            return replace(exposure, buy_qty=exposure.buy_qty - freed.at_risk_qty)
+        return replace(exposure, sell_qty=exposure.sell_qty - freed.at_risk_qty)
 
 
 class Rule(Protocol):
@@ -37,14 +50,23 @@ class Rule(Protocol):
         ...
 
 
-def check(order: NewOrder, book: Book, quote: Quote | None, limits: RiskLimits, now_ns: int) -> RiskRefused | None:
+def check(
+    order: NewOrder,
+    book: Book,
+    quote: Quote | None,
+    limits: RiskLimits,
+    now_ns: int,
+    *,
+    replacing: Order | None = None,
+) -> RiskRefused | None:
     """Return why the order must not be sent, or None. The book must have seen every earlier decision.
 
     Args:
         quote: the newest quote of the symbol; without one no order passes.
         now_ns: the desk's wall clock (UTC), the one that stamps facts.
+        replacing: the order whose place it takes, if any: what that one reserves is free for it.
     """
-    case = Case(order, book, quote, limits, now_ns)
+    case = Case(order, book, quote, limits, now_ns, replacing)
     for rule in RULES:
         refusal = rule(case)
         if refusal is not None:
@@ -123,7 +145,8 @@ def max_position_qty(case: Case) -> RiskRefused | None:
 
 
 def max_open_orders(case: Case) -> RiskRefused | None:
-    count = case.book.open_order_count + 1
+    takes_a_place = case.replacing is not None and not case.replacing.is_closed
+    count = case.book.open_order_count + (0 if takes_a_place else 1)
     return _at_most("risk.max_open_orders", "open orders", Decimal(count), Decimal(case.limits.max_open_orders))
 
 

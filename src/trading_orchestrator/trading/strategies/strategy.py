@@ -48,6 +48,7 @@ class Floor(Protocol):
 
     def submit(self, strategy: str, order: NewOrder) -> str: ...
     def cancel(self, strategy: str, cl_ord_id: str, reason: str) -> None: ...
+    def replace(self, strategy: str, cl_ord_id: str, qty: Decimal | None, px: Decimal | None, reason: str) -> None: ...
     def orders(self, strategy: str) -> Sequence[Order]: ...
     def position_qty(self, symbol: str) -> Decimal: ...
     def instrument(self, symbol: str) -> Instrument: ...
@@ -167,6 +168,24 @@ class Strategy(ABC, Generic[P, S]):
         A second request for the same order, or one for an order that is already over, does nothing.
         """
         self._floor.cancel(self.name, cl_ord_id, reason)
+
+    def replace(
+        self, cl_ord_id: str, *, qty: Decimal | None = None, px: Decimal | None = None, reason: str = ""
+    ) -> None:
+        """Ask for an order of this strategy on other terms; None keeps what it has. It may fill on the old ones before.
+
+        The order is canceled; once that is proved, what remains of the new quantity is intended as a new order, whose
+        `replaces` names this one and of which `on_order` tells. If nothing remains, the venue keeps the old order, or
+        a limit forbids the new one by then, no order takes its place, and the journal says why. While a request
+        for the order is undecided, or for one that is over, this does nothing.
+
+        Args:
+            qty: in base units, what traded already included; above it.
+
+        Raises:
+            Refused: a limit, the instrument or the desk's mode does not allow the new terms; the order stays.
+        """
+        self._floor.replace(self.name, cl_ord_id, qty, px, reason)
 
     def orders(self) -> Sequence[Order]:
         """Return this strategy's orders that are not over, oldest first, those not yet acknowledged included."""
