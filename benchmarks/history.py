@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.disk import fsyncs_per_s
 from benchmarks.host_model import Rows, an_hour
-from trading_orchestrator.perpetual_operations.config import HistoryConfig
+from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig
 from trading_orchestrator.perpetual_operations.monitoring.history.metrics_file import number
 from trading_orchestrator.perpetual_operations.monitoring.history.pending import Ticks
 from trading_orchestrator.perpetual_operations.monitoring.history.reader import HistoryReader

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from trading_orchestrator.app.metering.store import metered_store
+from trading_orchestrator.app.metering.venue import metered_broker, metered_feed
 from trading_orchestrator.app.settings import JOURNAL_FILE, Configured, configured
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
@@ -32,10 +34,12 @@ from trading_orchestrator.keeper.node_spec import NodeSpec, incarnations_dir
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.faultpoint import FaultPoint, HoldingFaultPoint, no_fault
 from trading_orchestrator.kernel.log import start_logging
+from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.kernel.tenancy import Tenancy
 from trading_orchestrator.perpetual_operations.console.server import ConsoleServer
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.storage.boot_id import read_boot_id
+from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
 from trading_orchestrator.trading.desk import Desk
 
@@ -94,14 +98,17 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         boot_id=boot_id,
         is_alive=deaths.lives,
         more_routes=lambda: _trading_routes(store),
+        shares_metrics=True,
     )
+    manager.watch()
+    metered = metered_store(store, manager.meter, clock)
     listener = socket.socket(fileno=spec.listen_fd)
     console = ConsoleServer(manager, listener=listener, clock=clock, checkpoint=store.checkpoint)
     try:
         node = Node(
-            _tenancies(spec, config, store, incarnation, console),
+            _tenancies(spec, config, metered, incarnation, console, manager.meter),
             store=store,
-            leases=LeaseKeeper(store, clock, holder=spec.node, ttl_s=config.settings.journal.lease_ttl_s),
+            leases=LeaseKeeper(metered, clock, holder=spec.node, ttl_s=config.settings.journal.lease_ttl_s),
             deaths=deaths,
             cluster=Cluster(store, node=spec.node, pid=os.getpid(), release=metadata.version("trading-orchestrator")),
             beats=incarnation,
@@ -111,6 +118,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         )
         await node.run(stop, ready)
     finally:
+        await manager.unwatch()
         listener.close()
         deaths.close()
         await store.close()
@@ -144,7 +152,7 @@ def _stop_when_told(stop: asyncio.Event, keeper_fd: int, deadline_s: float) -> N
 
 
 def _tenancies(
-    spec: NodeSpec, config: Configured, store: SqliteStore, incarnation: Incarnation, console: ConsoleServer
+    spec: NodeSpec, config: Configured, store: FactStore, incarnation: Incarnation, console: ConsoleServer, meter: Meter
 ) -> list[Tenancy]:
     fault: FaultPoint = HoldingFaultPoint(Path(spec.hold_dir)) if spec.hold_dir else no_fault
     clock = SystemClock()
@@ -158,8 +166,8 @@ def _tenancies(
                 desk,
                 store=store,
                 node=spec.node,
-                broker=CcxtBroker(account, clock=clock, client=client),
-                feed=CcxtFeed(account, clock=clock, client=client),
+                broker=metered_broker(CcxtBroker(account, clock=clock, client=client), meter, clock, desk=name),
+                feed=metered_feed(CcxtFeed(account, clock=clock, client=client), meter, clock, desk=name),
                 clock=clock,
                 fault=fault,
                 now_running=incarnation.now_running,

@@ -20,12 +20,8 @@ from trading_orchestrator.perpetual_operations.dependencies import start_order
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport, Probe
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import journal_probe
-from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import MetricsHistory
-from trading_orchestrator.perpetual_operations.monitoring.history.of_sample import values_of
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
-from trading_orchestrator.perpetual_operations.monitoring.loop_lag import LoopLag
-from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
-from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
+from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
 from trading_orchestrator.perpetual_operations.status import OperationsStatus, PartStatus
 from trading_orchestrator.storage.ports import FactStore
 
@@ -35,7 +31,6 @@ if TYPE_CHECKING:
     from trading_orchestrator.perpetual_operations.console.console import Console
 
 log = logging.getLogger(__name__)
-METRICS_FILE = "metrics.db"
 
 
 class PerpetualOperationsManager:
@@ -46,6 +41,7 @@ class PerpetualOperationsManager:
         boot_id: this boot, to judge leases by; "" when the program has no leases.
         is_alive: whether a node's process is known to live.
         more_routes: called once, when the console is built; returns what other parts of the program serve beside it.
+        shares_metrics: another process of this host may answer /metrics, so this one leaves its own where that looks.
 
     `at_stop` runs last in the next `stop`: push there what belongs to the manager alone, such as closing its store.
     """
@@ -61,6 +57,7 @@ class PerpetualOperationsManager:
         boot_id: str = "",
         is_alive: Callable[[str], bool] = lambda node: True,
         more_routes: Callable[[], Sequence[APIRouter]] = tuple,
+        shares_metrics: bool = False,
     ) -> None:
         self.config = config
         self.store = store
@@ -70,16 +67,18 @@ class PerpetualOperationsManager:
         self._is_alive = is_alive
         self._more_routes = more_routes
         self.version = metadata.version("trading-orchestrator")
-        self.loop_lag = LoopLag(clock, every_s=config.monitoring.loop_lag_every_s)
-        history_path = Path(config.history.path or data_dir / METRICS_FILE)
-        self.history = MetricsHistory(config.history, clock=clock, path=history_path, node=node)
-        self.monitor = SystemMonitor(
+        self.watching = NodeWatch(
             config.monitoring,
+            config.history,
             clock=clock,
             data_dir=data_dir,
-            take_loop_lag_s=self.loop_lag.take_peak_s,
-            tell=self._remember,
+            node=node,
+            is_alive=is_alive,
+            shares=shares_metrics,
         )
+        self.loop_lag, self.monitor = self.watching.loop_lag, self.watching.monitor
+        self.history, self.meter = self.watching.history, self.watching.meter
+        self._watches_always = False
         self.journal = JournalWatch(store, clock)
         self.health = HealthChecker(
             clock,
@@ -93,9 +92,7 @@ class PerpetualOperationsManager:
         self.supervisor = Supervisor(clock, tell=self._ended)
         self._console: Console | None = None
         self._started_at_ns: int | None = None
-        if config.history.enabled:
-            self.supervisor.add(self.history)  # first to start and last to stop, so that the last sample is written too
-        for part in (self.loop_lag, self.monitor, self.journal, self.health):
+        for part in (*self.watching.parts, self.journal, self.health):
             self.supervisor.add(part)
         self.add_probe("journal", journal_probe(store))
         limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
@@ -147,6 +144,20 @@ class PerpetualOperationsManager:
                 self.health.remove(name)
                 raise
 
+    def watch(self) -> None:
+        """Measure from now on and until `unwatch`, whether the rest is started or stopped: every node does."""
+        self._watches_always = True
+        for part in self.watching.parts:
+            self.supervisor.start(part.name)
+
+    async def unwatch(self) -> None:
+        """Stop measuring; what was measured last is written."""
+        self._watches_always = False
+        if not self.is_running:
+            for part in reversed(self.watching.parts):
+                await self.supervisor.stop(part.name)
+            self.watching.close()
+
     async def start(self) -> None:
         """Start every part after what it depends on, and have one health report before returning.
 
@@ -170,8 +181,10 @@ class PerpetualOperationsManager:
             self._started_at_ns = None
             if self._console is not None:
                 self._console.end_streams()
+            stays = {part.name for part in self.watching.parts} if self._watches_always else set()
             for name in reversed(self._order()):
-                await self.supervisor.stop(name)
+                if name not in stays:
+                    await self.supervisor.stop(name)
             await self.at_stop.aclose()
 
     def status(self) -> OperationsStatus:
@@ -211,7 +224,7 @@ class PerpetualOperationsManager:
                 clock=self.clock,
                 health=self.health,
                 journal=self.journal,
-                monitor=self.monitor,
+                watching=self.watching,
                 history=self.history if self.config.history.enabled else None,
                 status=self.status,
                 who=WhoHolds(self.store, self.clock, boot_id=self._boot_id, is_alive=self._is_alive),
@@ -228,10 +241,6 @@ class PerpetualOperationsManager:
     def console_app(self) -> FastAPI:
         """Return the console's ASGI app."""
         return self.console().app
-
-    def _remember(self, sample: Sample) -> None:
-        if self.config.history.enabled:
-            self.history.record(sample.at_ns, values_of(sample))
 
     def _ended(self, ended: Ended) -> None:
         """A component ended unasked."""

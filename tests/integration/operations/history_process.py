@@ -10,7 +10,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from trading_orchestrator.perpetual_operations.config import HistoryConfig
+from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig
 from trading_orchestrator.perpetual_operations.monitoring.history.pending import Ticks
 from trading_orchestrator.perpetual_operations.monitoring.history.writer import HistoryWriter
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.perpetual_operations import enable_perpetual_operations
-from trading_orchestrator.perpetual_operations.config import HistoryConfig
+from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig
 from trading_orchestrator.perpetual_operations.monitoring.history.pending import Ticks
 from trading_orchestrator.perpetual_operations.monitoring.history.writer import HistoryWriter
 

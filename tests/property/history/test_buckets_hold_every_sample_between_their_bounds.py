@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading_orchestrator.perpetual_operations.config import HistoryConfig
+from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig
 from trading_orchestrator.perpetual_operations.monitoring.history.pending import Ticks
 from trading_orchestrator.perpetual_operations.monitoring.history.reader import HistoryReader
 from trading_orchestrator.perpetual_operations.monitoring.history.writer import HistoryWriter

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trading_orchestrator.errors import Refused
-from trading_orchestrator.perpetual_operations.config import HistoryConfig
+from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig
 from trading_orchestrator.perpetual_operations.monitoring.history.metrics_file import NotAHistory
 from trading_orchestrator.perpetual_operations.monitoring.history.pending import Pending, Ticks
 from trading_orchestrator.perpetual_operations.monitoring.history.reader import HistoryReader

@@ -9,10 +9,11 @@ import msgspec
 
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import HealthState
-from trading_orchestrator.perpetual_operations.config import HistoryConfig
+from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig
+from trading_orchestrator.perpetual_operations.monitoring.gauge import Gauge
 from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import MetricsHistory
 from trading_orchestrator.perpetual_operations.monitoring.history.of_sample import values_of
-from trading_orchestrator.perpetual_operations.monitoring.sample import Gauge, Sample
+from trading_orchestrator.perpetual_operations.monitoring.sample import LoopReadings, Sample
 
 SECOND_NS = 1_000_000_000
 
@@ -32,7 +33,7 @@ async def until_written(history: MetricsHistory, clock: VirtualClock, state: Hea
 
 
 def test_every_number_of_a_sample_is_a_series(tmp_path: Path) -> None:
-    sample = Gauge(tmp_path).take(at_ns=1, loop_lag_s=0.001234567890123)
+    sample = Gauge(tmp_path).take(1, 1, LoopReadings(0.001234567890123))
 
     values = values_of(sample)
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = {"fastapi", "starlette", "uvicorn", "pydantic", "prometheus_client", "psutil", "apsw"}
+HEAVY = {"fastapi", "starlette", "uvicorn", "pydantic", "prometheus_client", "psutil", "apsw", "numpy"}
 
 
 def loaded_by(module: str) -> set[str]:

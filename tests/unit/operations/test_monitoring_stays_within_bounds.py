@@ -9,10 +9,11 @@ import pytest
 
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import HealthState
-from trading_orchestrator.perpetual_operations.config import MonitoringConfig
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
+from trading_orchestrator.perpetual_operations.monitoring.config import MonitoringConfig
+from trading_orchestrator.perpetual_operations.monitoring.gauge import Gauge
 from trading_orchestrator.perpetual_operations.monitoring.loop_lag import LoopLag
-from trading_orchestrator.perpetual_operations.monitoring.sample import Gauge
+from trading_orchestrator.perpetual_operations.monitoring.sample import LoopReadings
 from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
 
 
@@ -50,14 +51,15 @@ async def test_the_ring_keeps_the_newest_samples_and_no_more(tmp_path: Path) -> 
 
 
 def test_a_sample_tells_the_truth_about_this_process(tmp_path: Path) -> None:
-    sample = Gauge(tmp_path / "not" / "there").take(1, 0.25)
+    sample = Gauge(tmp_path / "not" / "there").take(1, 1, LoopReadings(0.25, tasks=7))
 
     assert sample.process_rss_bytes > 10_000_000
     assert sample.process_threads >= 1
     assert sample.process_descriptors >= 3
     assert 0 < sample.disk_used_ratio <= 1
     assert 0 < sample.host_memory_ratio <= 1
-    assert (1, 0.25) == (sample.at_ns, sample.loop_lag_s)
+    assert 0 < sample.inodes_free_ratio <= 1
+    assert (1, 0.25, 7) == (sample.at_ns, sample.loop_lag_s, sample.process_tasks)
 
 
 async def test_lateness_is_the_time_beyond_the_sleep() -> None:

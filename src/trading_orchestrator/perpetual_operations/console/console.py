@@ -24,7 +24,7 @@ from trading_orchestrator.perpetual_operations.health.health_checker import Heal
 from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import MetricsHistory
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.metrics import Metrics, Readings
-from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
+from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
 from trading_orchestrator.perpetual_operations.status import OperationsStatus
 from trading_orchestrator.storage.ports import FactStore
 
@@ -40,7 +40,7 @@ class Console:
         clock: Clock,
         health: HealthChecker,
         journal: JournalWatch,
-        monitor: SystemMonitor,
+        watching: NodeWatch,
         history: MetricsHistory | None,
         status: Callable[[], OperationsStatus],
         who: WhoHolds,
@@ -54,7 +54,7 @@ class Console:
             who=who,
             health=health,
             journal=journal,
-            monitor=monitor,
+            monitor=watching.monitor,
             node=node,
             hour=LastHour(history, clock) if history is not None else None,
         )
@@ -68,7 +68,7 @@ class Console:
             refresh_s=config.refresh_s,
         )
         self.feeds: tuple[Component, ...] = (self._facts, self._page)
-        metrics = Metrics(Readings(lambda: monitor.latest, lambda: health.report, lambda: journal.pos))
+        metrics = Metrics(Readings(watching.nodes_now, lambda: health.report, lambda: journal.pos), watching.meter)
         self.app = build_app(
             Sources(
                 config=config,

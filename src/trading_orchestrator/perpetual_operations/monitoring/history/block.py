@@ -24,20 +24,8 @@ class Block:
     values: Float64s
 
 
-def to_bytes(block: Block) -> bytes:
-    """Return the block uncompressed: it lies in the file for an hour at most, and one series is then a slice of it."""
-    return b"".join(
-        (
-            _COUNTS.pack(len(block.series), len(block.times_ns)),
-            np.array(block.series, dtype="<u4").tobytes(),
-            block.times_ns.astype("<i8").tobytes(),
-            block.values.astype("<f8").tobytes(),
-        )
-    )
-
-
 def from_bytes(data: bytes) -> Block:
-    """Return what `to_bytes` wrote.
+    """Return what `tail_block.py` wrote.
 
     Raises:
         ValueError, struct.error: it did not write this.

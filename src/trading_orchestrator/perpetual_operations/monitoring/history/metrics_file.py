@@ -15,7 +15,6 @@ import apsw
 import msgspec
 
 from trading_orchestrator.errors import Refused, Transient
-from trading_orchestrator.perpetual_operations.monitoring.history.integers import PackedInts
 from trading_orchestrator.storage.sqlite.connection import BusyWait
 
 APPLICATION_ID = 0x544F4D31  # "TOM1"
@@ -23,6 +22,7 @@ SCHEMA = 1
 SERIES_BITS = 24
 PATIENCE_S = 5.0
 OPEN_TRIES = 40
+SPAN_NS = 3_600_000_000_000  # what is sealed together: an hour
 PAGE_BYTES = 16_384  # an hour of one series is 0–5 kB: on pages of 4 kB a third of the file would be gaps
 _TABLES = """
 CREATE TABLE nodes (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE) STRICT;
@@ -56,14 +56,6 @@ SECONDS = Level("seconds", 0)
 MINUTES = Level("minutes", 60_000_000_000)
 HOURS = Level("hours", 3_600_000_000_000)
 LEVELS = (SECONDS, MINUTES, HOURS)
-
-
-class PackedAxis(msgspec.Struct, frozen=True, array_like=True):
-    """Times of ticks, or starts of buckets with the number of ticks in each."""
-
-    length: int
-    starts: PackedInts
-    counts: PackedInts | None = None
 
 
 class HistoryUnavailable(Transient):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
-from trading_orchestrator.perpetual_operations.config import HistoryConfig
+from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig
 from trading_orchestrator.perpetual_operations.monitoring.history.answers import Line, Range
 from trading_orchestrator.perpetual_operations.monitoring.history.pending import Pending, Ticks
 
@@ -30,6 +30,7 @@ TICK_NS = 1_000_000
 HISTORY_MODULES = (
     "trading_orchestrator.perpetual_operations.monitoring.history.reader",
     "trading_orchestrator.perpetual_operations.monitoring.history.writer",
+    "trading_orchestrator.perpetual_operations.monitoring.history.sealing",
 )
 
 
@@ -53,11 +54,16 @@ class MetricsHistory:
         self._written_ns: int | None = None
         self._reader: HistoryReader | None = None
         self._opening = threading.Lock()
+        self._keeps_house = False
 
     def load(self) -> None:
-        """Import what writing and reading need, unless it is there already; else the first of them does."""
+        """Import what reading and sealing need, and keep house from now on.
+
+        A node that never does this only writes; the hours it leaves are sealed by one that does.
+        """
         for module in HISTORY_MODULES:
             import_module(module)
+        self._keeps_house = True
 
     def record(self, at_ns: int, values: Mapping[str, float]) -> None:
         """Keep one tick: what was measured at one moment, by series. Costs microseconds.
@@ -101,7 +107,8 @@ class MetricsHistory:
                 await self._clock.sleep(self._config.flush_s)
                 taken = self._pending.take()
                 try:
-                    await loop.run_in_executor(thread, writing.write, taken, self._clock.wall_ns())
+                    house_ns = self._clock.wall_ns() if self._keeps_house else None
+                    await loop.run_in_executor(thread, writing.write, taken, house_ns)
                     self._all_is_well()
                 except OrchestratorError as error:
                     self._pending.put_back(taken)
@@ -144,14 +151,15 @@ class _Writing:
         self._config = config
         self._writer: HistoryWriter | None = None
 
-    def write(self, taken: Sequence[Ticks], now_ns: int) -> None:
+    def write(self, taken: Sequence[Ticks], house_ns: int | None) -> None:
         if self._writer is None:
             from trading_orchestrator.perpetual_operations.monitoring.history.writer import HistoryWriter
 
             self._writer = HistoryWriter(self._path, self._node, self._config)
         if taken:
             self._writer.write(taken)
-        self._writer.keep_house(now_ns)
+        if house_ns is not None:
+            self._writer.keep_house(house_ns)
 
     def end(self, taken: Sequence[Ticks]) -> None:
         if self._writer is None and not self._path.parent.is_dir():

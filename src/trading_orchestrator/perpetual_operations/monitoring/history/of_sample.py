@@ -1,20 +1,58 @@
-"""A sample of host and process as one tick: a series per number, named as in the sample."""
+"""A sample and the metrics of its process as one tick of the history: a series per number."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 
 import msgspec
 
+from trading_orchestrator.kernel.metrics import Family, Kind, Reading
+from trading_orchestrator.perpetual_operations.monitoring.quantile import upper_quantile
 from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 
 DECIMALS = 6  # a µs, a millionth of a core: finer is noise of the clock, and noise is what costs bytes
+TAIL = 0.99
+NOT_KEPT = "route"  # a label with many values: /metrics shows each, the history would grow by megabytes a day
 
 
 def values_of(sample: Sample) -> Mapping[str, float]:
-    """Return every number of the sample but its time."""
+    """Return every number of the sample but its time; nan where nothing was measured, so that the series stay."""
     return {
-        name: round(float(value), DECIMALS)
+        name: round(float(value), DECIMALS) if isinstance(value, int | float) else nan
         for name, value in msgspec.structs.asdict(sample).items()
-        if name != "at_ns" and isinstance(value, int | float)
+        if name != "at_ns"
     }
+
+
+class MetricTicks:
+    """Turns readings into values of series: gauges and counters as they are, histograms as count and p99 of the tick.
+
+    The names are Prometheus's: `name{label="value"}`. One event loop.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, tuple[int, ...]] = {}
+
+    def values_of(self, families: Sequence[Family]) -> Mapping[str, float]:
+        """Return one value per series; nan is the p99 of a histogram that saw nothing since the last tick."""
+        return {
+            name: round(value, DECIMALS)
+            for family in families
+            for reading in family.readings
+            if NOT_KEPT not in dict(reading.labels)
+            for name, value in self._of_reading(family, reading)
+        }
+
+    def _of_reading(self, family: Family, reading: Reading) -> Iterator[tuple[str, float]]:
+        labels = ",".join(f'{key}="{value}"' for key, value in reading.labels).replace("@", "_at_")
+        shown = f"{{{labels}}}" if labels else ""
+        if family.kind is not Kind.HISTOGRAM:
+            yield f"{family.name}{shown}", reading.value
+            return
+        key = f"{family.name}{shown}"
+        before = self._counts.get(key, (0,) * len(reading.counts))
+        self._counts[key] = reading.counts
+        yield f"{family.name}_count{shown}", float(sum(reading.counts))
+        fresh = [after - was for after, was in zip(reading.counts, before, strict=True)]
+        yield f"{family.name}_p99{shown}", upper_quantile(family.bounds, fresh, TAIL) if any(fresh) else nan

@@ -25,10 +25,10 @@ from trading_orchestrator.perpetual_operations.monitoring.history.metrics_file i
     SECONDS,
     SERIES_BITS,
     Level,
-    PackedAxis,
     connect_reader,
     explain,
 )
+from trading_orchestrator.perpetual_operations.monitoring.history.packed_axis import PackedAxis
 from trading_orchestrator.perpetual_operations.monitoring.history.rollup import (
     PackedRollup,
     Rollup,

@@ -19,14 +19,14 @@ from trading_orchestrator.perpetual_operations.monitoring.history.metrics_file i
     MINUTES,
     SECONDS,
     SERIES_BITS,
+    SPAN_NS,
     Level,
-    PackedAxis,
     writing,
 )
+from trading_orchestrator.perpetual_operations.monitoring.history.packed_axis import PackedAxis
 from trading_orchestrator.perpetual_operations.monitoring.history.rollup import pack_rollup, rolled_up
 
 log = logging.getLogger(__name__)
-SPAN_NS = 3_600_000_000_000
 LONGEST_TAIL = 2000  # blocks of a node whose clock was set far back would otherwise stay in the tail for ever
 BATCH_BYTES = 32 * 1024 * 1024
 _encode = msgspec.msgpack.encode

@@ -1,4 +1,7 @@
-"""The writing side of the history file: ticks into the tail, hours sealed, the old dropped. Blocking."""
+"""The writing side of the history file: ticks into the tail, hours sealed, the old dropped. Blocking.
+
+Writing needs no numpy, so that a node that only trades can record; keeping house does.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
-import numpy as np
 
-from trading_orchestrator.perpetual_operations.config import HistoryConfig
-from trading_orchestrator.perpetual_operations.monitoring.history.block import Block, to_bytes
-from trading_orchestrator.perpetual_operations.monitoring.history.metrics_file import connect_writer, explain, writing
+from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig
+from trading_orchestrator.perpetual_operations.monitoring.history.metrics_file import (
+    SPAN_NS,
+    connect_writer,
+    explain,
+    writing,
+)
 from trading_orchestrator.perpetual_operations.monitoring.history.pending import Ticks
 from trading_orchestrator.perpetual_operations.monitoring.history.retention import expire, keep_below
-from trading_orchestrator.perpetual_operations.monitoring.history.sealing import SPAN_NS, seal
+from trading_orchestrator.perpetual_operations.monitoring.history.tail_block import tail_bytes
 
 
 class HistoryWriter:
@@ -51,6 +57,8 @@ class HistoryWriter:
 
     def keep_house(self, now_ns: int) -> None:
         """Once an hour seal the hours that are over and drop what is too old; drop what is too much at any time."""
+        from trading_orchestrator.perpetual_operations.monitoring.history.sealing import seal
+
         connection, config, hour = self._opened(), self._config, now_ns // SPAN_NS
         try:
             if hour != self._swept_hour:
@@ -75,12 +83,11 @@ class HistoryWriter:
         return self._connection
 
     def _insert(self, connection: apsw.Connection, ticks: Ticks) -> None:
-        times_ns = np.array(ticks.times_ns, dtype=np.int64)
-        values = np.array(ticks.rows, dtype=np.float64).T
         series = tuple(self._series_id(connection, name) for name in ticks.names)
+        block = tail_bytes(series, ticks.times_ns, ticks.rows)
         connection.execute(
             "INSERT INTO tail (node, first_ns, last_ns, block) VALUES (?, ?, ?, ?)",
-            (self._node, int(times_ns.min()), int(times_ns.max()), to_bytes(Block(series, times_ns, values))),
+            (self._node, min(ticks.times_ns), max(ticks.times_ns), block),
         )
 
     def _ensure_node(self, connection: apsw.Connection) -> None:
