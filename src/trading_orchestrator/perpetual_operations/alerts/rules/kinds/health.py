@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Literal, Protocol
 
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.every_rule import EveryRule
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
-from trading_orchestrator.perpetual_operations.health.diagnosis import Finding
 
 HEALTH, CAUSE = "health_badness", "health_is_cause"
 BADNESS: dict[HealthState, float] = {
@@ -39,6 +38,25 @@ class HealthRule(EveryRule, frozen=True, kw_only=True, tag="health"):
         )
         is_cause = Condition(measure=Measure(metric=CAUSE, where=self.parts), compare="==", threshold=1.0)
         return (self.rule(bad, is_cause) if self.causes_only else self.rule(bad),)
+
+
+class Finding(Protocol):
+    """One part as the health checker found it."""
+
+    @property
+    def name(self) -> str:
+        """Return the part's name."""
+        ...
+
+    @property
+    def state(self) -> HealthState:
+        """Return how it is."""
+        ...
+
+    @property
+    def is_cause(self) -> bool:
+        """Return whether it is unwell and nothing upstream explains it."""
+        ...
 
 
 def health_samples(findings: Iterable[Finding]) -> Iterator[tuple[str, dict[str, str], float]]:
