@@ -1,0 +1,93 @@
+"""What is journaled of a failure, from its detection to the proof of recovery: stream `ops/incidents`."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+STREAM = "ops/incidents"
+Outcome = Literal["done", "failed", "late", "skipped"]
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """`at_ns`: when it happened (UTC); the journal may have come back only later."""
+
+    kind: ClassVar[str]
+    incident_id: str
+    at_ns: int
+
+
+class Opened(Body, frozen=True, kw_only=True):
+    """A root cause was found. `last_well_ns`: the last time the part read well, 0 when it never did."""
+
+    kind: ClassVar[str] = "incident.opened"
+    part: str
+    failure: str
+    reason: str
+    last_well_ns: int
+
+
+class Joined(Body, frozen=True, kw_only=True):
+    """One more part suffers from the same cause."""
+
+    kind: ClassVar[str] = "incident.joined"
+    part: str
+    reason: str
+
+
+class Merged(Body, frozen=True, kw_only=True):
+    """What looked like a cause of its own has a deeper one: the story goes on there."""
+
+    kind: ClassVar[str] = "incident.merged"
+    into: str
+
+
+class Noted(Body, frozen=True, kw_only=True):
+    """Something that belongs to the story: a new reason, a circuit that opened, an operator's note."""
+
+    kind: ClassVar[str] = "incident.noted"
+    note: str
+    by: str = ""
+
+
+class StepStarted(Body, frozen=True, kw_only=True):
+    """A step of the ladder begins; `attempt` counts from 1."""
+
+    kind: ClassVar[str] = "recovery.step_started"
+    step: int
+    action: str
+    attempt: int
+
+
+class StepEnded(Body, frozen=True, kw_only=True):
+    """A step ended. `said`: the action's own sentence, or why it failed or was skipped."""
+
+    kind: ClassVar[str] = "recovery.step_ended"
+    step: int
+    action: str
+    attempt: int
+    outcome: Outcome
+    said: str
+    took_ms: float
+
+
+class Exhausted(Body, frozen=True, kw_only=True):
+    """No step helped: a person is needed. The ladder begins again after `again_in_s`."""
+
+    kind: ClassVar[str] = "recovery.exhausted"
+    part: str
+    failure: str
+    again_in_s: float
+
+
+class Resolved(Body, frozen=True, kw_only=True):
+    """The part is proved well. `by`: the action that brought it back; "" when it came back by itself."""
+
+    kind: ClassVar[str] = "incident.resolved"
+    proof: str
+    by: str
+
+
+ALL: tuple[type[Body], ...] = (Opened, Joined, Merged, Noted, StepStarted, StepEnded, Exhausted, Resolved)
+KINDS: dict[str, type[Body]] = {body.kind: body for body in ALL}

@@ -1,0 +1,166 @@
+"""IncidentLog: says at once what happened, and journals it as soon as the journal can be written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from trading_orchestrator.errors import Refused, Transient, Unknown
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.kernel.ids import RandomBytes, new_id, system_random
+from trading_orchestrator.perpetual_operations.incidents import facts as f
+from trading_orchestrator.perpetual_operations.incidents.incident import PROJECTION, Incident, after, opened
+from trading_orchestrator.storage.ports import FactStore, Fence, NewFact, Put, StaleEpoch
+
+log = logging.getLogger(__name__)
+LEASE_TTL_S = 10.0
+WAITING_MAX = 10_000
+AT_ONCE = 100
+AGAIN_S = 1.0
+LOAD_MAX = 200
+
+
+class IncidentUnknown(Refused):
+    """There is no incident of this id. Facts: incident_id."""
+
+    code = "incidents.unknown"
+
+
+class IncidentLog:
+    """The incidents of one node. Recovery must go on while the journal cannot be written, so `say` never waits:
+    what was said counts at once, and is journaled in order by `run`. Use from one event loop.
+    """
+
+    name = "incident_log"
+    depends_on: Sequence[str] = ()
+
+    def __init__(self, store: FactStore, clock: Clock, *, node: str, random_bytes: RandomBytes = system_random) -> None:
+        self._store = store
+        self._clock = clock
+        self._node = node
+        self._random_bytes = random_bytes
+        self._fence: Fence | None = None
+        self._open: dict[str, Incident] = {}
+        self._waiting: deque[f.Body] = deque()
+        self._rows: dict[str, Incident] = {}
+        self._wake = asyncio.Event()
+        self._listeners: list[Callable[[f.Body], None]] = []
+        self.lost = 0
+        self.loaded = False
+
+    @property
+    def open(self) -> Mapping[str, Incident]:
+        """Return the incidents that are not over, by the part that is their cause."""
+        return self._open
+
+    def listen(self, hear: Callable[[f.Body], None]) -> None:
+        """Call `hear` with everything said from now on, at once."""
+        self._listeners.append(hear)
+
+    def new_id(self) -> str:
+        return new_id(self._clock.wall_ns(), self._random_bytes)
+
+    def say(self, body: f.Body) -> Incident:
+        """Take one fact in and return the incident after it.
+
+        Raises:
+            IncidentUnknown: it is about an incident that is over or was never opened here.
+        """
+        if isinstance(body, f.Opened):
+            incident = opened(body, self._node)
+        else:
+            before = next((one for one in self._open.values() if one.incident_id == body.incident_id), None)
+            if before is None:
+                raise IncidentUnknown(f"no open incident has the id {body.incident_id}", incident_id=body.incident_id)
+            incident = after(before, body)
+        if incident.is_over:
+            self._open.pop(incident.part, None)
+        else:
+            self._open[incident.part] = incident
+        self._rows[incident.incident_id] = incident
+        self._waiting.append(body)
+        if len(self._waiting) > WAITING_MAX:
+            del self._waiting[AT_ONCE]  # not the first ones: they may be on their way into the journal
+            self.lost += 1
+        self._wake.set()
+        for hear in self._listeners:
+            hear(body)
+        return incident
+
+    def health(self) -> Health:
+        if self.lost:
+            return Health(HealthState.DEGRADED, f"{self.lost} entries were lost while the journal could not be written")
+        if len(self._waiting) > AT_ONCE:
+            return Health(HealthState.DEGRADED, f"{len(self._waiting)} entries wait for the journal")
+        return Health(HealthState.HEALTHY, f"{len(self._open)} open incidents")
+
+    async def run(self) -> None:
+        """Find the incidents this node left open, then journal what is said until cancelled."""
+        while True:
+            try:
+                if not self.loaded:
+                    await self._load()
+                while self._waiting:
+                    await self._flush()
+            except StaleEpoch:
+                self._fence = None  # another process of this name wrote meanwhile: ask for the lease again
+            except (Transient, Unknown) as error:
+                log.warning("incidents wait for the journal: %s", error.message)
+                await self._clock.sleep(AGAIN_S)
+            else:
+                await self._wake.wait()
+                self._wake.clear()
+
+    async def flush(self) -> None:
+        """Journal all that waits, once; for an ordered stop.
+
+        Raises:
+            Transient, Unknown, StaleEpoch: it could not be written now.
+        """
+        while self._waiting:
+            await self._flush()
+
+    async def _load(self) -> None:
+        for row in await self._store.rows(PROJECTION, limit=LOAD_MAX):
+            incident = msgspec.json.decode(row.value, type=Incident)
+            if incident.node == self._node and not incident.is_over:
+                newer = self._open.setdefault(incident.part, incident)
+                if newer is not incident:
+                    self._go_up_in(newer, incident)
+        self.loaded = True
+
+    def _go_up_in(self, newer: Incident, older: Incident) -> None:
+        """The part failed again before the journal could be read: one story for one cause."""
+        body = f.Merged(incident_id=older.incident_id, at_ns=self._clock.wall_ns(), into=newer.incident_id)
+        self._rows[older.incident_id] = after(older, body)
+        self._waiting.append(body)
+
+    async def _flush(self) -> None:
+        if self._fence is None:
+            lease = f"incidents/{self._node}"
+            row = await self._store.claim_lease(lease, holder=self._node, ttl_s=LEASE_TTL_S)
+            self._fence = Fence(lease, row.epoch)
+        bodies = list(self._waiting)[:AT_ONCE]
+        new = [NewFact(f.STREAM, body.kind, body) for body in bodies]
+        touched = {body.incident_id for body in bodies}
+        puts = [Put(PROJECTION, one, self._rows[one]) for one in touched if one in self._rows]
+        try:
+            await self._store.append(new, node=self._node, fence=self._fence, puts=puts)
+        except Unknown:
+            if not await self._is_written(bodies[-1]):
+                raise
+        for _ in bodies:
+            self._waiting.popleft()
+        still = {body.incident_id for body in self._waiting} | {one.incident_id for one in self._open.values()}
+        self._rows = {one: row for one, row in self._rows.items() if one in still}
+
+    async def _is_written(self, body: f.Body) -> bool:
+        """A commit is all or nothing: if the last of them is there, all are."""
+        found = await self._store.read_before(stream=f.STREAM, before_pos=None, limit=2 * AT_ONCE)
+        same_kind = (fact for fact in found if fact.kind == body.kind)
+        return any(msgspec.json.decode(fact.body, type=type(body)) == body for fact in same_kind)

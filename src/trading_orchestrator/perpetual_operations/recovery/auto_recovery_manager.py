@@ -1,0 +1,266 @@
+"""AutoRecoveryManager: a failure climbs its ladder until a probe proves that the part is well again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.perpetual_operations.health.diagnosis import WELL
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport, PartHealth
+from trading_orchestrator.perpetual_operations.incidents import facts as f
+from trading_orchestrator.perpetual_operations.incidents.incident import Incident
+from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
+from trading_orchestrator.perpetual_operations.recovery.allowance import Allowance
+from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder, LadderRefused, Ladders, Step
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 0.25
+WAIT_FOR_JOURNAL_S = 2.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What an action is called for."""
+
+    incident_id: str
+    part: str
+    failure: str
+    reason: str
+
+
+Action = Callable[[Failure], Awaitable[str]]
+
+
+@dataclass
+class Climb:
+    """One part on its ladder. `last`: the action that ran last, which gets the credit if the part reads well."""
+
+    ladder: Ladder
+    task: asyncio.Task[None] | None = None
+    last: str = ""
+
+
+class AutoRecoveryManager:
+    """Watches the health report, keeps one incident for each root cause, and climbs its ladder.
+
+    Detection, proof and end all come from the same probe: a part is repaired when it reads well, not when an action
+    says so. Use from one event loop.
+
+    Args:
+        report: returns the newest health report.
+        enabled: off, incidents are kept and nothing is repaired.
+    """
+
+    name = "auto_recovery_manager"
+    depends_on: Sequence[str] = ()
+
+    def __init__(
+        self,
+        clock: Clock,
+        incidents: IncidentLog,
+        ladders: Ladders,
+        *,
+        report: Callable[[], HealthReport],
+        enabled: bool = True,
+    ) -> None:
+        self.incidents = incidents
+        self.ladders = ladders
+        self.enabled = enabled
+        self._clock = clock
+        self._report = report
+        self._actions: dict[str, Action] = {}
+        self._allowance = Allowance()
+        self._climbs: dict[str, Climb] = {}
+        self._last_well_ns: dict[str, int] = {}
+        self._looked_at_ns = 0
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        return self._actions
+
+    def add_action(self, name: str, action: Action, *, replace: bool = False) -> None:
+        """Let ladders name an action. It returns a sentence on what it did, and raises when it could not.
+
+        Args:
+            replace: take the place of the action of this name; a program knows better than a default how to shed load.
+
+        Raises:
+            LadderRefused: the name is taken, and `replace` was not said.
+        """
+        if name in self._actions and not replace:
+            raise LadderRefused(f"an action named {name!r} is registered already: choose another name", key=name)
+        self._actions[name] = action
+
+    def health(self) -> Health:
+        stuck = [one for one in self.incidents.open.values() if one.state == "exhausted"]
+        if stuck:
+            return Health(HealthState.DEGRADED, f"no step helped {stuck[0].part}: a person is needed")
+        climbing = ", ".join(self._climbs)
+        return Health(HealthState.HEALTHY, f"repairs {climbing}" if climbing else "nothing to repair")
+
+    async def run(self) -> None:
+        """Look at each new report until cancelled; climbs that are under way end with it.
+
+        Raises:
+            LadderRefused: a ladder names an action that nobody registered.
+        """
+        self.ladders.check(self._actions)
+        try:
+            await self._wait_for_open_incidents()
+            while True:
+                report = self._report()
+                if report.at_ns != self._looked_at_ns:
+                    self._looked_at_ns = report.at_ns
+                    self.look(report)
+                await self._clock.sleep(LOOK_EVERY_S)
+        finally:
+            for climb in self._climbs.values():
+                if climb.task is not None:
+                    climb.task.cancel()
+            self._climbs.clear()
+
+    async def _wait_for_open_incidents(self) -> None:
+        """What the predecessor of this process left open goes on; a journal that cannot be read is not waited for."""
+        for _ in range(round(WAIT_FOR_JOURNAL_S / LOOK_EVERY_S)):
+            if self.incidents.loaded:
+                return
+            await self._clock.sleep(LOOK_EVERY_S)
+
+    def look(self, report: HealthReport) -> None:
+        """Open, join, merge and resolve incidents after one report."""
+        parts = {part.name: part for part in report.parts}
+        for part in report.parts:
+            if part.state in WELL and not part.because_of:
+                self._last_well_ns[part.name] = report.at_ns
+                if part.name in self.incidents.open:
+                    self._resolve(part, report.at_ns)
+        for part in report.parts:
+            if self._fails(part):
+                self._open(part, report.at_ns)
+        for part in report.parts:
+            if part.because_of:
+                self._blame(part, report.at_ns)
+        for name in [name for name in self.incidents.open if name not in parts]:
+            self._forget(self.incidents.open[name], report.at_ns)
+
+    def _fails(self, part: PartHealth) -> bool:
+        if part.because_of or part.state in WELL:
+            return False
+        if part.state is not HealthState.DEGRADED:
+            return True
+        return self.ladders.of(part.name, part.failure).degraded_too
+
+    def _open(self, part: PartHealth, at_ns: int) -> None:
+        incident = self.incidents.open.get(part.name)
+        if incident is None:
+            incident = self.incidents.say(
+                f.Opened(
+                    incident_id=self.incidents.new_id(),
+                    at_ns=at_ns,
+                    part=part.name,
+                    failure=part.failure or self.ladders.of(part.name, part.failure).failure,
+                    reason=part.reason,
+                    last_well_ns=self._last_well_ns.get(part.name, 0),
+                )
+            )
+            log.warning("incident %s: %s: %s", incident.incident_id, part.name, part.reason)
+        if self.enabled and part.name not in self._climbs:
+            climb = self._climbs[part.name] = Climb(self.ladders.of(part.name, incident.failure))
+            climb.task = asyncio.get_running_loop().create_task(
+                self._climb(incident, climb), name=f"recovery of {part.name}"
+            )
+
+    def _blame(self, part: PartHealth, at_ns: int) -> None:
+        """A dependant joins the incidents of its causes; an incident of its own goes up in the first of them."""
+        causes = [self.incidents.open[name] for name in part.because_of if name in self.incidents.open]
+        for cause in causes:
+            if part.name not in cause.affected:
+                body = f.Joined(incident_id=cause.incident_id, at_ns=at_ns, part=part.name, reason=part.reason)
+                self.incidents.say(body)
+        own = self.incidents.open.get(part.name)
+        if own is not None and causes:
+            self._end_climb(part.name)
+            self.incidents.say(f.Merged(incident_id=own.incident_id, at_ns=at_ns, into=causes[0].incident_id))
+
+    def _resolve(self, part: PartHealth, at_ns: int) -> None:
+        incident = self.incidents.open[part.name]
+        climb = self._climbs.get(part.name)
+        by = climb.last if climb else ""
+        proof = f"{part.name} reads {part.state.value}" + (f": {part.reason}" if part.reason else "")
+        self._end_climb(part.name)
+        self.incidents.say(f.Resolved(incident_id=incident.incident_id, at_ns=at_ns, proof=proof, by=by))
+        log.info("incident %s is over: %s", incident.incident_id, proof)
+
+    def _forget(self, incident: Incident, at_ns: int) -> None:
+        self._end_climb(incident.part)
+        proof = f"{incident.part} is not watched any more"
+        self.incidents.say(f.Resolved(incident_id=incident.incident_id, at_ns=at_ns, proof=proof, by=""))
+
+    def _end_climb(self, part: str) -> None:
+        climb = self._climbs.pop(part, None)
+        if climb is None:
+            return
+        if climb.task is not None and climb.task is not asyncio.current_task():
+            climb.task.cancel()
+
+    async def _climb(self, incident: Incident, climb: Climb) -> None:
+        ladder = climb.ladder
+        failure = Failure(incident.incident_id, incident.part, incident.failure, incident.reason)
+        while ladder.steps:
+            for number, step in enumerate(ladder.steps, 1):
+                await self._clock.sleep(step.wait_s)
+                for attempt in range(1, step.tries + 1):
+                    if not await self._take(failure, climb, number, step, attempt):
+                        break
+                    await self._clock.sleep(step.proof_s)  # reading well meanwhile ends the climb
+            self.incidents.say(
+                f.Exhausted(
+                    incident_id=failure.incident_id,
+                    at_ns=self._clock.wall_ns(),
+                    part=failure.part,
+                    failure=failure.failure,
+                    again_in_s=ladder.again_s,
+                )
+            )
+            log.error("%s: no step helped; %s", failure.part, ladder.halts_safely or "a person is needed")
+            await self._clock.sleep(ladder.again_s)
+
+    async def _take(self, failure: Failure, climb: Climb, number: int, step: Step, attempt: int) -> bool:
+        """Run one rung once; return whether it was used at all."""
+        began_ns = self._clock.wall_ns()
+        about = {"incident_id": failure.incident_id, "step": number, "action": step.action, "attempt": attempt}
+        refusal = self._allowance.refusal(failure.part, step, began_ns) if attempt == 1 else ""
+        if refusal:
+            body = f.StepEnded(**about, at_ns=began_ns, outcome="skipped", said=refusal, took_ms=0.0)  # type: ignore[arg-type]
+            self.incidents.say(body)
+            return False
+        self._allowance.use(failure.part, step, began_ns)
+        self.incidents.say(f.StepStarted(**about, at_ns=began_ns))  # type: ignore[arg-type]
+        climb.last = step.action
+        outcome, said = await self._act(failure, step)
+        at_ns = self._clock.wall_ns()
+        took_ms = round((at_ns - began_ns) / 1e6, 3)
+        body = f.StepEnded(**about, at_ns=at_ns, outcome=outcome, said=said, took_ms=took_ms)  # type: ignore[arg-type]
+        self.incidents.say(body)
+        return True
+
+    async def _act(self, failure: Failure, step: Step) -> tuple[f.Outcome, str]:
+        acting = asyncio.ensure_future(self._actions[step.action](failure))
+        deadline = asyncio.ensure_future(self._clock.sleep(step.deadline_s))
+        try:
+            await asyncio.wait((acting, deadline), return_when=asyncio.FIRST_COMPLETED)
+            if not acting.done():
+                return "late", f"did not end within {step.deadline_s:g} s"
+            return "done", acting.result()
+        except OrchestratorError as error:
+            return "failed", error.message
+        except Exception as error:  # noqa: BLE001  # an action is foreign code: whatever it raises is a failed step
+            return "failed", f"{type(error).__name__}: {error}"
+        finally:
+            acting.cancel()
+            deadline.cancel()
