@@ -34,7 +34,8 @@ from trading_orchestrator.practice_venue.views import (
     placed_view,
 )
 
-BINANCES_WEIGHT_LIMIT = 6_000
+TOLD_WITHOUT_LIMIT = 600_000
+"""The weight a minute that a venue without a limit tells of: nobody reaches it on loopback."""
 T = TypeVar("T")
 
 
@@ -88,7 +89,7 @@ def _exchange_info(desk: Desk, account: str, params: Params) -> Any:
                 "rateLimitType": "REQUEST_WEIGHT",
                 "interval": "MINUTE",
                 "intervalNum": 1,
-                "limit": desk.weight_limit or BINANCES_WEIGHT_LIMIT,
+                "limit": desk.weight_limit or TOLD_WITHOUT_LIMIT,
             }
         ],
         "exchangeFilters": [],

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from trading_orchestrator.brokers.budget import Purpose, asking
 from trading_orchestrator.brokers.port import Broker, TradeReport
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
@@ -144,7 +145,8 @@ class Polls:
             await self._clock.sleep(APART_S)
             await _sleep_or(due, self._clock, every_s - APART_S)
             try:
-                await poll()
+                with asking(Purpose.POLL):
+                    await poll()
             except OrchestratorError as error:
                 log.info("%s brought no information: %s", poll.__name__, error.message)
             else:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from trading_orchestrator.brokers.budget import BudgetSpent
+from trading_orchestrator.brokers.capabilities import Budgeted
 from trading_orchestrator.brokers.port import Broker, NewOrder, OrderReport
 from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
@@ -14,6 +17,7 @@ from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.answers import of_cancel_failure, of_submit_failure
 
+log = logging.getLogger(__name__)
 NOTHING_LEAVES = ("halted", "draining", "killed")
 HOLD_S = 1.0
 """Pause of new orders after a venue refused to look at one and named no time itself."""
@@ -56,12 +60,14 @@ class OrderGateway:
         self._on_doubt = on_doubt
         self._on_answer = on_answer
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._budget = broker.budget if isinstance(broker, Budgeted) else None
         self._hold_until_ns = 0
 
     @property
     def takes_orders(self) -> bool:
-        """Return whether a new order could leave now: the seat may act, and the venue asked for no pause."""
-        return self._seat.may_act() and not self._is_holding
+        """Return whether a new order could leave now: the seat may act, no pause was asked for, the budget has room."""
+        has_room = self._budget is None or self._budget.has_room_for_orders
+        return has_room and self._seat.may_act() and not self._is_holding
 
     @property
     def _is_holding(self) -> bool:
@@ -137,12 +143,8 @@ class OrderGateway:
             return
         if order_under_way is not None:
             await asyncio.wait([order_under_way])
-        await self._wait_out_hold()
-        if self._intake.is_in_doubt(cl_ord_id) or not self._seat.may_act():
-            self._cancel_failed(cl_ord_id, request_id, NotOurs("not sent: the order is in doubt, or the lease ended"))
-            return
         try:
-            report = await self._broker.cancel(symbol, cl_ord_id)
+            report = await self._cancel_when_looked_at(symbol, cl_ord_id)
         except asyncio.CancelledError as cut_short:
             self._cancel_failed(cl_ord_id, request_id, cut_short)
             raise
@@ -151,6 +153,21 @@ class OrderGateway:
         else:
             self._intake.hear(report)
             self._on_answer()
+
+    async def _cancel_when_looked_at(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        """Try until the venue looks at it: in a ban, or without a network, nothing has happened yet."""
+        while True:
+            await self._wait_out_hold()
+            if self._intake.is_in_doubt(cl_ord_id) or not self._seat.may_act():
+                raise NotOurs("not sent: the order is in doubt, or the lease ended")
+            try:
+                return await self._broker.cancel(symbol, cl_ord_id)
+            except Transient as error:
+                order = self._intake.book.order(cl_ord_id)
+                if order is None or order.is_closed:
+                    raise
+                log.info("cancel of %s waits: %s", cl_ord_id, error.message)
+                self._hold(error)
 
     def _submit_failed(self, cl_ord_id: str, error: BaseException) -> None:
         self._hold(error)
@@ -169,7 +186,8 @@ class OrderGateway:
             await self._clock.sleep((self._hold_until_ns - self._clock.monotonic_ns()) / 1e9)
 
     def _hold(self, error: BaseException) -> None:
-        if isinstance(error, Transient):
+        """Send nothing while the venue would not look at it. Our own budget holds orders back by itself."""
+        if isinstance(error, Transient) and not isinstance(error, BudgetSpent):
             hold_s = HOLD_S if error.retry_after_s is None else error.retry_after_s
             self._hold_until_ns = max(self._hold_until_ns, self._clock.monotonic_ns() + int(hold_s * 1e9))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from trading_orchestrator.brokers.ccxt import binance_words as words
 from trading_orchestrator.brokers.ccxt.client import CcxtClient, VenueRefused
-from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, Watch
+from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, ServerTime, Watch
 from trading_orchestrator.brokers.ccxt.reading import echoes, mismatch, reading
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, NoAnswer, OrderReport, TradeReport
 from trading_orchestrator.market.port import Instrument
@@ -100,11 +100,11 @@ class BinanceSpot:
             rows = [Balance(each["asset"], Decimal(each["free"]), Decimal(each["locked"])) for each in raw["balances"]]
         return [each for each in rows if each.total]
 
-    async def server_time_ms(self) -> float:
-        exchange = self._client.exchange
-        raw = await self._client.call("time", lambda: exchange.public_get_time({}))
+    async def server_time(self) -> ServerTime:
+        exchange, sending = self._client.exchange, self._client.sending("time")
+        raw = await self._client.call("time", lambda: exchange.public_get_time({}), sending)
         with reading("time"):
-            return float(raw["serverTime"])
+            return ServerTime(float(raw["serverTime"]), sending.sent_ns)
 
     async def instruments(self) -> list[Instrument]:
         exchange = await self._ready()

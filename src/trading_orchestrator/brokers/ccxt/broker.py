@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from trading_orchestrator.brokers.budget import RequestBudget
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.dialect import Dialect
@@ -44,6 +45,10 @@ class CcxtBroker:
     @property
     def timeout_s(self) -> float:
         return self._config.timeout_s
+
+    @property
+    def budget(self) -> RequestBudget:
+        return self._client.budget
 
     async def connect(self) -> None:
         await self._client.ready()
@@ -99,7 +104,6 @@ class CcxtBroker:
         await self._client.close()
 
     async def _clock_sample(self) -> tuple[int, float]:
-        began_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
-        server_ms = await self._dialect.server_time_ms()
-        took_ns = self._clock.monotonic_ns() - began_ns
-        return took_ns, server_ms / 1e3 - (wall_ns + took_ns / 2) / 1e9
+        server_ms, sent_ns = await self._dialect.server_time()
+        took_ns, wall_ns = self._clock.monotonic_ns() - sent_ns, self._clock.wall_ns()
+        return took_ns, server_ms / 1e3 - (wall_ns - took_ns / 2) / 1e9

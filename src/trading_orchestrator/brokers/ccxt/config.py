@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from trading_orchestrator.brokers.budget import BudgetConfig
 from trading_orchestrator.errors import Refused
 
 
@@ -46,6 +47,7 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ping_s: float = 5.0
     reconnect_first_s: float = 0.1
     reconnect_most_s: float = 15.0
+    budget: BudgetConfig = BudgetConfig()
 
     def __post_init__(self) -> None:
         for name in ("timeout_s", "validity_s", "ping_s", "reconnect_first_s", "reconnect_most_s"):

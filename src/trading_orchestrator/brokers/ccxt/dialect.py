@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, TradeReport
 from trading_orchestrator.market.port import Instrument, Quote, Trade
 
 ReportSink = Callable[[OrderReport | TradeReport | Connected], None]
 MarketSink = Callable[[Quote | Trade], None]
+
+
+class ServerTime(NamedTuple):
+    """The venue's wall clock as it answered, and when (monotonic) the question left: it may have waited before."""
+
+    server_ms: float
+    sent_ns: int
 
 
 class Dialect(Protocol):
@@ -22,7 +29,7 @@ class Dialect(Protocol):
     async def trades(self, symbol: str, after_id: str | None, since_ns: int | None) -> list[TradeReport]: ...
     async def trades_of(self, symbol: str, venue_order_id: str) -> list[TradeReport]: ...
     async def balances(self) -> list[Balance]: ...
-    async def server_time_ms(self) -> float: ...
+    async def server_time(self) -> ServerTime: ...
     async def instruments(self) -> list[Instrument]: ...
 
     def report_watches(self, sink: ReportSink) -> tuple[Sequence[Watch], Callable[[], None]]:

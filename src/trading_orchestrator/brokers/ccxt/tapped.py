@@ -6,44 +6,69 @@ with the third; the tap sees each frame as it is read. A consumed frame is not p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from trading_orchestrator.brokers.budget import Purpose
 from trading_orchestrator.brokers.ccxt.answers import reply_from_http
+from trading_orchestrator.kernel.clock import Clock
 
 FrameTap = Callable[[Any], bool]
+AnswerTap = Callable[[Mapping[str, str], Any], None]
+Gate = Callable[[float, Purpose], Awaitable[None]]
+"""Returns when a request of this cost (in ccxt's unit) may leave."""
 
 
 class Sending:
-    """Whether the transport was asked within the present call."""
+    """Why the present call is made, and when (monotonic) the transport was asked; 0: not yet."""
 
-    __slots__ = ("sent",)
+    __slots__ = ("purpose", "sent_ns")
 
-    def __init__(self) -> None:
-        self.sent = False
+    def __init__(self, purpose: Purpose) -> None:
+        self.purpose = purpose
+        self.sent_ns = 0
+
+    @property
+    def sent(self) -> bool:
+        return self.sent_ns > 0
 
 
 SENDING: ContextVar[Sending | None] = ContextVar("ccxt_sending", default=None)
 
 
-def tapped(exchange_class: type[Any]) -> type[Any]:  # noqa: C901  six small overrides, not one large function
-    """Return a subclass whose instances have `frame_taps` and `connect_taps`, lists of callables."""
+def tapped(exchange_class: type[Any], clock: Clock, gate: Gate) -> type[Any]:  # noqa: C901  small overrides
+    """Return a subclass whose instances have `frame_taps`, `answer_taps` and `connect_taps`, lists of callables.
+
+    Args:
+        gate: asked before each request is signed, whoever in the library makes it.
+    """
 
     class Tapped(exchange_class):  # type: ignore[misc]  # ccxt ships no types that hold
         def __init__(self, config: Mapping[str, Any]) -> None:
             self.frame_taps: list[FrameTap] = []
+            self.answer_taps: list[AnswerTap] = []
             self.connect_taps: list[Callable[[], None]] = []
             super().__init__(config)
+
+        async def fetch2(
+            self, path: str, api: Any = "public", method: str = "GET", params: Any = None, config: Any = None
+        ) -> Any:
+            sending, params, config = SENDING.get(), params or {}, config or {}
+            cost = self.calculate_rate_limiter_cost(api, method, path, params, config)
+            await gate(float(cost), sending.purpose if sending is not None else Purpose.QUESTION)
+            return await super().fetch2(path, api, method, params, config)
 
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             sending = SENDING.get()
             if sending is not None:
-                sending.sent = True
+                sending.sent_ns = clock.monotonic_ns()
             return await super().fetch(url, method, headers, body)
 
         def handle_errors(self, *answer: Any) -> Any:
             status, reason, url, method, headers, body, parsed, *_ = answer
+            for tap in self.answer_taps:
+                tap(headers, parsed)
             try:
                 super().handle_errors(*answer)
                 # ccxt asks this right after, but without the headers: asked here, Retry-After is still known.

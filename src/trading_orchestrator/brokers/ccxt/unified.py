@@ -14,7 +14,7 @@ from typing import Any
 
 from trading_orchestrator.brokers.ccxt import unified_words as words
 from trading_orchestrator.brokers.ccxt.client import CcxtClient, VenueRefused
-from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, Watch
+from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, ServerTime, Watch
 from trading_orchestrator.brokers.ccxt.reading import echoes, mismatch, reading
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, OrdType, TradeReport
 from trading_orchestrator.kernel.money import plain
@@ -116,13 +116,13 @@ class Unified:
             ]
         return [each for each in rows if each.total]
 
-    async def server_time_ms(self) -> float:
-        exchange = self._client.exchange
-        if not exchange.has.get("fetchTime"):
-            return self._client.clock.wall_ns() / 1e6  # the venue does not tell; its clock is taken to be ours
-        raw = await self._client.call("time", exchange.fetch_time)
+    async def server_time(self) -> ServerTime:
+        exchange, clock, sending = self._client.exchange, self._client.clock, self._client.sending("time")
+        if not exchange.has.get("fetchTime"):  # the venue does not tell; its clock is taken to be ours
+            return ServerTime(clock.wall_ns() / 1e6, clock.monotonic_ns())
+        raw = await self._client.call("time", exchange.fetch_time, sending)
         with reading("time"):
-            return float(raw)
+            return ServerTime(float(raw), sending.sent_ns)
 
     async def instruments(self) -> list[Instrument]:
         exchange = await self._client.ready()

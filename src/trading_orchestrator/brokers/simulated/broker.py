@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from trading_orchestrator.brokers.budget import ASKING, Purpose, RequestBudget
 from trading_orchestrator.brokers.port import (
     Balance,
     Connected,
@@ -23,13 +24,14 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.market.inbox import Inbox
 
 T = TypeVar("T")
+_PURPOSE_OF = {"submit": Purpose.ORDER, "cancel": Purpose.CANCEL}
 
 
 class SimulatedBroker:
     """A `Broker`. Several may reach one venue, as successive owners of one account do.
 
     Every wait is on the clock; a call takes `latency_s` each way. A request older than `validity_s` when it
-    arrives is not accepted, as a venue's recvWindow has it.
+    arrives is not accepted, as a venue's recvWindow has it. With a `budget` every call passes it first, at weight 1.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class SimulatedBroker:
         validity_s: float = 1.0,
         timeout_s: float = 1.0,
         latency_s: float = 0.0,
+        budget: RequestBudget | None = None,
     ) -> None:
         self.validity_s = validity_s
         self.timeout_s = timeout_s
@@ -48,6 +51,8 @@ class SimulatedBroker:
         self._clock = clock
         self._faults = faults
         self._latency_s = latency_s
+        if budget is not None:
+            self.budget = budget  # only then is it `Budgeted`
         self._inboxes: list[Inbox[OrderReport | TradeReport | Connected]] = []
         self._held: OrderReport | None = None
         self._under_way: set[asyncio.Task[None]] = set()
@@ -104,6 +109,8 @@ class SimulatedBroker:
             inbox.end()
 
     async def _ask(self, on: str, do: Callable[[], T], cl_ord_id: str = "") -> T:
+        if hasattr(self, "budget"):
+            await self.budget.enter(1.0, _PURPOSE_OF.get(on) or ASKING.get())
         fault = self._faults.strike(on, cl_ord_id)
         if fault is not None:
             await self._suffer(fault, do, on)
