@@ -79,6 +79,16 @@ class DeskModeChanged(Body, frozen=True):
     request_pos: int = 0
 
 
+class DeskFoundBehind(Body, frozen=True):
+    """The venue knows orders that this journal would have sent next: it was restored. The desk may only reduce.
+
+    `intents`: for each strategy the number after which its intents go on, so that no id is used twice.
+    """
+
+    orders: int
+    intents: dict[str, int]
+
+
 class DeskKeyRefused(Body, frozen=True):
     """The venue refuses the account's key: the desk is halted by the same commit, a human is paged."""
 

@@ -206,6 +206,10 @@ def _mode_changed(body: f.DeskModeChanged) -> str:
     return f"desk set to {body.mode} by {body.by}: {body.reason}"
 
 
+def _found_behind(body: f.DeskFoundBehind) -> str:
+    return f"the journal is behind the venue: {body.orders} orders of ours were found that it does not know"
+
+
 def _key_refused(body: f.DeskKeyRefused) -> str:
     return f"the venue refuses the account's key ({body.venue_code}: {body.text}): nothing is sent until a human acts"
 
@@ -227,6 +231,7 @@ _OF_DESK: dict[str, Callable[..., str]] = {
     "symbol.blocked": _blocked,
     "symbol.released": _released,
     "desk.mode_changed": _mode_changed,
+    "desk.found_behind": _found_behind,
     "desk.key_refused": _key_refused,
     "desk.killed": _killed,
     "desk.kill_verified": _kill_verified,

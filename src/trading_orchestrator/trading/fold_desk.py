@@ -50,6 +50,11 @@ def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:
     desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
 
 
+def _desk_found_behind(desk: Desk, body: f.DeskFoundBehind, at_ns: int) -> None:
+    intents = desk.state.intents
+    desk.state.intents = intents | {name: max(number, intents.get(name, 0)) for name, number in body.intents.items()}
+
+
 def _desk_key_refused(desk: Desk, body: f.DeskKeyRefused, at_ns: int) -> None:
     """It is for people; the desk stops by the change of mode beside it."""
 
@@ -79,6 +84,7 @@ FOLDS_OF_DESK: dict[type[f.Body], Fold] = {
     f.StrategySaved: _strategy_saved,
     f.DeskReconciled: _desk_reconciled,
     f.DeskModeChanged: _desk_mode_changed,
+    f.DeskFoundBehind: _desk_found_behind,
     f.DeskKeyRefused: _desk_key_refused,
     f.DeskKilled: _desk_killed,
     f.DeskKillVerified: _desk_kill_verified,

@@ -21,6 +21,7 @@ LATE_KINDS = ("order.flagged", "order.revived", "trade.conflicted")
 CIRCUMSTANCES = (
     "desk.reconciled",
     "desk.mode_changed",
+    "desk.found_behind",
     "desk.key_refused",
     "desk.killed",
     "desk.kill_verified",

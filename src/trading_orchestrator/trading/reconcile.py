@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -14,8 +14,15 @@ from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.trading.balance_check import BalanceCheck, in_words
 from trading_orchestrator.trading.config import DeskConfig
-from trading_orchestrator.trading.facts import AccountOpened, CursorAdvanced, DeskReconciled
+from trading_orchestrator.trading.facts import (
+    AccountOpened,
+    CursorAdvanced,
+    DeskFoundBehind,
+    DeskModeChanged,
+    DeskReconciled,
+)
 from trading_orchestrator.trading.intake import Intake
+from trading_orchestrator.trading.lost_orders import LostOrders
 from trading_orchestrator.trading.orders.answers import of_restart
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.polls import settled_cursor
@@ -39,13 +46,17 @@ class NotReconciled(Transient):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the venue said at about one time. `found`: the orders asked for by id; None: not found."""
+    """What the venue said at about one time.
+
+    `found`: the orders asked for by id; None: not found. `is_ahead`: it knows an order that we would send next.
+    """
 
     offset_s: float
     open_orders: Sequence[OrderReport]
     trades: Sequence[TradeReport]
     balances: Sequence[Balance]
     found: dict[str, OrderReport | None]
+    is_ahead: bool
 
 
 class Reconciler:
@@ -62,6 +73,7 @@ class Reconciler:
         *,
         clock: Clock,
         venue_clock: VenueClock,
+        wanted: Mapping[str, Sequence[str]],
     ) -> None:
         self._record = record
         self._intake = intake
@@ -71,6 +83,7 @@ class Reconciler:
         self._config = config
         self._clock = clock
         self._venue_clock = venue_clock
+        self._lost_orders = LostOrders(intake.book, wanted, self._ask_for)
 
     async def start_up(self, trigger: str, drain: Callable[[], None]) -> asyncio.Future[None]:
         """Return when green: every id is known, or UNKNOWN with its exposure reserved.
@@ -91,6 +104,8 @@ class Reconciler:
         self._intake.conclude(of_restart(self._intake.book))
         snapshot = await self._ask_all()
         self._resolver.skew_s = snapshot.offset_s
+        if snapshot.is_ahead or self._has_strangers(snapshot):
+            await self._adopt_lost_orders()
         booked = await self._apply(snapshot)
         asked = len(snapshot.found) + await self._ask_for_the_missing(snapshot)
         drain()
@@ -110,6 +125,31 @@ class Reconciler:
                 took_ms=(self._clock.monotonic_ns() - began_ns) / 1e6,
             ),
         )
+
+    def _has_strangers(self, snapshot: Snapshot) -> bool:
+        """Return whether the venue speaks of an order that we do not hold: a human's, an old one, or a lost one."""
+        book = self._intake.book
+        named = [(report.symbol, report.cl_ord_id, report.venue_order_id) for report in snapshot.open_orders]
+        named += [(trade.symbol, trade.cl_ord_id, trade.venue_order_id) for trade in snapshot.trades
+                  if not book.is_booked(trade)]  # fmt: skip
+        return any(
+            book.find_order(symbol=symbol, cl_ord_id=cl_ord_id, venue_order_id=venue_order_id) is None
+            for symbol, cl_ord_id, venue_order_id in named
+        )
+
+    async def _adopt_lost_orders(self) -> None:
+        """Bring in what the journal lost, before its trades come without an owner, and let a human look."""
+        lost = await self._lost_orders.search()
+        if not lost.reports:
+            return
+        log.error("the journal is behind the venue: %d orders of ours are not in it", len(lost.reports))
+        behind = DeskFoundBehind(orders=len(lost.reports), intents=lost.intents)
+        reason = f"the journal was restored: {len(lost.reports)} orders of ours at the venue are not in it"
+        careful = self._intake.book.mode == "normal"
+        stops = [DeskModeChanged(mode="reduce_only", by="desk", reason=reason)] if careful else []
+        for report in lost.reports:
+            await self._intake.take_in(report, report.source)
+        self._record.write(behind, *stops)
 
     def _cursors_advanced(self, trades: Sequence[TradeReport]) -> list[CursorAdvanced]:
         """The next successor need not ask for these again."""
@@ -147,12 +187,13 @@ class Reconciler:
         """Ask everything at once: a takeover waits for the slowest answer, not for their sum."""
         book = self._intake.book
         suspects = [order for order in book.unknown_orders() if not order.foreign]
-        offset, open_orders, balances, trades, found = await asyncio.gather(
+        offset, open_orders, balances, trades, found, is_ahead = await asyncio.gather(
             self._persistently(self._venue_clock.checked_offset_s),
             self._persistently(lambda: self._broker.open_orders(self._config.symbols)),
             self._persistently(self._broker.balances),
             asyncio.gather(*(self._trades(symbol) for symbol in self._config.symbols)),
             asyncio.gather(*(self._ask_for(order.symbol, order.cl_ord_id) for order in suspects)),
+            self._lost_orders.look(),
         )
         return Snapshot(
             offset_s=offset,
@@ -160,6 +201,7 @@ class Reconciler:
             balances=balances,
             trades=[trade for of_symbol in trades for trade in of_symbol],
             found={cl_ord_id: report for cl_ord_id, answered, report in found if answered},
+            is_ahead=is_ahead,
         )
 
     async def _trades(self, symbol: str) -> Sequence[TradeReport]:

@@ -26,5 +26,5 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield scene
     finally:
         await scene.close()
-        await store.close()
+        await scene.store.close()
         venue.stop()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 from typer.testing import CliRunner
 
@@ -23,12 +25,12 @@ from trading_orchestrator.journal.leases import HeldLease, LeaseKeeper
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.config import build
 from trading_orchestrator.kernel.tenancy import Succession
-from trading_orchestrator.storage.sqlite import SqliteStore
+from trading_orchestrator.storage.sqlite import SqliteStore, open_store
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.desk import Desk
 
 SYMBOL = "EUR/USDT"
-BUYER = "tests.unit.desk.strategies:Buyer"
+STRATEGIES = "tests.unit.desk.strategies"
 RESTING_PX = "1.09"
 """Ten ticks and more below every bid that a test sets, until it crosses the order on purpose."""
 SOON_S = 2.0
@@ -80,9 +82,9 @@ class Scene:
 
     # -- the desk
 
-    async def open(self, *, settings: dict[str, Any] | None = None, **params: Any) -> Desk:
-        """Seat a desk with one Buyer of these parameters; whoever held the lease before is held to be dead."""
-        desk = self._desk(settings or {}, params)
+    async def open(self, *, settings: dict[str, Any] | None = None, strategy: str = "Buyer", **params: Any) -> Desk:
+        """Seat a desk with one strategy of these parameters; whoever held the lease before is held to be dead."""
+        desk = self._desk(settings or {}, f"{STRATEGIES}:{strategy}", params)
         await desk.warm()
         keeper = LeaseKeeper(self.store, self._clock, holder=f"node-{len(self._held)}")
         held = await keeper.claim(desk.lease, predecessor_dead=True)
@@ -90,14 +92,32 @@ class Scene:
         await desk.take(Seat(held, Succession.FIRST if len(self._held) == 1 else Succession.PROVED_DEATH))
         return desk
 
+    async def copy_journal(self, to: Path) -> None:
+        """Copy the journal as a backup does."""
+        await self.store.close()
+        ours, copy = apsw.Connection(str(self.journal)), apsw.Connection(str(to))
+        with closing(ours), closing(copy), copy.backup("main", ours, "main") as backup:
+            backup.step(-1)
+        self.store = await open_store(self.journal, clock=self._clock)
+
+    async def put_journal_back(self, copy: Path) -> None:
+        """Replace the journal by its copy, with every desk and the store closed meanwhile."""
+        await self.close()
+        await self.store.close()
+        for suffix in ("-wal", "-shm"):
+            self.journal.with_name(self.journal.name + suffix).unlink(missing_ok=True)
+        self.journal.write_bytes(copy.read_bytes())
+        self.store = await open_store(self.journal, clock=self._clock)
+
     async def close(self) -> None:
         for desk in self._desks:
             await desk.close()
         for held in self._held:
             await held.abandon()
+        self._desks, self._held = [], []
 
-    def _desk(self, settings: dict[str, Any], params: dict[str, Any]) -> Desk:
-        strategy = {"name": "s", "class": BUYER, "params": {"qty": "10"} | params}
+    def _desk(self, settings: dict[str, Any], kind: str, params: dict[str, Any]) -> Desk:
+        strategy = {"name": "s", "class": kind, "params": {"qty": "10"} | params}
         config = CcxtConfig(api_key=f"{ACCOUNT}-key", secret=f"{ACCOUNT}-secret", urls={"api": self._urls()}, **REACH)
         client = CcxtClient(config, clock=self._clock)
         self._clients.append(client)
@@ -198,6 +218,16 @@ class Scene:
             await asyncio.sleep(0.02)
         assert [] == wrong, f"not within {within_s} s: {wrong}; the journal's last facts: {self.kinds()[-12:]}"
         assert [] == self._lies(), self._lies()
+
+    async def judge_adopted(self) -> None:
+        """As `judge`, for a journal that lost intents: what it adopted counts for intended."""
+        adopted = {fact.body["report"]["cl_ord_id"] for fact in self.facts("order.adopted")}
+        wrong = [each for each in await self._wrongs() if not any(name in each for name in adopted)]
+        assert [] == wrong, wrong
+        states = {row["cl_ord_id"]: (row["state"], Decimal(row["cum_qty"])) for row in await self.rows("orders")}
+        for order in self.venue.account_state(ACCOUNT)["orders"]:
+            expected = (STATES[order["status"]], Decimal(order["executedQty"]))
+            assert expected == states[order["clientOrderId"]], order["clientOrderId"]
 
     async def _wrongs(self) -> list[str]:
         rows = {row["cl_ord_id"]: row for row in await self.rows("orders")}
