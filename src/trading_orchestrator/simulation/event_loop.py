@@ -39,24 +39,24 @@ class Stuck(Broken):
 
 
 class NumberedFuture(asyncio.Future[Any]):
-    """A future whose hash is its number: sets of futures then iterate alike in every run."""
+    """A future whose hash is the number it gets when first asked: sets of futures then iterate alike in every run."""
 
-    def __init__(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self._number = number
+    _number = 0
 
     def __hash__(self) -> int:
+        if not self._number:
+            self._number = self.get_loop().next_number()  # type: ignore[attr-defined]  # only our loop makes these
         return self._number
 
 
 class NumberedTask(asyncio.Task[Any]):
-    """A task whose hash is its number."""
+    """A task whose hash is its number, as a future's."""
 
-    def __init__(self, number: int, work: Coroutine[Any, Any, Any], loop: VirtualLoop, context: Any) -> None:
-        self._number = number
-        super().__init__(work, loop=loop, context=context)
+    _number = 0
 
     def __hash__(self) -> int:
+        if not self._number:
+            self._number = self.get_loop().next_number()  # type: ignore[attr-defined]  # only our loop makes these
         return self._number
 
 
@@ -136,8 +136,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # -- what asyncio asks of a loop
 
     def create_future(self) -> asyncio.Future[Any]:
+        return NumberedFuture(loop=self)
+
+    def next_number(self) -> int:
+        """Return 1, 2, 3, …"""
         self._numbers += 1
-        return NumberedFuture(self._numbers, self)
+        return self._numbers
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # it only refuses
         raise OutsideWorld(f"expected no thread in a simulation, was an executor for {func!r}")
@@ -149,8 +153,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[Any]:
         strand = STRAND.get() if context is None else context.get(STRAND, WORLD)
-        self._numbers += 1
-        task = NumberedTask(self._numbers, work, self, context)  # type: ignore[arg-type]  # as asyncio's own factory
+        task = NumberedTask(work, loop=self, context=context)
         # Held here, or the collector would end tasks of a dead process, and run their `finally` as death does not.
         of_strand = self._tasks_of.setdefault(strand, set())
         of_strand.add(task)
@@ -176,27 +179,34 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _add(self, handle: asyncio.Handle) -> None:
         strand = _strand_of(handle)
-        halted = self._halted.get(strand)
-        (self._waiting.setdefault(strand, deque()) if halted is None else halted).append(handle)
+        queue = self._waiting.get(strand)
+        if queue is None:
+            queue = self._halted.get(strand)
+            if queue is None:
+                queue = self._waiting[strand] = deque()
+        queue.append(handle)
 
     def _run_once(self) -> None:
-        if not self._waiting:
-            self._let_time_pass()
-        while self._timers and self._timers[0][0] <= self._now_s:
-            timer = heapq.heappop(self._timers)[2]
-            if not timer.cancelled():
-                self._add(timer)
-        if not self._waiting:
-            return
-        strand = next(iter(self._waiting)) if len(self._waiting) == 1 else self._chance.pick(list(self._waiting))
-        queue = self._waiting[strand]
-        if (strand in self._alarms and self._rings(strand)) or self._is_stuck(strand):
-            return
-        handle = queue.popleft()
-        if not queue:
-            del self._waiting[strand]
-        if not handle.cancelled():
-            handle._run()
+        """Take turns until the loop is to stop: asyncio asks for a turn at a time, and asking costs as much as one."""
+        waiting, timers, alarms = self._waiting, self._timers, self._alarms
+        while not self._stopping:  # type: ignore[attr-defined]  # asyncio's own flag
+            if not waiting:
+                self._let_time_pass()
+            while timers and timers[0][0] <= self._now_s:
+                timer = heapq.heappop(timers)[2]
+                if not timer.cancelled():
+                    self._add(timer)
+            if not waiting:
+                continue
+            strand = next(iter(waiting)) if len(waiting) == 1 else self._chance.pick(list(waiting))
+            if (strand in alarms and self._rings(strand)) or self._is_stuck(strand):
+                continue
+            queue = waiting[strand]
+            handle = queue.popleft()
+            if not queue:
+                del waiting[strand]
+            if not handle.cancelled():
+                handle._run()
 
     def _rings(self, strand: str) -> bool:
         turns, do = self._alarms[strand]

@@ -1,7 +1,8 @@
-"""The fence around a simulation: whoever starts a thread or opens a socket hears of it at once."""
+"""The fence around a simulation: no thread, no socket, and no collector that runs when it likes."""
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -29,3 +30,18 @@ def no_outside_world() -> Iterator[None]:
     finally:
         threading.Thread.start = start  # type: ignore[method-assign]
         socket.socket.__init__ = init  # type: ignore[method-assign]
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Collect cycles after the block: when the collector runs is chance of the process, and its looks cost a third."""
+    ran = gc.isenabled()
+    gc.disable()
+    gc.freeze()  # what was there before is nobody's garbage
+    try:
+        yield
+    finally:
+        gc.collect()
+        gc.unfreeze()
+        if ran:
+            gc.enable()

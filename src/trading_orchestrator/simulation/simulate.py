@@ -16,7 +16,7 @@ from trading_orchestrator.simulation.coverage import Cell
 from trading_orchestrator.simulation.event_loop import VirtualLoop
 from trading_orchestrator.simulation.faults import RATES
 from trading_orchestrator.simulation.mischief import Mischief
-from trading_orchestrator.simulation.outside import no_outside_world
+from trading_orchestrator.simulation.outside import no_collector, no_outside_world
 from trading_orchestrator.simulation.simulated_node import journal_path
 from trading_orchestrator.simulation.world import NODES, World
 
@@ -65,7 +65,7 @@ def simulate(seed: int, *, days: float, faults: str, stop_early: bool = False) -
         raise Refused(f"expected faults none, light or heavy, was `{faults}`; {nearest(faults, list(RATES))}")
     chance = Chance(seed)
     folder = MEMORY_DISK if MEMORY_DISK.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="simulation-", dir=folder) as made, no_outside_world():
+    with tempfile.TemporaryDirectory(prefix="simulation-", dir=folder) as made, no_outside_world(), no_collector():
         loop = VirtualLoop(chance.fork("schedule"))
         try:
             return loop.run_until_complete(_play(loop, chance, Path(made), seed, days, faults, stop_early))

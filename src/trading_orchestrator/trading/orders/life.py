@@ -30,6 +30,8 @@ class At(Enum):
     QUARANTINED = "quarantined"
     ABANDONED = "abandoned"
 
+    __hash__ = object.__hash__  # members are single; Enum's own hash is Python, and a desk looks up millions
+
 
 class On(Enum):
     """One piece of evidence. Declared in the order in which `walk` reads them."""
@@ -44,6 +46,8 @@ class On(Enum):
     DOUBTED = "doubted"
     QUARANTINED = "quarantined"
     PROVED_ABSENT = "proved_absent"
+
+    __hash__ = object.__hash__
 
 
 ORDER_LIFE: Machine[At, On] = Machine(
