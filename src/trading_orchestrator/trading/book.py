@@ -18,8 +18,8 @@ from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.shelf import Shelf
 from trading_orchestrator.trading.positions.exposure import Exposure
 from trading_orchestrator.trading.positions.position import Position
-from trading_orchestrator.trading.rows import QUARANTINE, SNAPSHOT, rows_touched
-from trading_orchestrator.trading.state import Reconciled, Replacement, State
+from trading_orchestrator.trading.rows import SNAPSHOT, rows_touched
+from trading_orchestrator.trading.state import DayLoss, Permit, Reconciled, Replacement, State
 
 SNAPSHOT_EVERY_FACTS = 2_000
 """A start-up folds at most this many facts beyond the snapshot (about 0.1 s)."""
@@ -124,6 +124,7 @@ class Book:
 
     def _apply(self, body: Body, at_ns: int) -> None:
         FOLDS[type(body)](self._desk, body, at_ns)
+        self._desk.state.request_pos = max(self._desk.state.request_pos, getattr(body, "request_pos", 0))
         self._desk.state.seq += 1
         self._desk.state.at_ns = at_ns
 
@@ -169,7 +170,7 @@ class Book:
 
     @property
     def mode(self) -> str:
-        """Return the mode by which orders are judged: normal, reduce_only, halted, draining or killed."""
+        """Return the mode by which orders are judged: normal, reduce_only, halted, draining, unarmed or killed."""
         return self._desk.state.mode_in_force
 
     @property
@@ -188,6 +189,21 @@ class Book:
         return self._desk.state.request_pos
 
     @property
+    def mode_reason(self) -> str:
+        """Return who set that mode and why."""
+        return self._desk.state.reason_in_force
+
+    @property
+    def permit(self) -> Permit:
+        """Return whether a named person lets orders leave."""
+        return self._desk.state.permit
+
+    @property
+    def day_loss(self) -> DayLoss:
+        """Return what the day's loss counts from."""
+        return self._desk.state.day_loss
+
+    @property
     def is_opened(self) -> bool:
         """Return whether the account's opening balances are known."""
         return self._desk.state.opened
@@ -199,8 +215,7 @@ class Book:
     @property
     def blocked(self) -> dict[str, str]:
         """Return the symbols without new entries and why: blocked by a fact, or by a quarantined order."""
-        quarantined = {order.symbol: QUARANTINE for order in self.quarantined_orders()}
-        return quarantined | self._desk.state.blocked
+        return self._desk.blocked()
 
     def order(self, cl_ord_id: str) -> Order | None:
         """Return the order that has, had or was asked to take this id, if it is held."""

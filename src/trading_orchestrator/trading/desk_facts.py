@@ -49,6 +49,7 @@ class SymbolReleased(Body, frozen=True):
     symbol: str
     by: str
     reason: str
+    request_pos: int = 0
 
 
 class StrategySaved(Body, frozen=True):

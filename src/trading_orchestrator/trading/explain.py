@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
+from trading_orchestrator.kernel.money import plain
 from trading_orchestrator.storage.ports import Fact, FactStore
 from trading_orchestrator.trading import facts as f
+from trading_orchestrator.trading import permit_facts as p
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.find_order import StoredOrder, find_order
 from trading_orchestrator.trading.order_facts import decoded, life_of
@@ -226,8 +228,34 @@ def _kill_lifted(body: f.DeskKillLifted) -> str:
     return f"kill switch lifted by {body.by}: {body.reason}"
 
 
+def _armed(body: p.DeskArmed) -> str:
+    money = "with real money" if body.live else "for practice"
+    return f"desk armed {money} by {body.by}: {body.reason}"
+
+
+def _disarmed(body: p.DeskDisarmed) -> str:
+    return f"desk disarmed by {body.by}: {body.reason}; no order leaves"
+
+
+def _loss_reached(body: p.LossLimitReached) -> str:
+    return f"the day's loss reached its limit ({plain(body.loss)} of {plain(body.limit)} {body.asset}): reduce only"
+
+
+def _loss_lifted(body: p.LossLimitLifted) -> str:
+    return f"the day's loss counts anew, by {body.by}: {body.reason}"
+
+
+def _position_adjusted(body: p.PositionAdjusted) -> str:
+    return f"position in {body.symbol} moved by {plain(body.qty)} at {plain(body.px)} by {body.by}: {body.reason}"
+
+
 _OF_DESK: dict[str, Callable[..., str]] = {
     "desk.reconciled": _reconciled,
+    "desk.armed": _armed,
+    "desk.disarmed": _disarmed,
+    "loss_limit.reached": _loss_reached,
+    "loss_limit.lifted": _loss_lifted,
+    "position.adjusted": _position_adjusted,
     "symbol.blocked": _blocked,
     "symbol.released": _released,
     "desk.mode_changed": _mode_changed,

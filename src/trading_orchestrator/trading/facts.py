@@ -22,6 +22,7 @@ from trading_orchestrator.trading.desk_facts import (
     SymbolBlocked,
     SymbolReleased,
 )
+from trading_orchestrator.trading.permit_facts import PERMIT_KINDS
 
 __all__ = [
     "AccountAdjusted",
@@ -93,10 +94,14 @@ class OrderEnded(Body, frozen=True):
 
 
 class OrderAbandoned(Body, frozen=True):
-    """Proof R4: the venue never accepted it and no longer can. `proof` lists what was asked and answered."""
+    """Proof R4: the venue never accepted it and no longer can. `proof` lists what was asked and answered.
+
+    With `request_pos` a named operator proved it, who looked at the venue himself.
+    """
 
     cl_ord_id: str
     proof: list[str]
+    request_pos: int = 0
 
 
 class OrderQuarantined(Body, frozen=True):
@@ -339,5 +344,6 @@ KINDS: dict[str, type[Body]] = {
     "desk.kill_verified": DeskKillVerified,
     "desk.kill_lifted": DeskKillLifted,
 }
+KINDS |= PERMIT_KINDS
 
 KIND_OF: dict[type[Body], str] = {body: kind for kind, body in KINDS.items()}

@@ -23,7 +23,6 @@ def _cursor_advanced(desk: Desk, body: f.CursorAdvanced, at_ns: int) -> None:
 
 def _account_adjusted(desk: Desk, body: f.AccountAdjusted, at_ns: int) -> None:
     desk.state.balances = with_changes(desk.state.balances, {body.asset: body.qty})
-    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
 
 
 def _symbol_blocked(desk: Desk, body: f.SymbolBlocked, at_ns: int) -> None:
@@ -31,7 +30,13 @@ def _symbol_blocked(desk: Desk, body: f.SymbolBlocked, at_ns: int) -> None:
 
 
 def _symbol_released(desk: Desk, body: f.SymbolReleased, at_ns: int) -> None:
+    """An operator's release stands for the orders in quarantine, too: he looked at them; the desk's own does not."""
     desk.state.blocked = {symbol: code for symbol, code in desk.state.blocked.items() if symbol != body.symbol}
+    if body.request_pos:
+        quarantined = [order.cl_ord_id for order in desk.shelf.quarantined()]
+        looked_at = [order.cl_ord_id for order in desk.shelf.quarantined() if order.symbol == body.symbol]
+        kept = [each for each in desk.state.looked_at if each in quarantined and each not in looked_at]
+        desk.state.looked_at = [*kept, *looked_at]
 
 
 def _strategy_saved(desk: Desk, body: f.StrategySaved, at_ns: int) -> None:
@@ -47,7 +52,6 @@ def _desk_reconciled(desk: Desk, body: f.DeskReconciled, at_ns: int) -> None:
 def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:
     desk.state.mode = body.mode
     desk.state.mode_reason = f"{body.by}: {body.reason}"
-    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
 
 
 def _desk_found_behind(desk: Desk, body: f.DeskFoundBehind, at_ns: int) -> None:
@@ -62,7 +66,6 @@ def _desk_key_refused(desk: Desk, body: f.DeskKeyRefused, at_ns: int) -> None:
 def _desk_killed(desk: Desk, body: f.DeskKilled, at_ns: int) -> None:
     desk.state.killed = f"{body.by}: {body.reason}"
     desk.state.kill_verified = False
-    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
 
 
 def _desk_kill_verified(desk: Desk, body: f.DeskKillVerified, at_ns: int) -> None:
@@ -72,7 +75,6 @@ def _desk_kill_verified(desk: Desk, body: f.DeskKillVerified, at_ns: int) -> Non
 def _desk_kill_lifted(desk: Desk, body: f.DeskKillLifted, at_ns: int) -> None:
     desk.state.killed = ""
     desk.state.kill_verified = False
-    desk.state.request_pos = max(desk.state.request_pos, body.request_pos)
 
 
 FOLDS_OF_DESK: dict[type[f.Body], Fold] = {

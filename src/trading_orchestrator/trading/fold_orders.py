@@ -86,6 +86,7 @@ def _order_abandoned(desk: Desk, body: f.OrderAbandoned, at_ns: int) -> None:
 
 def _order_quarantined(desk: Desk, body: f.OrderQuarantined, at_ns: int) -> None:
     desk.keep(evolve.quarantined(desk.shelf.need(body.cl_ord_id), body.reason), at_ns)
+    desk.state.looked_at = [each for each in desk.state.looked_at if each != body.cl_ord_id]
 
 
 def _order_adopted(desk: Desk, body: f.OrderAdopted, at_ns: int) -> None:

@@ -14,6 +14,9 @@ from trading_orchestrator.trading.positions.balances import changes_of, with_cha
 from trading_orchestrator.trading.positions.position import Position, book_trade, bust_trade
 from trading_orchestrator.trading.state import State
 
+QUARANTINE = "order.quarantined"
+"""Why a symbol takes no entries while one of its orders is quarantined."""
+
 
 @dataclass
 class TradeRow:
@@ -48,17 +51,24 @@ class Desk:
 
     def book(self, trade: TradeReport) -> None:
         """Move position and balances by a trade."""
-        self._positioned(book_trade(self.state.position(trade.symbol), trade))
+        self.positioned(book_trade(self.state.position(trade.symbol), trade))
         self.state.balances = with_changes(self.state.balances, changes_of(trade))
 
     def unbook(self, trade: TradeReport) -> None:
         """Move position and balances back."""
-        self._positioned(bust_trade(self.state.position(trade.symbol), trade))
+        self.positioned(bust_trade(self.state.position(trade.symbol), trade))
         self.state.balances = with_changes(self.state.balances, changes_of(trade), sign=-1)
 
-    def _positioned(self, position: Position) -> None:
+    def positioned(self, position: Position) -> None:
+        """Hold the position and mark its row as changed."""
         self.state.positions[position.symbol] = position
         self.symbols[position.symbol] = None
+
+    def blocked(self) -> dict[str, str]:
+        """Return the symbols without new entries and why: by a fact, or by a quarantined order nobody has looked at."""
+        looked_at = self.state.looked_at
+        quarantined = {each.symbol: QUARANTINE for each in self.shelf.quarantined() if each.cl_ord_id not in looked_at}
+        return quarantined | self.state.blocked
 
     def of_report(self, report: OrderReport) -> Order:
         """Return the held order a report speaks of."""

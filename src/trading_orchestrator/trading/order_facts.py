@@ -26,6 +26,11 @@ CIRCUMSTANCES = (
     "desk.killed",
     "desk.kill_verified",
     "desk.kill_lifted",
+    "desk.armed",
+    "desk.disarmed",
+    "loss_limit.reached",
+    "loss_limit.lifted",
+    "position.adjusted",
     "symbol.blocked",
     "symbol.released",
 )

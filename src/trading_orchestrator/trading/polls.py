@@ -19,13 +19,13 @@ from trading_orchestrator.trading.facts import (
     SymbolBlocked,
     SymbolReleased,
 )
+from trading_orchestrator.trading.folded import QUARANTINE
 from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.positions.position import assets_of
 from trading_orchestrator.trading.record import DeskRecord
 from trading_orchestrator.trading.resolve import Resolver
-from trading_orchestrator.trading.rows import QUARANTINE
 
 log = logging.getLogger(__name__)
 UNEXPLAINED = "balance.unexplained"

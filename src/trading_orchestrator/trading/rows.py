@@ -19,8 +19,6 @@ from trading_orchestrator.trading.state import State
 POSITIONS = "positions"
 DESKS = "desks"
 SNAPSHOT = "snapshot"
-QUARANTINE = "order.quarantined"
-"""Why a symbol takes no entries while one of its orders is quarantined."""
 
 
 def rows_touched(desk: Desk) -> Iterator[Put]:
@@ -108,14 +106,14 @@ def desk_row(desk: Desk) -> dict[str, object]:
         "desk": state.desk,
         "account": state.account,
         "mode": state.mode_in_force,
-        "mode_reason": state.killed or state.mode_reason,
+        "mode_reason": state.reason_in_force,
         "kill_verified": state.kill_verified,
         "realized": _plain_each(state.realized()),
         "fees": _plain_each(state.fees()),
         "balances": _plain_each(state.balances),
         "open_orders": desk.shelf.open_count,
         "unknown_orders": desk.shelf.lacking_count,
-        "blocked": {order.symbol: QUARANTINE for order in desk.shelf.quarantined()} | state.blocked,
+        "blocked": desk.blocked(),
         "counts": msgspec.to_builtins(state.counts),
         "reconciled": msgspec.to_builtins(state.reconciled),
         "updated_ns": state.at_ns,

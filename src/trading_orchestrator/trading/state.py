@@ -38,6 +38,25 @@ class Reconciled(msgspec.Struct, frozen=True):
     differences: list[str]
 
 
+class Permit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether a named person lets orders leave, for which account; `live`: said while real money was at stake."""
+
+    armed: bool = True
+    live: bool = False
+    account: str = ""
+    by: str = ""
+    reason: str = ""
+
+
+class DayLoss(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the day's loss counts from, and whether it is at its limit. `day` "": no day was counted yet."""
+
+    day: str = ""
+    profit_before: Decimal = ZERO
+    reached: str = ""
+    reached_ns: int = 0
+
+
 class Replacement(msgspec.Struct, frozen=True):
     """The terms on which a strategy wants an order once its cancel is proved; `order_qty` includes what traded."""
 
@@ -59,6 +78,9 @@ class State(msgspec.Struct, omit_defaults=True):
     killed: str = ""
     kill_verified: bool = False
     request_pos: int = 0
+    permit: Permit = Permit()
+    day_loss: DayLoss = DayLoss()
+    looked_at: list[str] = []
     orders: list[Order] = []
     lingering: list[str] = []
     replacements: dict[str, Replacement] = {}
@@ -76,8 +98,21 @@ class State(msgspec.Struct, omit_defaults=True):
 
     @property
     def mode_in_force(self) -> str:
-        """Return the mode by which orders are judged: the latch stands above the rest."""
-        return "killed" if self.killed else self.mode
+        """Return the mode by which orders are judged: the latch stands above the rest, a limit below an operator."""
+        if self.killed:
+            return "killed"
+        if not self.permit.armed:
+            return "unarmed"
+        return "reduce_only" if self.mode == "normal" and self.day_loss.reached else self.mode
+
+    @property
+    def reason_in_force(self) -> str:
+        """Return why the desk is in that mode: who said so and why."""
+        if self.killed:
+            return self.killed
+        if not self.permit.armed:
+            return f"{self.permit.by}: {self.permit.reason}"
+        return self.day_loss.reached if self.mode == "normal" and self.day_loss.reached else self.mode_reason
 
     def trade_key(self, symbol: str, trade_id: str) -> str:
         """Return the key a trade is booked by; the configured account stands for the venue too."""

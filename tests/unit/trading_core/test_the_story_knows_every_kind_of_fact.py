@@ -17,7 +17,11 @@ from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.story import SENTENCES, STANDS, Moment, details, sentence, source, standing
 
 OF_AN_ORDER = {"cl_ord_id", "report", "order", "record", "trade", "booked"}
-OF_NO_ORDER = {"account.opened", "account.adjusted", "cursor.advanced", "strategy.saved", *CIRCUMSTANCES}
+OF_NO_ORDER = {
+    *("account.opened", "account.adjusted", "cursor.advanced", "strategy.saved"),
+    *("trading_day.began", "request.declined"),
+    *CIRCUMSTANCES,
+}
 ASKED = NewOrder("tro1", "EUR/USDT", Side.BUY, OrdType.LIMIT, Decimal(50), Decimal("1.05"))
 TRADE = TradeReport("EUR/USDT", "9", "17", "tro1", Side.BUY, Decimal(20), Decimal("1.0523"), Decimal("0.02"), "USDT", 5)
 REPORT = OrderReport(

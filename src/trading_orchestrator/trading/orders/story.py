@@ -88,6 +88,8 @@ def _ended(body: f.OrderEnded, at: Moment) -> str:
 
 
 def _abandoned(body: f.OrderAbandoned, at: Moment) -> str:
+    if body.request_pos:
+        return f"written off by a named person who looked at the venue: {'; '.join(body.proof)}"
     if at.after is not None and at.after.cum_qty:
         return f"proved to be gone with {plain(at.after.cum_qty)} traded; the rest is released"
     return "proved that the venue never accepted it and no longer can: abandoned, its exposure is released"

@@ -66,6 +66,11 @@ def bust_trade(position: Position, trade: TradeReport) -> Position:
     )
 
 
+def adjust_position(position: Position, qty: Decimal, px: Decimal) -> Position:
+    """Return the position after `qty` came in or left at `px` by no trade: profit at that price does not move."""
+    return replace(_moved(position, qty, px), cash_flow=position.cash_flow - qty * px)
+
+
 def _moved(position: Position, signed: Decimal, px: Decimal) -> Position:
     """What goes against the position closes at its average cost; the rest opens at the price."""
     qty = position.qty
