@@ -12,7 +12,7 @@ import pytest
 
 from trading_orchestrator.errors import Refused, Transient
 from trading_orchestrator.kernel.clock import VirtualClock
-from trading_orchestrator.perpetual_operations.alerts import alert_manager as module
+from trading_orchestrator.perpetual_operations.alerts import record
 from trading_orchestrator.perpetual_operations.alerts.alert import AlertRefused, Posted
 from trading_orchestrator.perpetual_operations.alerts.alert_manager import (
     AlertManager,
@@ -211,7 +211,7 @@ async def test_a_bad_alert_fails_its_sender_and_nobody_else(place: Place) -> Non
 
 
 async def test_a_start_from_a_snapshot_is_the_same_start(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SNAPSHOT_EVERY_FACTS", 3)
+    monkeypatch.setattr(record, "SNAPSHOT_EVERY_FACTS", 3)
     async with place.manager() as manager:
         for host in "abcd":
             await place.do(manager.receive([Posted(labels={"alertname": "Down", "host": host})]))

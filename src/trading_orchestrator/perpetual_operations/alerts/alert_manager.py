@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,21 +13,19 @@ from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
-from trading_orchestrator.perpetual_operations.alerts import facts as f
-from trading_orchestrator.perpetual_operations.alerts.alert import Posted, admitted
+from trading_orchestrator.perpetual_operations.alerts.alert import Alert, Posted, admitted
+from trading_orchestrator.perpetual_operations.alerts.attention import Attention
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
 from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery, Ways
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
-from trading_orchestrator.perpetual_operations.alerts.rows import SNAPSHOT, SNAPSHOT_KEY, puts_of
+from trading_orchestrator.perpetual_operations.alerts.record import Record
+from trading_orchestrator.perpetual_operations.alerts.rider import Body, Rider
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence
-from trading_orchestrator.perpetual_operations.alerts.snapshot import snapshot_of, state_of
 from trading_orchestrator.perpetual_operations.alerts.state import State
-from trading_orchestrator.storage.ports import FactStore, Fence, NewFact, Put
+from trading_orchestrator.storage.ports import FactStore, Fence
 
-SNAPSHOT_EVERY_FACTS = 2_000
-SNAPSHOT_BYTES_MAX = 900_000  # a row may hold 1 MB; in a storm the next start folds from the one before
-READ_AT_ONCE = 1_000
+NOT_ALLOWED_WAIT_NS = 100_000_000
 
 
 class AlertManagerStopped(Transient):
@@ -40,6 +38,12 @@ class ChannelMissing(Refused):
     """A receiver of the policy has no channel. Facts: receiver."""
 
     code = "alerts.channel_missing"
+
+
+class NoSuchAlert(Refused):
+    """No alert of this fingerprint fires now. Facts: fingerprint."""
+
+    code = "alerts.no_such_alert"
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class AlertManager:
         fence: the lease under which `ops/alerts` is written; losing it ends `run` with StaleEpoch.
         channels: the ways to each receiver of the policy, or its one channel.
         fault: asked before and after each append, by kind of fact.
+        riders: other folds over the same stream, whose decisions are appended with the engine's.
+        may_act: asked before anything is sent; a holder whose lease may have run out sends nothing.
 
     Raises:
         ChannelMissing: a receiver could never hear anything.
@@ -79,21 +85,22 @@ class AlertManager:
         fence: Fence,
         channels: Mapping[str, Channel | Ways],
         fault: FaultPoint = no_fault,
+        riders: Sequence[Rider] = (),
+        may_act: Callable[[], bool] = lambda: True,
     ) -> None:
         missing = sorted({route.receiver for route in policy.routes.values()} - set(channels))
         if missing:
             raise ChannelMissing(f"no channel reaches the receiver {missing[0]!r}", receiver=missing[0])
-        self._store = store
+        self.attention = Attention()
+        self._riders: Sequence[Rider] = (self.attention, *riders)
+        self._record = Record(store, node=node, fence=fence, riders=self._riders, fault=fault)
+        self._may_act = may_act
         self._clock = clock
         self._policy = policy
-        self._node = node
-        self._fault = fault
-        self._fence = fence
         self._delivery = Delivery(channels, clock, key_prefix=store.journal_id, report=self._heard, fault=fault)
         self._engine: Engine | None = None
         self._asked: list[Asked] = []
         self._wake = asyncio.Event()
-        self._facts_since_snapshot = 0
         self._base_ns = 0
 
     def health(self) -> Health:
@@ -114,9 +121,25 @@ class AlertManager:
         Raises:
             AlertManagerStopped: it is not running.
         """
-        if self._engine is None:
-            raise AlertManagerStopped("the alert manager is not running")
-        return self._engine.state
+        return self._running().state
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine, to ask it what it would do; only turns change it.
+
+        Raises:
+            AlertManagerStopped: it is not running.
+        """
+        return self._running()
+
+    @property
+    def delivery(self) -> Delivery:
+        """Return what carries the messages."""
+        return self._delivery
+
+    def now_ns(self) -> int:
+        """Return the time of this manager: it never steps back."""
+        return self._base_ns + self._clock.boot_ns()
 
     async def receive(self, posted: Sequence[Posted]) -> None:
         """Take alerts in; durable when this returns.
@@ -125,11 +148,48 @@ class AlertManager:
             AlertRefused: one of them cannot be taken, and none was.
             AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: post them again.
         """
-        if self._engine is None:
-            raise AlertManagerStopped("the alert manager is not running")
+        await self.tell(posted)
+
+    async def tell(self, posted: Sequence[Posted], also: Sequence[Body] = ()) -> None:
+        """Take alerts in together with what a rider decided, as one: both are durable when this returns.
+
+        Raises:
+            AlertRefused, AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: as `receive`.
+        """
+        self._running()
         # Here and not in the turn, so that a bad alert fails its sender alone.
-        alerts = [admitted(one, self._now_ns(), self._policy.resolve_timeout_ns) for one in posted]
-        await self._ask(lambda engine, now_ns: engine.receive(alerts, now_ns))
+        alerts = [admitted(one, self.now_ns(), self._policy.resolve_timeout_ns) for one in posted]
+        if alerts or also:
+            await self._ask(lambda engine, now_ns: [*also, *engine.receive(alerts, now_ns)])
+
+    async def acknowledge(self, fingerprint: str, *, by: str, note: str = "") -> None:
+        """Say that somebody takes this alert, until it ends; durable when this returns.
+
+        Raises:
+            NoSuchAlert: it does not fire.
+            AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: ask again.
+        """
+
+        def deed(engine: Engine, now_ns: int) -> Sequence[Body]:
+            _firing(engine, fingerprint, now_ns)
+            return [self.attention.acknowledge(fingerprint, by, note, now_ns)]
+
+        await self._ask(deed)
+
+    async def resolve(self, fingerprint: str) -> None:
+        """End an alert now. A source that still sees its cause tells it anew.
+
+        Raises:
+            NoSuchAlert: it does not fire.
+            AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: ask again.
+        """
+
+        def deed(engine: Engine, now_ns: int) -> Sequence[Body]:
+            alert = _firing(engine, fingerprint, now_ns)
+            ended = msgspec.structs.replace(alert, ends_at_ns=now_ns, updated_at_ns=now_ns, is_timeout=False)
+            return engine.receive([ended], now_ns)
+
+        await self._ask(deed)
 
     async def set_silence(self, silence: Silence) -> None:
         """Set or change a silence; durable when this returns.
@@ -154,8 +214,8 @@ class AlertManager:
         taking: list[Asked] = []
         try:
             engine = await self._load()
-            decided = engine.start(self._now_ns())
-            await self._append(engine, decided)
+            now_ns = self.now_ns()
+            await self._record.append(engine.state, engine.start(now_ns), now_ns)
             self._engine = engine
             while True:
                 taking, self._asked = self._asked, []
@@ -170,17 +230,21 @@ class AlertManager:
 
     # -- turns
 
-    async def _ask(self, deed: Deed) -> None:
+    def _running(self) -> Engine:
         if self._engine is None:
             raise AlertManagerStopped("the alert manager is not running")
+        return self._engine
+
+    async def _ask(self, deed: Deed) -> None:
+        self._running()
         asked = Asked(deed, asyncio.get_running_loop().create_future())
         self._asked.append(asked)
         self._wake.set()
         await asked.done
 
     async def _turn(self, engine: Engine, taking: Sequence[Asked]) -> None:
-        now_ns = self._now_ns()
-        decided: list[f.Body] = []
+        now_ns = self.now_ns()
+        decided: list[Body] = []
         accepted: list[Asked] = []
         for asked in taking:
             try:
@@ -189,28 +253,13 @@ class AlertManager:
             except Refused as error:
                 _end(asked, error)
         decided += engine.advance(now_ns)
-        await self._append(engine, decided)
+        for rider in self._riders:
+            decided += rider.advance(decided, now_ns)
+        await self._record.append(engine.state, decided, now_ns)
         for asked in accepted:
             _end(asked, None)
-        self._delivery.follow(engine.state.outbox, engine.due_sends(now_ns))
-
-    async def _append(self, engine: Engine, decided: Sequence[f.Body]) -> None:
-        if not decided:
-            return
-        puts = list({(put.projection, put.key): put for put in puts_of(decided)}.values())
-        self._facts_since_snapshot += len(decided)
-        if self._facts_since_snapshot >= SNAPSHOT_EVERY_FACTS:
-            snapshot = snapshot_of(engine.state)
-            if len(msgspec.json.encode(snapshot)) <= SNAPSHOT_BYTES_MAX:
-                puts.append(Put(SNAPSHOT, SNAPSHOT_KEY, snapshot))
-            self._facts_since_snapshot = 0
-        facts = [NewFact(f.STREAM, body.kind, body) for body in decided]
-        kinds = {body.kind: None for body in decided}
-        for kind in kinds:
-            await self._fault(f"{kind}.decided")
-        await self._store.append(facts, node=self._node, fence=self._fence, puts=puts)
-        for kind in kinds:
-            await self._fault(f"{kind}.durable")
+        if self._may_act():
+            self._delivery.follow(engine.state.outbox, engine.due_sends(now_ns))
 
     async def _rest(self, engine: Engine) -> None:
         """Sleep until something is due or asked."""
@@ -219,11 +268,13 @@ class AlertManager:
             return
         outbox = engine.state.outbox
         times = [outgoing.retry_at_ns for name, outgoing in outbox.items() if not self._delivery.is_trying(name)]
-        due_ns = engine.next_due_ns()
-        due_ns = min([*times, *([] if due_ns is None else [due_ns])], default=None)
+        if times and not self._may_act():
+            times = [max(min(times), self.now_ns() + NOT_ALLOWED_WAIT_NS)]
+        dues = [engine.next_due_ns(), *(rider.next_due_ns() for rider in self._riders)]
+        due_ns = min([*times, *(due for due in dues if due is not None)], default=None)
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._wake.wait())]
         if due_ns is not None:
-            waits.append(asyncio.ensure_future(self._clock.sleep(max(0.0, (due_ns - self._now_ns()) / 1e9))))
+            waits.append(asyncio.ensure_future(self._clock.sleep(max(0.0, (due_ns - self.now_ns()) / 1e9))))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -246,22 +297,17 @@ class AlertManager:
     # -- start
 
     async def _load(self) -> Engine:
-        row = await self._store.row(SNAPSHOT, SNAPSHOT_KEY)
-        state, pos = (State(), 0) if row is None else (state_of(row.value), row.pos)
-        self._facts_since_snapshot = 0
-        while facts := await self._store.read(stream=f.STREAM, after_pos=pos, limit=READ_AT_ONCE):
-            for fact in facts:
-                body = f.body_of(fact.kind, fact.body)
-                if body is not None:
-                    state.apply(body)
-            pos = facts[-1].pos
-            self._facts_since_snapshot += len(facts)
+        state = await self._record.load()
         # Timers must not move with the wall clock, and no fact may be of the future: from here on, time only runs.
         self._base_ns = max(self._clock.wall_ns(), state.at_ns) - self._clock.boot_ns()
         return Engine(self._policy, state)
 
-    def _now_ns(self) -> int:
-        return self._base_ns + self._clock.boot_ns()
+
+def _firing(engine: Engine, fingerprint: str, now_ns: int) -> Alert:
+    alert = engine.alert(fingerprint)
+    if alert is None or alert.is_resolved(now_ns):
+        raise NoSuchAlert(f"no alert {fingerprint!r} fires now; see `alerts list`", fingerprint=fingerprint)
+    return alert
 
 
 def _end(asked: Asked, error: BaseException | None) -> None:
