@@ -27,8 +27,11 @@ mute_time_intervals = ["night"]
 times = [{ start_time = "22:00", end_time = "24:00" }]
 location = "Europe/Berlin"
 [[rules]]
+kind = "threshold"
 name = "Hot"
-conditions = [{ measure = { metric = "t" }, compare = ">", threshold = 90, clear = 80 }]
+metric = "t"
+threshold = 90
+clear = 80
 """
 WRONG = {
     "an unknown receiver": ('receiver = "desk"\nmute', 'receiver = "dask"\nmute', 6, "route.routes.0.receiver", "desk"),
@@ -41,9 +44,16 @@ WRONG = {
     ),
     "a matcher error": ('severity="critical"', "severity~critical", 5, "route.routes.0.matchers", "expected name OP"),
     "a bad time zone": ("Europe/Berlin", "Europe/Berlim", 9, "time_intervals.night.0", "no time zone is named"),
-    "a misspelt key": ("name =", "nam =", 13, "rules.0.nam", "did you mean `name`?"),
-    "a rule on the wrong side": ("clear = 80", "clear = 95", 12, "rules.0", "on the quiet side of the threshold 90"),
-    "a wrong type": ("threshold = 90", 'threshold = "x"', 14, "rules.0.conditions.0.threshold", "float"),
+    "a misspelt key": ("name =", "nam =", 14, "rules.0.nam", "did you mean `name`?"),
+    "a rule on the wrong side": (
+        "clear = 80",
+        "clear = 95",
+        17,
+        "rules.0.clear",
+        "on the quiet side of the threshold 90",
+    ),
+    "a wrong type": ("threshold = 90", 'threshold = "x"', 16, "rules.0.threshold", "float"),
+    "a kind that is none": ('"threshold"', '"treshold"', 13, "rules.0.kind", "did you mean `threshold`?"),
     "an unknown channel": (
         "[receivers.desk]",
         '[receivers.desk]\nchannels = ["sms"]',
@@ -105,7 +115,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, name: str) -> None:
 
 def test_two_rules_of_one_name_are_refused(tmp_path: Path) -> None:
     rule = WELL[WELL.index("[[rules]]") :]
-    with pytest.raises(ConfigRefused, match=r"line 16: rules\.1\.name: two rules are named 'Hot'"):
+    with pytest.raises(ConfigRefused, match=r"line 20: rules\.1\.name: two rules are named 'Hot'"):
         load(tmp_path, WELL + rule)
 
 

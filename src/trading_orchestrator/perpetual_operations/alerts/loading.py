@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -21,7 +21,7 @@ from trading_orchestrator.perpetual_operations.alerts.config import (
 )
 from trading_orchestrator.perpetual_operations.alerts.matchers import parse_matcher
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy, policy_of
-from trading_orchestrator.perpetual_operations.alerts.rules.rule import Rule, check_rule
+from trading_orchestrator.perpetual_operations.alerts.rules.config import AnyRule, Books, RulesConfig, books_of
 from trading_orchestrator.perpetual_operations.alerts.time_intervals import checked
 from trading_orchestrator.perpetual_operations.alerts.toml_lines import line_of
 
@@ -37,9 +37,13 @@ class Plan:
 
     config: AlertsConfig
     policy: Policy
-    rules: tuple[Rule, ...]
+    rules: tuple[AnyRule, ...]
     receivers: Mapping[str, ReceiverConfig]
     source: str
+
+    def books(self) -> Books:
+        """Return the rules, ready to evaluate and without a past."""
+        return books_of(RulesConfig(every=self.config.interval_s, watch=self.rules))
 
 
 @dataclass(frozen=True)
@@ -170,16 +174,16 @@ def _check_names(names: Iterable[str], known: Iterable[str], table: str, place: 
 # -- what is watched
 
 
-def shipped_rules() -> tuple[Rule, ...]:
+def shipped_rules() -> tuple[AnyRule, ...]:
     """Return the rules that ship with the program."""
     path = Path(str(resources.files("trading_orchestrator.perpetual_operations.alerts.rules") / "defaults.toml"))
     place = Place(str(path), (), _text_of(path))
     return tuple(_read_rules(read_toml(path).get("rules", ()), place))
 
 
-def _rules(config: AlertsConfig, place: Place) -> tuple[Rule, ...]:
+def _rules(config: AlertsConfig, place: Place) -> tuple[AnyRule, ...]:
     shipped = {rule.name: rule for rule in shipped_rules()} if config.default_rules else {}
-    own: dict[str, Rule] = {}
+    own: dict[str, AnyRule] = {}
     for number, rule in enumerate(_read_rules(config.rules, place)):
         if rule.name in own:
             raise place.refused(("rules", str(number), "name"), f"two rules are named {rule.name!r}")
@@ -189,11 +193,19 @@ def _rules(config: AlertsConfig, place: Place) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules.values() if rule.name not in config.disabled_rules)
 
 
-def _read_rules(several: Sequence[Mapping[str, Any]], place: Place) -> Iterator[Rule]:
+def _read_rules(several: Sequence[Mapping[str, Any]], place: Place) -> Iterator[AnyRule]:
+    kinds = {str(kind.__struct_config__.tag): kind for kind in get_args(AnyRule)}
     for number, values in enumerate(several):
-        rule = _built(Rule, values, place, ("rules", str(number)))
-        with place.at("rules", str(number)):
-            yield check_rule(rule)
+        at = ("rules", str(number))
+        kind = kinds.get(str(values.get("kind")))
+        if kind is None:
+            raise place.refused((*at, "kind"), f"{nearest(str(values.get('kind', '')), list(kinds))}")
+        rule: AnyRule = _built(kind, {name: value for name, value in values.items() if name != "kind"}, place, at)
+        try:
+            books_of(RulesConfig(watch=(rule,)))
+        except Refused as error:
+            raise place.refused((*at, *str(error.facts.get("key", "")).split(".")), error.message) from None
+        yield rule
 
 
 def _built(kind: type[Any], values: Mapping[str, Any], place: Place, at: Key) -> Any:
@@ -204,7 +216,7 @@ def _built(kind: type[Any], values: Mapping[str, Any], place: Place, at: Key) ->
         key = str(error.facts.get("key", ""))
         inner = tuple(key.replace("[", ".").replace("]", "").split(".")) if key != "the top level" else ()
         reason = error.message.removeprefix(": ").removeprefix(f"{key}: ")
-        raise replace(place).refused((*at, *inner), reason) from None
+        raise place.refused((*at, *inner), reason) from None
 
 
 def _text_of(path: Path) -> str:
