@@ -1,0 +1,65 @@
+"""How long callers waited, over the last minutes: a histogram that forgets."""
+
+from __future__ import annotations
+
+import bisect
+from collections import deque
+
+from trading_orchestrator.kernel.clock import Clock
+
+BOUNDS_S = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+SLICE_S = 30.0
+SLICES = 10
+
+
+class Slice:
+    """Half a minute of waits."""
+
+    def __init__(self, at_ns: int) -> None:
+        self.at_ns = at_ns
+        self.counts = [0] * (len(BOUNDS_S) + 1)
+        self.most_in_use = 0
+
+
+class WaitTimes:
+    """The waits of the last five minutes, in buckets. Memory is bounded whatever the rate."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._slices: deque[Slice] = deque(maxlen=SLICES)
+
+    def add(self, wait_s: float, in_use: int) -> None:
+        """Count one wait, and how many were in use then."""
+        now_ns = self._clock.monotonic_ns()
+        if not self._slices or now_ns - self._slices[-1].at_ns > SLICE_S * 1e9:
+            self._slices.append(Slice(now_ns))
+        newest = self._slices[-1]
+        newest.counts[bisect.bisect_left(BOUNDS_S, wait_s)] += 1
+        newest.most_in_use = max(newest.most_in_use, in_use)
+
+    @property
+    def count(self) -> int:
+        return sum(sum(one.counts) for one in self._fresh())
+
+    @property
+    def most_in_use(self) -> int:
+        return max((one.most_in_use for one in self._fresh()), default=0)
+
+    def percentiles(self) -> tuple[float, float]:
+        """Return p50 and p99 in seconds, as the upper bounds of their buckets; 0 when nothing was measured."""
+        counts = [sum(row) for row in zip(*(one.counts for one in self._fresh()), strict=True)]
+        total = sum(counts)
+        return (_rank(counts, 0.50 * total), _rank(counts, 0.99 * total)) if total else (0.0, 0.0)
+
+    def _fresh(self) -> list[Slice]:
+        now_ns = self._clock.monotonic_ns()
+        return [one for one in self._slices if now_ns - one.at_ns <= SLICES * SLICE_S * 1e9]
+
+
+def _rank(counts: list[int], wanted: float) -> float:
+    seen = 0
+    for bound_s, count in zip((*BOUNDS_S, BOUNDS_S[-1]), counts, strict=True):
+        seen += count
+        if seen >= wanted and count:
+            return 0.0 if bound_s == BOUNDS_S[0] else bound_s
+    return BOUNDS_S[-1]
