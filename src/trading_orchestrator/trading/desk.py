@@ -285,7 +285,7 @@ class Desk:
         for bar_s, bar in closed:
             self._shift.floor.on_bar(bar_s, bar)
         if isinstance(event, Quote):
-            self._shift.floor.on_quote(event)
+            self._shift.on_quote(event)
 
     async def _pump(self, stream: Callable[[], AsyncIterator[T]], take: Callable[[T], None]) -> None:
         """Read a stream for ever: streams reconnect by themselves, and one that ends all the same is opened anew."""

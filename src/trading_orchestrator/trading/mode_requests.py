@@ -13,6 +13,7 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.storage.ports import Fact, FactStore, NewFact
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.permit_facts import LossLimitLifted
 from trading_orchestrator.trading.record import DeskRecord
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ MODES: tuple[str, ...] = get_args(Mode)
 
 
 class ModeRequested(msgspec.Struct, frozen=True):
-    """A named person asks a desk for a mode. "killed" turns the latch on; only "normal" lifts it."""
+    """A named person asks a desk for a mode. "killed" turns the latch on; "normal" lifts it and the day's loss."""
 
     desk: str
     mode: str
@@ -87,10 +88,12 @@ def answers_to(book: Book, request: Request, pos: int) -> tuple[f.Body, ...]:
         return (f.AccountAdjusted(asset=request.asset, qty=request.qty, by=by, reason=reason, request_pos=pos),)
     if request.mode == "killed":
         return () if book.is_killed else (f.DeskKilled(by=by, reason=reason, request_pos=pos),)
-    changed = f.DeskModeChanged(mode=request.mode, by=by, reason=reason, request_pos=pos)
+    lifted: list[f.Body] = []
     if request.mode == "normal" and book.is_killed:
-        return (f.DeskKillLifted(by=by, reason=reason, request_pos=pos), changed)
-    return (changed,)
+        lifted.append(f.DeskKillLifted(by=by, reason=reason, request_pos=pos))
+    if request.mode == "normal" and book.day_loss.reached:
+        lifted.append(LossLimitLifted(by=by, reason=reason, request_pos=pos))
+    return (*lifted, f.DeskModeChanged(mode=request.mode, by=by, reason=reason, request_pos=pos))
 
 
 class ModeRequests:

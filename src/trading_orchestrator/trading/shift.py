@@ -24,6 +24,7 @@ from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.intake import Intake, Listener
 from trading_orchestrator.trading.key_watch import KeyWatch
 from trading_orchestrator.trading.kill_switch import KillSwitch
+from trading_orchestrator.trading.loss_watch import LossWatch
 from trading_orchestrator.trading.mode_requests import ModeRequests
 from trading_orchestrator.trading.orders.finding import Hole
 from trading_orchestrator.trading.orders.order import Order
@@ -130,6 +131,9 @@ class Shift:
             told_seq=lambda: self._intake.told_seq if self._missed is None else None,
         )
 
+        self._loss_watch = LossWatch(
+            self.record, config, clock=clock, mark_px=self._mark_px, withdraw=self.floor.withdraw
+        )
         self._replacing = Replacing(self.record, self.floor, config, clock)
         self._requests = ModeRequests(self.record, around.store, clock)
         self._kill_switch = KillSwitch(
@@ -143,7 +147,9 @@ class Shift:
             Transient: the venue or the journal did not answer; end this shift and try another.
         """
         began_ns = self._around.clock.monotonic_ns()
+        await self._around.fault("desk.beginning")
         durable = await self._reconciler.start_up(trigger, self._drain)
+        await self._around.fault("desk.reconciled")
         self.reconciled_ms = (self._around.clock.monotonic_ns() - began_ns) / 1e6
         await self._requests.follow_now()
         performers = [
@@ -163,6 +169,7 @@ class Shift:
             asyncio.create_task(self._requests.keep_following(), name="follow requests"),
             asyncio.create_task(self._kill_switch.keep_down(), name="kill switch"),
             asyncio.create_task(self._replacing.keep_going(), name="replacing"),
+            asyncio.create_task(self._loss_watch.keep_watch(), name="daily loss"),
         ]
         await durable
 
@@ -196,6 +203,11 @@ class Shift:
             self._resolver.nudge()
         else:
             self._intake.hear(report)
+
+    def on_quote(self, quote: Quote) -> None:
+        """Judge the day's loss by the new price, then let strategies decide."""
+        self._loss_watch.look()
+        self.floor.on_quote(quote)
 
     def _drain(self) -> None:
         waiting, self._stream = self._stream or [], None
@@ -241,6 +253,7 @@ class Shift:
 
     def _on_sums(self) -> None:
         self._balances.moved()
+        self._loss_watch.look()
 
     # -- strategies
 
@@ -307,7 +320,7 @@ class Shift:
         now_ns = self._around.clock.monotonic_ns()
         for quote in list(self._around.quotes.values()):
             if now_ns - quote.received_ns < FRESH_QUOTE_NS:
-                self.floor.on_quote(quote)
+                self.on_quote(quote)
 
     async def _tick(self, performer: Performer, every_s: float) -> None:
         while True:

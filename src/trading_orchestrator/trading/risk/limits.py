@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
@@ -24,6 +25,10 @@ class RiskLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     price_collar_ratio: how far a limit price may lie beyond the opposite side of the book, as a share of
         it. 2 % is wide for liquid markets and stops a misplaced decimal point.
     max_orders_per_s: intents in any second. Binance allows 10 a second to an account; cancels need room too.
+    max_daily_loss: at this loss since the day began, realized and unrealized, after fees, in the quote asset, the desk
+        may only reduce and what rests is canceled. Off unless set: a sum that suits every account does not exist,
+        and one that is too small stops a desk at an ordinary spread. A twentieth of the account is a usual choice.
+    day_begins_h: the hour UTC at which the day begins; 0 is when crypto venues and their statements turn the day.
     """
 
     max_order_qty: Decimal = Decimal(10_000)
@@ -32,6 +37,12 @@ class RiskLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_open_orders: int = 50
     price_collar_ratio: Decimal = Decimal("0.02")
     max_orders_per_s: int = 8
+    max_daily_loss: Decimal | None = None
+    day_begins_h: Annotated[int, msgspec.Meta(ge=0, le=23)] = 0
+
+    def __post_init__(self) -> None:
+        if self.max_daily_loss is not None and not self.max_daily_loss > 0:
+            raise ValueError(f"max_daily_loss: expected an amount above 0, was {self.max_daily_loss}")
 
 
 class RiskRefused(Refused):
