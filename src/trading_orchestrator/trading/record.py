@@ -12,6 +12,9 @@ from trading_orchestrator.storage.ports import FactStore, Fence, NewFact, Put
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.facts import Body
 
+BEFORE = {"order.intended": "order.deciding", "cancel.intended": "cancel.deciding", "trade.booked": "trade.booking"}
+"""Where tests hold the process right before facts of a kind become durable."""
+
 
 class RecordLost(Transient):
     """An append failed, so the Book is ahead of the journal for good: throw it away and fold anew."""
@@ -121,9 +124,12 @@ class DeskRecord:
             facts = [fact for entry in entries for fact in entry.facts]
             puts = {(put.projection, put.key): put for entry in entries for put in entry.puts}
             try:
-                if any(fact.kind == "order.intended" for fact in facts):
-                    await self._fault("order.deciding")
+                kinds = {fact.kind for fact in facts}
+                for point in [BEFORE[kind] for kind in BEFORE if kind in kinds]:
+                    await self._fault(point)
                 await self._store.append(facts, node=self._node, fence=self._fence, puts=list(puts.values()))
+                if "trade.booked" in kinds:
+                    await self._fault("trade.booked")
             except OrchestratorError as error:
                 self._lose(error, entries)
                 break

@@ -141,6 +141,7 @@ class OrderGateway:
     ) -> None:
         if not await _is_durable(durable):
             return
+        await self._fault("cancel.intended")
         if order_under_way is not None:
             await asyncio.wait([order_under_way])
         try:
@@ -158,16 +159,30 @@ class OrderGateway:
         """Try until the venue looks at it: in a ban, or without a network, nothing has happened yet."""
         while True:
             await self._wait_out_hold()
-            if self._intake.is_in_doubt(cl_ord_id) or not self._seat.may_act():
-                raise NotOurs("not sent: the order is in doubt, or the lease ended")
             try:
-                return await self._broker.cancel(symbol, cl_ord_id)
+                return await self._cancel_in_flight(asyncio.create_task(self._send_cancel(symbol, cl_ord_id)))
             except Transient as error:
                 order = self._intake.book.order(cl_ord_id)
                 if order is None or order.is_closed:
                     raise
                 log.info("cancel of %s waits: %s", cl_ord_id, error.message)
                 self._hold(error)
+
+    async def _cancel_in_flight(self, sending: asyncio.Task[OrderReport]) -> OrderReport:
+        try:
+            await self._fault("cancel.in_flight")
+            report = await sending
+            await self._fault("cancel.answered")
+        except asyncio.CancelledError:
+            sending.cancel()
+            raise
+        return report
+
+    async def _send_cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        """As `_send`: look and send in one turn."""
+        if self._intake.is_in_doubt(cl_ord_id) or not self._seat.may_act():
+            raise NotOurs("not sent: the order is in doubt, or the lease ended")
+        return await self._broker.cancel(symbol, cl_ord_id)
 
     def _submit_failed(self, cl_ord_id: str, error: BaseException) -> None:
         self._hold(error)

@@ -61,6 +61,8 @@ REACH: dict[str, Any] = {
     "timeout_s": TIMEOUT_S,
     "validity_s": 0.8,
     "ping_s": 0.2,
+    "quiet_s": 0.5,
+    "lag_s": 0.3,
     "reconnect_first_s": 0.05,
     "reconnect_most_s": 0.4,
 }

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.integration.desk.conftest import ACCOUNT
 from tests.integration.faults.scene import REACH, RESTING_PX, Scene
 
 
@@ -70,18 +71,51 @@ async def test_the_new_stream_tells_of_orders_again(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("fault", ["F20", "F23"])
-async def test_connected_but_mute(scene: Scene, fault: str) -> None:
+async def test_connected_but_mute_is_found_and_heals(scene: Scene, fault: str) -> None:
+    """F20, and F23 acknowledged without data: the orders' own answers are witnesses, and a new connection speaks."""
     if fault == "F23":
-        scene.venue.fault("F23", times=100)
-    await rest(scene)
+        scene.venue.fault("F23", times=2)
+    await scene.open(px=RESTING_PX, orders=2)
     if fault == "F20":
-        scene.venue.fault("F20", call="user_stream.*", times=1000)
+        scene.venue.fault("F20", call="user_stream.*", for_s=0.5)
+    scene.tick()
+    await scene.until(lambda: "order.accepted" in scene.kinds(), what="the order rests")
 
+    await scene.until(lambda: len(scene.streams()) > 1, what="a new stream")
+    await asyncio.sleep(0.7)  # the mute time is over, and it subscribes
+    scene.venue.fault("F16", times=1000)  # no poll may help
     scene.cross()
+    await scene.until(lambda: scene.facts("trade.booked"), what="the fill")
+
+    assert ["stream"] == [fact.body["source"] for fact in scene.facts("trade.booked")]
+    scene.venue.control("DELETE", "faults")
     await scene.judge()
 
-    assert ["filled"] == await scene.states()
-    assert 1 == len(scene.streams())  # nothing is wrong that a new connection would cure: polls carry the desk
+
+async def test_f20_a_mute_account_is_found_by_the_probe_alone(scene: Scene) -> None:
+    """Nothing of ours is under way: a human's order moves the balances, and no frame tells."""
+    await scene.open(px=RESTING_PX, orders=0)
+    await scene.until(lambda: len(scene.streams()) == 1, what="the stream")
+    await asyncio.sleep(3 * REACH["quiet_s"])
+    assert 1 == len(scene.streams())
+    scene.venue.fault("F20", call="user_stream.*", times=1000)
+
+    body = {"account": ACCOUNT, "symbol": "EURUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+    scene.venue.control("POST", "orders", body | {"quantity": "10", "price": RESTING_PX})
+
+    await scene.until(lambda: len(scene.streams()) > 1, what="a new stream", within_s=4)
+
+
+async def test_f20_mute_prices_are_found_and_shown_meanwhile(scene: Scene) -> None:
+    await scene.open(px=RESTING_PX, orders=1)
+    await scene.until(lambda: "order.accepted" in scene.kinds(), what="the first quote, without any move")
+    scene.venue.fault("F20", call="market_stream.*", for_s=2.0)
+    opened = len(scene.streams("market_stream"))
+
+    scene.tick(bid="1.12000")
+
+    await scene.until(lambda: len(scene.streams("market_stream")) > opened, what="a new stream", within_s=4)
+    await scene.judge()
 
 
 async def test_f21_times_that_stand_still(scene: Scene) -> None:
