@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import pytest
 
+from tests.integration.alerts.http_receiver import Receiver, receiver, said
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import SystemClock, VirtualClock
-from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
-from trading_orchestrator.perpetual_operations.alerts.channels.webhook.channel import (
-    Webhook,
-    WebhookNotNow,
-    WebhookRefused,
-    WebhookUnanswered,
-    WebhookUnreachable,
+from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import (
+    LetterRefused,
+    ReceiverFailing,
+    ReceiverSilent,
+    ReceiverUnreachable,
 )
+from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter, ReceiverBusy
+from trading_orchestrator.perpetual_operations.alerts.channels.retry_after import retry_after_s
+from trading_orchestrator.perpetual_operations.alerts.channels.webhook.channel import open_webhook
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.config import WebhookConfig
-from trading_orchestrator.perpetual_operations.alerts.channels.webhook.retry_after import retry_after_s
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.signature import SignatureRefused, verify
 from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
 
@@ -62,54 +60,14 @@ LETTER = Letter(
 )
 
 
-@dataclass
-class Receiver:
-    """A server that reads one request a connection and answers these bytes; None: it only listens."""
-
-    answer: bytes | None
-    port: int = 0
-    heads: list[str] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
-    serving: set[asyncio.Task[object]] = field(default_factory=set)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self.serving.add(task)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        length = next(int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-len"))
-        self.heads.append(head)
-        self.bodies.append(await reader.readexactly(length))
-        if self.answer is None:
-            await reader.read()
-        else:
-            writer.write(self.answer)
-            await writer.drain()
-        writer.close()
-        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
-
-
-@asynccontextmanager
-async def receiver(answer: bytes | None) -> AsyncIterator[Receiver]:
-    one = Receiver(answer)
-    server = await asyncio.start_server(one.serve, "127.0.0.1", 0)
-    one.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield one
-        await asyncio.gather(*one.serving, return_exceptions=True)
-
-
 async def sent_to(one: Receiver, *, timeout_s: float = 5.0) -> str:
-    config = WebhookConfig(url=f"http://127.0.0.1:{one.port}/hook", timeout_s=timeout_s, external_url="http://here")
-    webhook = Webhook(config, clock=VirtualClock(wall_ns=NOW_NS), secret=SECRET)
+    config = WebhookConfig(url=f"http://127.0.0.1:{one.port}/hook", secret="env:HOOK", timeout_s=timeout_s)
+    opening = Opening(VirtualClock(wall_ns=NOW_NS), {"env:HOOK": SECRET}.__getitem__, "http://here")
+    webhook = open_webhook(config, opening)
     try:
         return await webhook.send(LETTER)
     finally:
         await webhook.close()
-
-
-def said(status: str, *headers: str) -> bytes:
-    return "\r\n".join([f"HTTP/1.1 {status}", "Content-Length: 0", *headers, "", ""]).encode()
 
 
 async def test_a_message_arrives_as_alertmanagers_json_signed_and_with_its_key() -> None:
@@ -121,8 +79,7 @@ async def test_a_message_arrives_as_alertmanagers_json_signed_and_with_its_key()
     assert {"alertname": "Down"} == told["commonLabels"] == told["groupLabels"]
     assert {"runbook": "down"} == told["commonAnnotations"]
     assert ["0001-01-01T00:00:00Z", "2026-11-22T12:00:00.000000001Z"] == [one["endsAt"] for one in told["alerts"]]
-    headers = dict(line.split(": ", 1) for line in one.heads[0].splitlines() if ": " in line)
-    headers = {name.lower(): value for name, value in headers.items()}
+    headers = one.headers(0)
     assert "journal-n-1" == headers["idempotency-key"]
     verify(one.bodies[0], headers["x-orchestrator-signature"], secret=SECRET, now_s=NOW_NS // 10**9)
     for body, now_s in ((one.bodies[0] + b" ", NOW_NS // 10**9), (one.bodies[0], NOW_NS // 10**9 + 301)):
@@ -133,13 +90,13 @@ async def test_a_message_arrives_as_alertmanagers_json_signed_and_with_its_key()
 @pytest.mark.parametrize(
     ("answer", "error", "wait_s"),
     [
-        (said("500 Oops"), WebhookNotNow, None),
-        (said("429 Slowly", "Retry-After: 7"), WebhookNotNow, 7.0),
-        (said("503 Away", "Retry-After: Sun, 22 Nov 2026 12:00:30 GMT"), WebhookNotNow, 30.0),
-        (said("400 No"), WebhookRefused, None),
-        (said("302 There", "Location: http://127.0.0.1:1/"), WebhookRefused, None),
-        (b"what?\r\n\r\n", WebhookUnanswered, None),
-        (b"", WebhookUnanswered, None),
+        (said("500 Oops"), ReceiverFailing, None),
+        (said("429 Slowly", "Retry-After: 7"), ReceiverBusy, 7.0),
+        (said("503 Away", "Retry-After: Sun, 22 Nov 2026 12:00:30 GMT"), ReceiverBusy, 30.0),
+        (said("400 No"), LetterRefused, None),
+        (said("302 There", "Location: http://127.0.0.1:1/"), LetterRefused, None),
+        (b"what?\r\n\r\n", ReceiverSilent, None),
+        (b"", ReceiverSilent, None),
     ],
 )
 async def test_an_answer_says_what_to_do_next(
@@ -155,17 +112,17 @@ async def test_an_answer_says_what_to_do_next(
 
 async def test_a_receiver_that_says_nothing_is_given_up_within_the_time_out() -> None:
     async with receiver(None) as one:
-        with pytest.raises(WebhookUnanswered):
+        with pytest.raises(ReceiverSilent):
             await sent_to(one, timeout_s=0.2)
 
 
 async def test_a_closed_door_is_known_to_have_heard_nothing() -> None:
     async with receiver(said("200 OK")) as one:
         pass
-    with pytest.raises(WebhookUnreachable):
+    with pytest.raises(ReceiverUnreachable):
         await sent_to(one)
-    assert issubclass(WebhookUnreachable, Transient)
-    assert not issubclass(WebhookUnreachable, Refused)
+    assert issubclass(ReceiverUnreachable, Transient)
+    assert not issubclass(ReceiverUnreachable, Refused)
 
 
 @pytest.mark.parametrize(

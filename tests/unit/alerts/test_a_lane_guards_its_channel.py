@@ -18,8 +18,8 @@ from trading_orchestrator.perpetual_operations.alerts.lane import (
     ChannelLate,
     ChannelPaused,
     Lane,
-    LaneConfig,
 )
+from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.lane_figures import LATENCY_BOUNDS_S
 
 

@@ -12,7 +12,8 @@ from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
 from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery, Way, Ways
 from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue
-from trading_orchestrator.perpetual_operations.alerts.lane import Lane, LaneConfig
+from trading_orchestrator.perpetual_operations.alerts.lane import Lane
+from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing
 
 

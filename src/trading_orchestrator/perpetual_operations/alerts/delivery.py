@@ -13,7 +13,8 @@ from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, Letter
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
-from trading_orchestrator.perpetual_operations.alerts.lane import Lane, LaneConfig
+from trading_orchestrator.perpetual_operations.alerts.lane import Lane
+from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing
 
 CRITICAL = "critical"

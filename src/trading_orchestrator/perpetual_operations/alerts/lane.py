@@ -6,28 +6,25 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.circuit_breaker import (
     Circuit,
     CircuitBreaker,
-    CircuitConfig,
     counts_as_failure,
 )
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.alerts.budget import Budget
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, Letter, ReceiverBusy
+from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.lane_figures import LaneFigures
 
 log = logging.getLogger(__name__)
 MANY_WAIT = 20
 LATE_BY_S = 1.0
-CIRCUIT = CircuitConfig(window_calls=10, window_s=300, min_calls=3, slow_call_s=60, open_s=5, open_max_s=60)
 
 
 class ChannelLate(Unknown):
@@ -46,30 +43,6 @@ class ChannelFailed(Unknown):
     """The channel itself failed, which it must not; it may have arrived. Facts: channel, error."""
 
     code = "alerts.channel_failed"
-
-
-class LaneConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What every channel has, beside its own settings.
-
-    timeout_s: for one try as a whole; a receiver that needs longer gets the message again, under the same key.
-    budget_per_min: messages a minute, 0 without limit; critical ones never wait for it. One a second is more than
-        anybody reads, and less than any service bans.
-    burst: how many go at once after a quiet time.
-    at_once: how many tries may be under way; critical ones do not count.
-    fallback: the channel that takes over while this one is down or refuses.
-    fallback_after_tries: a message that failed so often also goes there, a critical one after its first failure.
-    circuit: when the channel is held to be down. 3 bad tries of 10 in 5 minutes; asked again after 5 s to 60 s.
-    last_resort: told by its shortest way, without journal, when alerts can no longer be recorded.
-    """
-
-    timeout_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
-    budget_per_min: Annotated[float, Meta(ge=0)] = 60.0
-    burst: Annotated[int, Meta(ge=1)] = 20
-    at_once: Annotated[int, Meta(ge=1, le=100)] = 4
-    fallback: str | None = None
-    fallback_after_tries: Annotated[int, Meta(ge=1)] = 3
-    circuit: CircuitConfig = CIRCUIT
-    last_resort: bool = True
 
 
 class Lane:
@@ -139,15 +112,12 @@ class Lane:
         if not is_critical and (left_s := self._pause_left_s()):
             raise ChannelPaused(f"{self.name} asked for a pause", retry_after_s=left_s, channel=self.name)
         if is_critical and self.is_down:
-            return await self._measured(letter)
+            return await self.tried(letter)
         async with self.breaker.call():
-            return await self._measured(letter)
+            return await self.tried(letter)
 
-    async def close(self) -> None:
-        """Let go of every connection."""
-        await self._channel.close()
-
-    async def _measured(self, letter: Letter) -> str:
+    async def tried(self, letter: Letter) -> str:
+        """Try the channel now, whatever its circuit, budget and pause say; raises as `carry`."""
         began_ns = self._clock.monotonic_ns()
         self.figures.under_way += 1
         try:
@@ -160,6 +130,10 @@ class Lane:
             self.figures.under_way -= 1
         self.figures.sent(answer, (self._clock.monotonic_ns() - began_ns) / 1e9)
         return answer
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._channel.close()
 
     async def _bounded(self, letter: Letter) -> str:
         """Give the channel its time and no more, on our clock."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
+from trading_orchestrator.perpetual_operations.alerts.templates.scope import common
 
 NEVER = "0001-01-01T00:00:00Z"
 
@@ -22,8 +22,8 @@ def body_of(message: NotificationDue, external_url: str) -> bytes:
             "status": message.status,
             "receiver": message.receiver,
             "groupLabels": message.group_labels,
-            "commonLabels": _common([alert.labels for alert in message.alerts]),
-            "commonAnnotations": _common([alert.annotations for alert in message.alerts]),
+            "commonLabels": common([alert.labels for alert in message.alerts]),
+            "commonAnnotations": common([alert.annotations for alert in message.alerts]),
             "externalURL": external_url,
             "alerts": [_alert(alert) for alert in message.alerts],
         }
@@ -40,11 +40,6 @@ def _alert(alert: Notified) -> dict[str, object]:
         "generatorURL": alert.generator_url,
         "fingerprint": alert.fingerprint,
     }
-
-
-def _common(several: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    first = several[0] if several else {}
-    return {name: value for name, value in first.items() if all(one.get(name) == value for one in several)}
 
 
 def _rfc3339(at_ns: int) -> str:

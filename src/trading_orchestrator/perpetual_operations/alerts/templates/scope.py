@@ -1,0 +1,95 @@
+"""What a template can ask for, of a message as a whole and of one alert in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
+from trading_orchestrator.perpetual_operations.alerts.templates.links import links_of
+from trading_orchestrator.perpetual_operations.alerts.templates.template import Scope
+
+WORST_FIRST = ("critical", "error", "warning", "info")
+OF_MESSAGE: Mapping[str, bool] = {
+    "status": False,  # FIRING or RESOLVED
+    "count": False,  # "2 firing, 1 resolved"
+    "severity": False,  # the worst of them
+    "receiver": False,
+    "name": False,  # the alert's name, where all have the same one
+    "summary": False,  # the one summary, where all have the same one
+    "labels": True,  # the labels on which all agree
+    "annotations": True,  # the same of the annotations
+    "group": True,  # the labels they are grouped by
+    "at": False,
+    "links": True,  # of the first alert: incident, chart, runbook
+}
+OF_ALERT: Mapping[str, bool] = {
+    "status": False,
+    "severity": False,
+    "name": False,
+    "summary": False,
+    "labels": True,
+    "annotations": True,
+    "since": False,
+    "until": False,
+    "links": True,
+}
+
+
+def scope_of_message(message: NotificationDue, external_url: str) -> Scope:
+    """Return what the texts around the alerts see (OF_MESSAGE)."""
+    labels = common([alert.labels for alert in message.alerts])
+    annotations = common([alert.annotations for alert in message.alerts])
+    links = links_of(message.alerts[0], external_url) if message.alerts else {}
+    return {
+        "status": message.status.upper(),
+        "count": _count(message),
+        "severity": worst([alert.labels.get("severity", "") for alert in message.alerts]),
+        "receiver": message.receiver,
+        "name": labels.get("alertname", ""),
+        "summary": annotations.get("summary", ""),
+        "labels": labels,
+        "annotations": annotations,
+        "group": message.group_labels,
+        "at": shown_time(message.at_ns),
+        "links": links,
+    }
+
+
+def scope_of_alert(alert: Notified, external_url: str) -> Scope:
+    """Return what the text of one alert sees (OF_ALERT)."""
+    return {
+        "status": alert.status.upper(),
+        "severity": alert.labels.get("severity", ""),
+        "name": alert.labels.get("alertname", ""),
+        "summary": alert.annotations.get("summary", ""),
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "since": shown_time(alert.starts_at_ns),
+        "until": "" if alert.ends_at_ns is None else shown_time(alert.ends_at_ns),
+        "links": links_of(alert, external_url),
+    }
+
+
+def common(several: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return what all of them say alike."""
+    first = several[0] if several else {}
+    return {name: value for name, value in first.items() if all(one.get(name) == value for one in several)}
+
+
+def worst(severities: Sequence[str]) -> str:
+    """Return the worst of those we know, else the first."""
+    known = [one for one in WORST_FIRST if one in severities]
+    return next(iter([*known, *severities]), "")
+
+
+def shown_time(at_ns: int) -> str:
+    """Return the time as people read it, in UTC and saying so."""
+    return f"{datetime.fromtimestamp(at_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _count(message: NotificationDue) -> str:
+    """Say how many fire and how many ended, those included that the message does not list."""
+    ended = len(message.resolved)
+    parts = [f"{len(message.firing)} firing"] if message.firing else []
+    return ", ".join([*parts, *([f"{ended} resolved"] if ended else [])]) or "none"
