@@ -51,6 +51,7 @@ class Desk:
         broker, feed: of the account's venue. The desk closes both.
         random_bytes: for jitter only; ids do not come from it.
         fault: where tests hold the process.
+        live: real money is at stake, so no order leaves before a named person has armed the desk.
         now_running: called with a strategy's name before its callback and with "" after it (incarnation file).
 
     Concurrency: one event loop.
@@ -69,6 +70,7 @@ class Desk:
         random_bytes: RandomBytes = system_random,
         fault: FaultPoint = no_fault,
         now_running: NowRunning = nobody_is_told,
+        live: bool = False,
     ) -> None:
         self.name = name
         self._config = config
@@ -93,6 +95,7 @@ class Desk:
             quotes=self._quotes,
             bars=self._bars,
             venue_clock=VenueClock(broker, config, clock),
+            live=live,
         )
         for strategy, loaded in self._around.strategies.items():
             wants = loaded.wants(strategy)

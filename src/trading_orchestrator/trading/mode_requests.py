@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -13,11 +13,18 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.storage.ports import Fact, FactStore, NewFact
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
-from trading_orchestrator.trading.permit_facts import LossLimitLifted
+from trading_orchestrator.trading.operator_acts import (
+    ACTS,
+    STREAM,
+    Act,
+    Stakes,
+    answers_to_act,
+    check_responsible,
+)
+from trading_orchestrator.trading.permit_facts import LossLimitLifted, RequestDeclined
 from trading_orchestrator.trading.record import DeskRecord
 
 log = logging.getLogger(__name__)
-STREAM = "config"
 REQUESTED = "desk.mode_requested"
 ADJUSTMENT = "account.adjustment_requested"
 LOOK_AGAIN_S = 1.0
@@ -47,8 +54,8 @@ class AdjustmentRequested(msgspec.Struct, frozen=True):
     reason: str
 
 
-Request = ModeRequested | AdjustmentRequested
-KINDS: dict[str, type[Request]] = {REQUESTED: ModeRequested, ADJUSTMENT: AdjustmentRequested}
+Request: TypeAlias = ModeRequested | AdjustmentRequested | Act
+KINDS: dict[str, type[Request]] = {REQUESTED: ModeRequested, ADJUSTMENT: AdjustmentRequested, **ACTS}
 
 
 def adjustment_requested(desk: str, asset: str, qty: Decimal, *, by: str, reason: str) -> NewFact:
@@ -59,7 +66,7 @@ def adjustment_requested(desk: str, asset: str, qty: Decimal, *, by: str, reason
     """
     if not asset or not qty.is_finite() or not qty:
         raise Refused(f"expected an asset and a quantity other than 0, was {asset!r} {qty}")
-    _check_responsible(by, reason)
+    check_responsible(by, reason)
     body = AdjustmentRequested(desk, asset, qty, by.strip(), reason.strip())
     return NewFact(stream=STREAM, kind=ADJUSTMENT, body=body)
 
@@ -72,22 +79,21 @@ def mode_requested(desk: str, mode: str, *, by: str, reason: str) -> NewFact:
     """
     if mode not in MODES:
         raise Refused(f"expected one of {', '.join(MODES)}, was {mode!r}")
-    _check_responsible(by, reason)
+    check_responsible(by, reason)
     return NewFact(stream=STREAM, kind=REQUESTED, body=ModeRequested(desk, mode, by.strip(), reason.strip()))
 
 
-def _check_responsible(by: str, reason: str) -> None:
-    if not by.strip() or not reason.strip():
-        raise Refused("this is for a named person with a reason: expected both, was empty")
-
-
-def answers_to(book: Book, request: Request, pos: int) -> tuple[f.Body, ...]:
+def answers_to(book: Book, request: Request, stakes: Stakes, pos: int) -> tuple[f.Body, ...]:
     """Return the facts with which the desk follows the request at this place of the journal; pure."""
     by, reason = request.by, request.reason
+    if not isinstance(request, ModeRequested | AdjustmentRequested):
+        return answers_to_act(book, request, stakes, pos)
     if isinstance(request, AdjustmentRequested):
         return (f.AccountAdjusted(asset=request.asset, qty=request.qty, by=by, reason=reason, request_pos=pos),)
     if request.mode == "killed":
-        return () if book.is_killed else (f.DeskKilled(by=by, reason=reason, request_pos=pos),)
+        if book.is_killed:
+            return (RequestDeclined(text="the kill switch is on already", by=by, request_pos=pos),)
+        return (f.DeskKilled(by=by, reason=reason, request_pos=pos),)
     lifted: list[f.Body] = []
     if request.mode == "normal" and book.is_killed:
         lifted.append(f.DeskKillLifted(by=by, reason=reason, request_pos=pos))
@@ -99,8 +105,9 @@ def answers_to(book: Book, request: Request, pos: int) -> tuple[f.Body, ...]:
 class ModeRequests:
     """Follows the requests to one desk, oldest first, each once: the answer holds the place of the request."""
 
-    def __init__(self, record: DeskRecord, store: FactStore, clock: Clock) -> None:
+    def __init__(self, record: DeskRecord, store: FactStore, clock: Clock, stakes: Stakes) -> None:
         self._record = record
+        self._stakes = stakes
         self._store = store
         self._clock = clock
         self._pos = 0
@@ -133,6 +140,4 @@ class ModeRequests:
         if mode not in MODES or not request.by or not request.reason:
             log.error("a request without a known mode, a name or a reason is not followed: %s", request)
             return
-        answers = answers_to(self._record.book, request, fact.pos)
-        if answers:
-            self._record.write(*answers)
+        self._record.write(*answers_to(self._record.book, request, self._stakes, fact.pos))

@@ -18,7 +18,7 @@ from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.answers import of_cancel_failure, of_submit_failure
 
 log = logging.getLogger(__name__)
-NOTHING_LEAVES = ("halted", "draining", "killed")
+NOTHING_LEAVES = ("halted", "draining", "unarmed", "killed")
 HOLD_S = 1.0
 """Pause of new orders after a venue refused to look at one and named no time itself."""
 

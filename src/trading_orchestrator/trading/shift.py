@@ -16,6 +16,7 @@ from trading_orchestrator.kernel.ids import RandomBytes
 from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.market.port import Bar, Instrument, Quote
 from trading_orchestrator.storage.ports import FactStore, Fence
+from trading_orchestrator.trading.arming import arming_at_start
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.facts import DeskKeyRefused, DeskModeChanged
@@ -26,6 +27,7 @@ from trading_orchestrator.trading.key_watch import KeyWatch
 from trading_orchestrator.trading.kill_switch import KillSwitch
 from trading_orchestrator.trading.loss_watch import LossWatch
 from trading_orchestrator.trading.mode_requests import ModeRequests
+from trading_orchestrator.trading.operator_acts import Stakes
 from trading_orchestrator.trading.orders.finding import Hole
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.polls import Polls
@@ -48,7 +50,7 @@ Report = OrderReport | TradeReport | Connected
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What outlives a shift; the desk keeps `quotes`, `bars` and `venue_clock` fresh."""
+    """What outlives a shift; the desk keeps `quotes`, `bars` and `venue_clock` fresh. `live`: real money."""
 
     config: DeskConfig
     node: str
@@ -63,6 +65,7 @@ class Surroundings:
     quotes: Mapping[str, Quote]
     bars: BarHistory
     venue_clock: VenueClock
+    live: bool = False
 
 
 class Shift:
@@ -135,7 +138,8 @@ class Shift:
             self.record, config, clock=clock, mark_px=self._mark_px, withdraw=self.floor.withdraw
         )
         self._replacing = Replacing(self.record, self.floor, config, clock)
-        self._requests = ModeRequests(self.record, around.store, clock)
+        stakes = Stakes(live=around.live, symbols=tuple(config.symbols))
+        self._requests = ModeRequests(self.record, around.store, clock, stakes)
         self._kill_switch = KillSwitch(
             self.record, self._intake, broker, config, clock=clock, withdraw=self.floor.withdraw
         )
@@ -151,6 +155,7 @@ class Shift:
         durable = await self._reconciler.start_up(trigger, self._drain)
         await self._around.fault("desk.reconciled")
         self.reconciled_ms = (self._around.clock.monotonic_ns() - began_ns) / 1e6
+        self._check_arming()
         await self._requests.follow_now()
         performers = [
             performer
@@ -276,6 +281,12 @@ class Shift:
             self.left_out[name] = f"{type(error).__name__}: {error}"
             return None
         return performer
+
+    def _check_arming(self) -> None:
+        around = self._around
+        said = arming_at_start(self.record.book, live=around.live, broker=around.config.broker)
+        if said is not None:
+            self.record.write(said)
 
     def _withdraw_ownerless(self) -> None:
         """Cancel what nobody looks after: the strategy is configured no more, or it could not be restored.

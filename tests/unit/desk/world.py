@@ -105,7 +105,13 @@ class Node:
     """One desk with what belongs to its process."""
 
     def __init__(
-        self, world: World, name: str, config: DeskConfig, fault: FaultPoint, now_running: Callable[[str], None]
+        self,
+        world: World,
+        name: str,
+        config: DeskConfig,
+        fault: FaultPoint,
+        now_running: Callable[[str], None],
+        live: bool,
     ) -> None:
         self.store = NodeStore(world.store, world.clock)
         self.broker = NodeBroker(world, self.store)
@@ -120,6 +126,7 @@ class Node:
             random_bytes=bytes,
             fault=fault,
             now_running=now_running,
+            live=live,
         )
         self.seat: TestSeat | None = None
 
@@ -167,6 +174,7 @@ class World:
         *,
         fault: FaultPoint = no_fault,
         now_running: Callable[[str], None] = nobody_is_told,
+        live: bool = False,
         **desk: Any,
     ) -> Node:
         """Return a new node whose desk runs one strategy of `tests.unit.desk.strategies`."""
@@ -184,7 +192,7 @@ class World:
             ],
         }
         config = build(DeskConfig, settings | desk, source="test")
-        node = Node(self, f"node-{len(self.nodes)}", config, fault, now_running)
+        node = Node(self, f"node-{len(self.nodes)}", config, fault, now_running, live)
         self.nodes.append(node)
         return node
 
