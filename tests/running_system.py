@@ -33,6 +33,7 @@ hang_kill_s = {hang_kill_s}
 lease_ttl_s = {lease_ttl_s}
 [brokers.practice]
 exchange = "binance"
+live = false
 api_key = "demo-key"
 secret = "demo-secret"
 timeout_s = 1.0

@@ -47,7 +47,7 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
     values = configured.values
     if practice is not None:
         venue_port = free_port()
-        values = merged(values, {"brokers": {PRACTICE_BROKER: {"urls": practice_urls(venue_port)}}})
+        values = merged(values, {"brokers": {PRACTICE_BROKER: {"urls": practice_urls(venue_port), "live": False}}})
         slots.append(_slot("venue", settings, lambda: _venue_spec(data_dir, venue_port, practice), outlasts=True))
     names = ["a", "b"][: settings.keeper.nodes]
     for name, after in zip(names, [None, "a"], strict=False):

@@ -171,6 +171,7 @@ def _tenancies(
                 clock=clock,
                 fault=fault,
                 now_running=incarnation.now_running,
+                live=account.live,
             )
         )
     return tenancies

@@ -27,6 +27,8 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     `api_key` and `secret` are literals for the practice venue only; a real key is named by the environment
     variables or files that hold it. `urls` and `options` are merged deeply over ccxt's own.
+    `live`: orders here move real money, so a desk sends none before a named person has armed it; say false for a
+    practice venue or a sandbox. True unless said: to forget it costs a command, the other way round it costs money.
 
     Defaults: `timeout_s` and `validity_s` of 1 s let a successor know soon that a lost request can no longer
     arrive; `ping_s` finds a half-open stream within 15 s; `reconnect_most_s` keeps a day-long outage below
@@ -42,6 +44,7 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     secret_file: str = ""
     urls: dict[str, Any] = {}
     options: dict[str, Any] = {}
+    live: bool = True
     timeout_s: float = 1.0
     validity_s: float = 1.0
     ping_s: float = 5.0
