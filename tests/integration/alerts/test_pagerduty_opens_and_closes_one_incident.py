@@ -1,0 +1,67 @@
+"""PagerDuty: one incident a group, opened and closed under one key, however often a letter is tried."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.alerts.http_receiver import Receiver, receiver, said
+from tests.unit.alerts.post import NOW_NS, alert, message
+from trading_orchestrator.kernel.clock import VirtualClock
+from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import LetterRefused
+from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
+from trading_orchestrator.perpetual_operations.alerts.channels.pagerduty.channel import open_pagerduty
+from trading_orchestrator.perpetual_operations.alerts.channels.pagerduty.config import PagerDutyConfig
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter, ReceiverBusy
+
+pytestmark = pytest.mark.integration
+TAKEN = said("202 Accepted", body="{}")
+
+
+async def sent(one: Receiver, *letters: Letter) -> list[dict[str, Any]]:
+    config = PagerDutyConfig(routing_key="env:PD", url=f"http://127.0.0.1:{one.port}/v2/enqueue")
+    opening = Opening(VirtualClock(wall_ns=NOW_NS), {"env:PD": "the-key"}.__getitem__, "https://ops.example")
+    channel = open_pagerduty(config, opening)
+    try:
+        for letter in letters:
+            await channel.send(letter)
+    finally:
+        await channel.close()
+    return [json.loads(body) for body in one.bodies]
+
+
+async def test_the_end_closes_what_the_firing_opened() -> None:
+    firing = message("n-1", [alert("a", severity="critical", summary="Away.", runbook="venue-away")])
+    ended = message("n-2", [alert("a", severity="critical", ends_at_ns=NOW_NS)], status="resolved")
+    async with receiver(TAKEN) as one:
+        opened, again, closed = await sent(one, Letter(firing, "k-1"), Letter(firing, "k-1"), Letter(ended, "k-2"))
+
+    assert opened == again
+    assert ("trigger", "resolve") == (opened["event_action"], closed["event_action"])
+    assert opened["dedup_key"] == closed["dedup_key"]
+    assert ("critical", "[FIRING] Away. (critical, 1 firing)") == (
+        opened["payload"]["severity"],
+        opened["payload"]["summary"],
+    )
+    assert "https://ops.example/runbooks/venue-away" in [link["href"] for link in opened["links"]]
+    assert "payload" not in closed
+
+
+async def test_a_severity_of_ones_own_becomes_one_that_pagerduty_knows() -> None:
+    async with receiver(TAKEN) as one:
+        (event,) = await sent(one, Letter(message("n", [alert("a", severity="page")]), "k"))
+
+    assert "error" == event["payload"]["severity"]
+
+
+async def test_a_key_that_is_wrong_is_final_and_a_pause_is_heeded() -> None:
+    firing = Letter(message(), "k")
+    async with receiver(said("400 Bad Request"), said("429 Slowly", "Retry-After: 3")) as one:
+        with pytest.raises(LetterRefused):
+            await sent(one, firing)
+        with pytest.raises(ReceiverBusy) as busy:
+            await sent(one, firing)
+
+    assert 3.0 == busy.value.retry_after_s
