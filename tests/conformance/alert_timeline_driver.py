@@ -19,6 +19,7 @@ from trading_orchestrator.perpetual_operations.alerts.policy import policy_of
 from trading_orchestrator.perpetual_operations.alerts.route import build_tree
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence, SilenceRefused
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing, State, folded
+from trading_orchestrator.perpetual_operations.alerts.time_intervals import TimeIntervalConfig
 
 START_NS = 1_795_348_800_000_000_000  # 2026-11-22 12:00 UTC, when the cases were measured
 Case = Mapping[str, Any]
@@ -43,6 +44,7 @@ class Timeline:
         self.silence_ids: dict[str, str] = {}
         self.sent: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.graph: Mapping[str, Any] = {}
         self.engine = Engine(self.policy)
         self._keep(self.engine.start(START_NS))
 
@@ -76,6 +78,11 @@ class Timeline:
             matchers=tuple(event["matchers"]),
             starts_at_ns=_ns(event.get("starts_at", event["t"])),
             ends_at_ns=_ns(event["ends_at"]),
+            created_by=event.get("created_by", "somebody"),
+            comment=event.get("comment", "the case says so"),
+            until_resolved=event.get("until_resolved", False),
+            times=msgspec.convert(event.get("times", ()), tuple[TimeIntervalConfig, ...]),
+            unused_for_s=event.get("unused_for"),
         )
         try:
             self._keep(self.engine.set_silence(silence, now_ns))
@@ -91,11 +98,16 @@ class Timeline:
     def on_receiver_script(self, event: Mapping[str, Any], now_ns: int) -> None:
         self.answers.setdefault(event["receiver"], []).extend(event["answers"])
 
+    def on_graph(self, event: Mapping[str, Any], now_ns: int) -> None:
+        self.graph = event["depends_on"]
+        self.engine.set_graph(self.graph)
+
     def on_restart(self, event: Mapping[str, Any], now_ns: int) -> None:
         """Die, whatever the way, and be folded anew from what was stored."""
         state = self.refolded()
         assert state == self.engine.state, "the facts do not tell the whole state"
         self.engine = Engine(self.policy, state)
+        self.engine.set_graph(self.graph)
         self._keep(self.engine.start(now_ns))
 
     def refolded(self) -> State:

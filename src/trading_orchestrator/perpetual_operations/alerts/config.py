@@ -8,6 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from trading_orchestrator.perpetual_operations.alerts.escalation.policy import EscalationPolicy
+from trading_orchestrator.perpetual_operations.alerts.flapping import FlappingConfig
+from trading_orchestrator.perpetual_operations.alerts.root_cause import RootCauseConfig
+from trading_orchestrator.perpetual_operations.alerts.storm import StormConfig
 from trading_orchestrator.perpetual_operations.alerts.time_intervals import TimeIntervalConfig
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -60,10 +63,14 @@ class AlertingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         `resolve_timeout`.
     end_always_told: whoever was told that an alert fires is told its end even while it is silenced, inhibited or
         muted. Off, because Alertmanager keeps quiet then.
+    flapping, storm, root_cause: off when None, because Alertmanager has none of them.
     """
 
     route: RouteConfig
     receivers: dict[str, ReceiverConfig]
+    flapping: FlappingConfig | None = None
+    storm: StormConfig | None = None
+    root_cause: RootCauseConfig | None = None
     inhibit_rules: tuple[InhibitRuleConfig, ...] = ()
     time_intervals: dict[str, tuple[TimeIntervalConfig, ...]] = {}
     resolve_timeout: Seconds = 300.0
@@ -82,6 +89,7 @@ class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     disabled_rules: names of rules that are not used.
     route, receivers, inhibit_rules, time_intervals, resolve_timeout, hold_after_start, end_always_told: the engine's;
         without a route everything goes to one receiver that writes to the log.
+    external_url: where readers of a message reach our console, for its links.
     channels: `kind` and that kind's own keys; a secret only by reference (`env:NAME`, `file:PATH`).
     rules: see `rules/rule.py`.
     escalations: ladders by name. users: who stands on them, and how each wants to be called. schedules: who is on
@@ -100,6 +108,7 @@ class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     resolve_timeout: Seconds = 300.0
     hold_after_start: Seconds | None = None
     end_always_told: bool = False
+    external_url: str = ""
     channels: dict[str, dict[str, Any]] = {}
     rules: tuple[dict[str, Any], ...] = ()
     escalations: dict[str, EscalationPolicy] = {}

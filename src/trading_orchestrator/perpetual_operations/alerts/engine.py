@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from trading_orchestrator.perpetual_operations.alerts import facts as f
+from trading_orchestrator.perpetual_operations.alerts import flapping
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert, merged, says_nothing_new
 from trading_orchestrator.perpetual_operations.alerts.backoff import wait_ns
+from trading_orchestrator.perpetual_operations.alerts.digest import Digests, Said
 from trading_orchestrator.perpetual_operations.alerts.group import Group, first_due_ns, next_tick_ns
 from trading_orchestrator.perpetual_operations.alerts.inhibit import Inhibitor
-from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint, list_order, shown
+from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint, shown
+from trading_orchestrator.perpetual_operations.alerts.message import listed
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
+from trading_orchestrator.perpetual_operations.alerts.root_cause import DependsOn, RootCauseConfig, RootCauses
 from trading_orchestrator.perpetual_operations.alerts.route import Route
 from trading_orchestrator.perpetual_operations.alerts.silence import (
     Silence,
     Silencer,
     SilenceRefused,
     can_change,
+    check_words,
     ended,
 )
 from trading_orchestrator.perpetual_operations.alerts.silence import checked as checked_silence
+from trading_orchestrator.perpetual_operations.alerts.sizing import within_size
 from trading_orchestrator.perpetual_operations.alerts.stages import (
+    Explained,
     Flush,
     Inhibited,
     OutsideActiveTimes,
@@ -31,10 +38,11 @@ from trading_orchestrator.perpetual_operations.alerts.stages import (
     walk,
 )
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing, State
+from trading_orchestrator.perpetual_operations.alerts.storm import StormWatch
+from trading_orchestrator.perpetual_operations.alerts.tending import Over, Tending
 
 SWEEP_EVERY_NS = 30_000_000_000
 SHORTEST_DEADLINE_NS = 10_000_000_000
-ALERTS_A_FACT = 100  # of at most TEXT_LEN_MAX each: a fact may hold 1 MB, and a storm of 20,000 is one message
 SILENCE_KEPT_NS = 5 * 86_400_000_000_000
 
 
@@ -55,15 +63,19 @@ class Engine:
         self._confirmed: dict[str, Alert] = {}
         self._ticks: dict[str, int] = {}
         self._decided: list[f.Body] = []
+        self.root_causes = RootCauses(policy.root_cause or RootCauseConfig(), self.alert)
+        self.storms = None if policy.storm is None else StormWatch(policy.storm)
+        self.tending = Tending(self.state, self.silencer, self.alert)
         self.muting = (
             Inhibited(self.inhibitor),
+            *((Explained(self.root_causes),) if policy.root_cause is not None else ()),
             OutsideActiveTimes(policy.intervals),
             WithinMuteTimes(policy.intervals),
             Silenced(self.silencer, self.state),
         )
         self.unchanged = Unchanged(self.state, policy.send_resolved)
         for alert in self.state.alerts.values():
-            self.inhibitor.add(alert)
+            self._index(alert)
 
     # -- what happens to it
 
@@ -78,10 +90,16 @@ class Engine:
         self._decide(f.EngineStarted(at_ns=now_ns, timeouts_from_ns=timeouts_from_ns, held=held))
         return self._taken()
 
+    def set_graph(self, depends_on: DependsOn) -> None:
+        """Take which parts stand on which; it is the running program's, so every start gives it anew."""
+        self.root_causes.set_graph(depends_on)
+
     def receive(self, alerts: Sequence[Alert], now_ns: int) -> Sequence[f.Body]:
         """Take in alerts as `admitted` made them."""
         entries: list[f.Entry] = []
-        for alert in alerts:
+        flaps: dict[str, f.FlapNoted] = {}
+        for heard in alerts:
+            alert = self._calmed(heard, flaps, now_ns)
             old, recorded = self.alert(alert.fingerprint), self.state.alerts.get(alert.fingerprint)
             new = merged(old, alert, now_ns)
             if old is not None and old.is_resolved(now_ns) and new.is_resolved(now_ns):
@@ -92,19 +110,27 @@ class Engine:
                 self._confirmed[new.fingerprint] = new
                 continue
             self._confirmed.pop(new.fingerprint, None)
-            self.inhibitor.add(new)
+            self._index(new)
             # Facts in between would show a group without its alert: the state follows at once, the fact at the end.
             entries.append(f.Entry(new, tuple(group.group_id for group in groups)))
             self.state.apply(f.Received(at_ns=now_ns, entries=(entries[-1],)))
-        for first in range(0, len(entries), ALERTS_A_FACT):
-            self._decided.append(f.Received(at_ns=now_ns, entries=tuple(entries[first : first + ALERTS_A_FACT])))
+        if flaps:
+            self._decided += within_size(f.FlapsNoted(at_ns=now_ns, noted=tuple(flaps.values())))
+        if entries:
+            self._decided += within_size(f.Received(at_ns=now_ns, entries=tuple(entries)))
+            names = {entry.alert.fingerprint: None for entry in entries}
+            self._end_silences(self.tending.without_need(names, now_ns), now_ns)
         return self._taken()
 
     def advance(self, now_ns: int) -> Sequence[f.Body]:
         """Do what is due by now. Call it at `next_due_ns()`; late calls shift nothing but themselves."""
         due = [group for group in self.state.groups.values() if self._due_ns(group) <= now_ns]
+        digests = Digests(self.storms, self.policy.never_throttled, now_ns)
         for group in sorted(due, key=lambda group: (self._due_ns(group), group.group_id)):
-            self._flush(group, now_ns)
+            said = self._flush(group, now_ns)
+            if said is not None and not digests.takes(said):
+                self._tell(said, now_ns)
+        self._digest(digests, now_ns)
         if self._next_sweep_ns() <= now_ns:
             self._sweep(now_ns)
         return self._taken()
@@ -113,10 +139,15 @@ class Engine:
         """Set a new silence, or change the one of this id.
 
         Raises:
-            SilenceRefused: it cannot act; or it changes one that can only be followed by another id.
+            SilenceRefused: it cannot act, or nobody answers for it; or only another id could follow what it changes.
         """
         old = self.state.silences.get(silence.silence_id)
+        if silence.until_resolved and not self.tending.covers_firing(silence, now_ns):
+            raise SilenceRefused(
+                "nothing that it covers fires: there is no end to wait for", silence_id=silence.silence_id
+            )
         if old is not None and can_change(old, silence, now_ns):
+            check_words(silence)
             self._decide(f.SilenceSet(at_ns=now_ns, silence=silence))
             return self._taken()
         if old is not None:
@@ -178,7 +209,7 @@ class Engine:
     def next_due_ns(self) -> int | None:
         """Return when `advance` has something to do next."""
         times = [self._due_ns(group) for group in self.state.groups.values()]
-        if self.state.groups:
+        if self.state.groups or self.state.flaps or self.tending.is_needed():
             times.append(self._next_sweep_ns())
         return min(times, default=None)
 
@@ -186,7 +217,7 @@ class Engine:
 
     def _decide(self, body: f.Body) -> None:
         self.state.apply(body)
-        self._decided.append(body)
+        self._decided += within_size(body)
 
     def _taken(self) -> Sequence[f.Body]:
         decided, self._decided = self._decided, []
@@ -195,8 +226,8 @@ class Engine:
     def _is_open(self, notification_id: str) -> bool:
         """Return whether the message is still on its way; if so, its group counts anew from its end."""
         outgoing = self.state.outbox.get(notification_id)
-        if outgoing is not None:
-            self._ticks.pop(outgoing.message.group_id, None)
+        for group_id in outgoing.group_ids() if outgoing is not None else ():
+            self._ticks.pop(group_id, None)
         return outgoing is not None
 
     def _group_for(self, alert: Alert, route: Route, told: Alert, now_ns: int) -> Group:
@@ -232,26 +263,27 @@ class Engine:
             return self._ticks.get(group.group_id, self.state.outbox[group.in_flight].message.deadline_ns)
         return self._ticks.get(group.group_id, group.due_ns)
 
-    def _flush(self, group: Group, now_ns: int) -> None:
+    def _flush(self, group: Group, now_ns: int) -> Said | None:
+        """Return what the group has to say now; a flush without a message is decided here."""
         route = self.policy.routes[group.route_id]
         every_ns = route.group_interval_ns
         alerts = [alert for name in group.alerts if (alert := self.alert(name)) is not None]
-        due_ns = self._due_ns(group)
-        next_due_ns = next_tick_ns(due_ns, every_ns, now_ns)
+        next_due_ns = next_tick_ns(self._due_ns(group), every_ns, now_ns)
         telling = self._to_tell(Flush(group, route, now_ns), alerts)
         if group.in_flight is not None and not self._supersede(group, telling, now_ns):
             self._ticks[group.group_id] = now_ns + max(every_ns, SHORTEST_DEADLINE_NS)
-            return
+            return None
         settled = tuple(alert.fingerprint for alert in alerts if alert.is_resolved(now_ns))
         self._ticks.pop(group.group_id, None)
         if telling:
-            self._tell(group, route, telling, settled, now_ns, next_due_ns)
-        elif settled or not group.has_flushed:
+            return self._said(group, route, telling, settled, now_ns, next_due_ns)
+        if settled or not group.has_flushed:
             self._decide(
                 f.GroupFlushed(group_id=group.group_id, at_ns=now_ns, next_due_ns=next_due_ns, settled=settled)
             )
         else:
             self._ticks[group.group_id] = next_due_ns
+        return None
 
     def _to_tell(self, flush: Flush, alerts: Sequence[Alert]) -> Sequence[Alert]:
         """Return what the receiver hears now. Where an end is always told, nothing mutes it that was told to fire."""
@@ -266,16 +298,18 @@ class Engine:
     def _supersede(self, group: Group, telling: Sequence[Alert], now_ns: int) -> bool:
         """Take back a message that found no receiver in time, unless it still says what is to be said."""
         assert group.in_flight is not None
-        message = self.state.outbox[group.in_flight].message
-        firing, resolved = parted(telling, now_ns)
-        if telling and (firing, resolved) == (frozenset(message.firing), frozenset(message.resolved)):
+        outgoing = self.state.outbox[group.in_flight]
+        message = outgoing.message
+        told: list[f.NotificationDue | f.DigestPart] = [one for one in outgoing.parts if one.group_id == group.group_id]
+        one = (told or [message])[0]
+        if telling and parted(telling, now_ns) == (frozenset(one.firing), frozenset(one.resolved)):
             return False
         self._decide(
             f.NotificationDropped(notification_id=message.notification_id, at_ns=now_ns, reason="a newer one follows")
         )
         return True
 
-    def _tell(
+    def _said(
         self,
         group: Group,
         route: Route,
@@ -283,7 +317,7 @@ class Engine:
         settled: tuple[str, ...],
         now_ns: int,
         next_due_ns: int,
-    ) -> None:
+    ) -> Said | None:
         firing, resolved = parted(alerts, now_ns)
         expires_at_ns = now_ns + 2 * route.repeat_interval_ns
         if not firing and not self.policy.send_resolved[group.receiver]:
@@ -297,43 +331,79 @@ class Engine:
                     expires_at_ns=expires_at_ns,
                 )
             )
-            return
-        listed = self._as_told(group.receiver, alerts, now_ns)
-        count = len(alerts) if self.policy.send_resolved[group.receiver] else len(firing)
+            return None
+        part = f.DigestPart(
+            group_id=group.group_id,
+            group_key=group.group_key,
+            next_due_ns=next_due_ns,
+            expires_at_ns=expires_at_ns,
+            firing=tuple(sorted(firing)),
+            resolved=tuple(sorted(resolved)),
+            settled=tuple(name for name in settled if name not in resolved),
+        )
+        return Said(group, alerts, part, now_ns + max(route.group_interval_ns, SHORTEST_DEADLINE_NS))
+
+    def _tell(self, said: Said, now_ns: int) -> None:
+        group, part = said.group, said.part
+        if self.storms is not None:
+            self.storms.count(group.receiver, 1, now_ns)
+        shown, unlisted = listed(said.alerts, now_ns, send_resolved=self.policy.send_resolved[group.receiver])
         self._decide(
             f.NotificationDue(
-                notification_id=f"{fingerprint({'group': group.group_id})}-{self.state.message_count + 1}",
+                notification_id=self._new_id(group.group_id),
                 group_id=group.group_id,
                 group_key=group.group_key,
                 receiver=group.receiver,
-                status="firing" if firing else "resolved",
+                status="firing" if part.firing else "resolved",
                 group_labels=group.labels,
-                alerts=listed,
-                unlisted=count - len(listed),
-                firing=tuple(sorted(firing)),
-                resolved=tuple(sorted(resolved)),
-                settled=tuple(name for name in settled if name not in resolved),
+                alerts=shown,
+                unlisted=unlisted,
+                firing=part.firing,
+                resolved=part.resolved,
+                settled=part.settled,
                 at_ns=now_ns,
-                next_due_ns=next_due_ns,
-                deadline_ns=now_ns + max(route.group_interval_ns, SHORTEST_DEADLINE_NS),
-                expires_at_ns=expires_at_ns,
+                next_due_ns=part.next_due_ns,
+                deadline_ns=said.deadline_ns,
+                expires_at_ns=part.expires_at_ns,
             )
         )
 
-    def _as_told(self, receiver: str, alerts: Sequence[Alert], now_ns: int) -> tuple[f.Notified, ...]:
-        wanted = [alert for alert in alerts if self.policy.send_resolved[receiver] or not alert.is_resolved(now_ns)]
-        return tuple(
-            f.Notified(
-                fingerprint=alert.fingerprint,
-                status="resolved" if alert.is_resolved(now_ns) else "firing",
-                labels=alert.labels,
-                annotations=alert.annotations,
-                starts_at_ns=alert.starts_at_ns,
-                ends_at_ns=alert.ends_at_ns if alert.is_resolved(now_ns) else None,
-                generator_url=alert.generator_url,
-            )
-            for alert in sorted(wanted, key=lambda alert: list_order(alert.labels))[:ALERTS_A_FACT]
-        )
+    def _digest(self, digests: Digests, now_ns: int) -> None:
+        """Tell what was held back: by itself when it is little, in a storm all of it in one message."""
+        for receiver, waiting in digests.waiting():
+            if not digests.is_storm(receiver):
+                for said in waiting:
+                    self._tell(said, now_ns)
+                continue
+            at_ns = digests.at_ns(receiver)
+            if at_ns > now_ns:
+                self._ticks |= {said.group.group_id: at_ns for said in waiting}
+                continue
+            for body in digests.message(
+                receiver, self._new_id(f"digest {receiver}"), self.policy.send_resolved[receiver]
+            ):
+                self._decide(body)
+
+    def _new_id(self, about: str) -> str:
+        return f"{fingerprint({'group': about})}-{self.state.message_count + 1}"
+
+    def _index(self, alert: Alert) -> None:
+        self.inhibitor.add(alert)
+        self.root_causes.add(alert)
+
+    def _calmed(self, alert: Alert, noted: dict[str, f.FlapNoted], now_ns: int) -> Alert:
+        config, name = self.policy.flapping, alert.fingerprint
+        if config is None:
+            return alert
+        alert, flap = flapping.calmed(alert, self.alert(name), self.state.flaps.get(name), now_ns, config)
+        if flap is not None and flap != self.state.flaps.get(name):
+            noted[name] = f.FlapNoted(name, flap)
+            self.state.apply(f.FlapsNoted(at_ns=now_ns, noted=(noted[name],)))
+        return alert
+
+    def _end_silences(self, over: Iterable[Over], now_ns: int) -> None:
+        for silence, why in list(over):
+            self._decide(f.SilenceSet(at_ns=now_ns, silence=ended(silence, now_ns), why=why))
 
     def _can_wait(self, group: Group, now_ns: int) -> bool:
         """A group with something untold speaks at its time; one that could only repeat waits for its sources."""
@@ -372,6 +442,9 @@ class Engine:
 
     def _sweep(self, now_ns: int) -> None:
         state = self.state
+        self._end_silences(self.tending.without_need(state.alerts, now_ns), now_ns)
+        self._end_silences(self.tending.unused(now_ns), now_ns)
+        self._forget_calm(now_ns)
         self._ticks[""] = next_tick_ns(state.started_at_ns, SWEEP_EVERY_NS, now_ns) - SWEEP_EVERY_NS
         groups = tuple(group.group_id for group in state.groups.values() if not group.alerts and not group.in_flight)
         kept = {name for group in state.groups.values() for name in group.alerts}
@@ -385,11 +458,18 @@ class Engine:
         told = tuple(key for key, told in state.told.items() if key not in spoken and told.expires_at_ns < now_ns)
         for name in alerts:
             self.inhibitor.forget(state.alerts[name])
+            self.root_causes.forget(state.alerts[name])
             self._confirmed.pop(name, None)
         for group_id in groups:
             self._ticks.pop(group_id, None)
         if groups or alerts or silences or told:
             self._decide(f.Swept(at_ns=now_ns, groups=groups, alerts=alerts, silences=silences, told=told))
+
+    def _forget_calm(self, now_ns: int) -> None:
+        config = self.policy.flapping
+        calm = [name for name, flap in self.state.flaps.items() if flapping.is_forgotten(flap, config, now_ns)]
+        if calm:
+            self._decide(f.FlapsNoted(at_ns=now_ns, noted=tuple(f.FlapNoted(name, None) for name in calm)))
 
 
 def _fits(group: Group, route: Route | None) -> bool:

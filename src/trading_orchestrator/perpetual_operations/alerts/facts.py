@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
+from trading_orchestrator.perpetual_operations.alerts.flapping import Flap
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence
 
 STREAM = "ops/alerts"
@@ -50,7 +51,8 @@ class GroupTimed(msgspec.Struct, frozen=True, kw_only=True):
 class GroupFlushed(msgspec.Struct, frozen=True, kw_only=True):
     """A flush without a message. `settled` have ended and leave the group, unless they fire again.
 
-    `clears`: the receiver takes no ends, so what it was told is closed in silence.
+    `clears`: the receiver takes no ends, so what it was told is closed in silence. `goes_on`: `settled` adds to the
+    flush before, which had too many for one fact.
     """
 
     kind: ClassVar[str] = "alert.group_flushed"
@@ -60,6 +62,7 @@ class GroupFlushed(msgspec.Struct, frozen=True, kw_only=True):
     settled: tuple[str, ...]
     clears: bool = False
     expires_at_ns: int = 0
+    goes_on: bool = False
 
 
 class Notified(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,7 @@ class NotificationDue(msgspec.Struct, frozen=True, kw_only=True):
 
     `firing` and `resolved` are what the receiver knows once it has the message, `alerts` is what it reads, and
     `unlisted` how many more there are; then `resolved` and `settled` leave the group, unless they fire again.
+    `digest_of`: in a storm one message stands for so many groups, which `alert.notification_listed` names.
     """
 
     kind: ClassVar[str] = "alert.notification_due"
@@ -97,6 +101,30 @@ class NotificationDue(msgspec.Struct, frozen=True, kw_only=True):
     next_due_ns: int
     deadline_ns: int
     expires_at_ns: int
+    digest_of: int = 0
+
+
+class DigestPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One group of a digest, and what its receiver knows about it once it has the digest."""
+
+    group_id: str
+    group_key: str
+    next_due_ns: int
+    expires_at_ns: int
+    firing: tuple[str, ...]
+    resolved: tuple[str, ...]
+    settled: tuple[str, ...]
+
+
+class NotificationListed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message says or stands for besides, when it is too much for one fact."""
+
+    kind: ClassVar[str] = "alert.notification_listed"
+    notification_id: str
+    firing: tuple[str, ...] = ()
+    resolved: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+    groups: tuple[DigestPart, ...] = ()
 
 
 class NotificationFailed(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,11 +156,27 @@ class NotificationDropped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SilenceSet(msgspec.Struct, frozen=True, kw_only=True):
-    """A silence as it is from now on: new, changed or ended."""
+    """A silence as it is from now on: new, changed or ended; `why` when nobody asked for that."""
 
     kind: ClassVar[str] = "alert.silence_set"
     at_ns: int
     silence: Silence
+    why: str = ""
+
+
+class FlapNoted(msgspec.Struct, frozen=True):
+    """How often one alert began lately; None: it has been quiet."""
+
+    fingerprint: str
+    flap: Flap | None
+
+
+class FlapsNoted(msgspec.Struct, frozen=True, kw_only=True):
+    """Sources changed their minds about these alerts."""
+
+    kind: ClassVar[str] = "alert.flaps_noted"
+    at_ns: int
+    noted: tuple[FlapNoted, ...]
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -168,10 +212,12 @@ Body = (
     | GroupTimed
     | GroupFlushed
     | NotificationDue
+    | NotificationListed
     | NotificationFailed
     | NotificationDelivered
     | NotificationDropped
     | SilenceSet
+    | FlapsNoted
     | EngineStarted
     | Swept
 )
@@ -183,10 +229,12 @@ KINDS: dict[str, type[Body]] = {
         GroupTimed,
         GroupFlushed,
         NotificationDue,
+        NotificationListed,
         NotificationFailed,
         NotificationDelivered,
         NotificationDropped,
         SilenceSet,
+        FlapsNoted,
         EngineStarted,
         Swept,
     )

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.perpetual_operations.alerts.config import AlertingConfig, InhibitRuleConfig
-from trading_orchestrator.perpetual_operations.alerts.matchers import parse_matchers
+from trading_orchestrator.perpetual_operations.alerts.flapping import FlappingConfig
+from trading_orchestrator.perpetual_operations.alerts.matchers import Matcher, parse_matchers
+from trading_orchestrator.perpetual_operations.alerts.root_cause import RootCauseConfig
 from trading_orchestrator.perpetual_operations.alerts.route import Route, build_tree
+from trading_orchestrator.perpetual_operations.alerts.storm import StormConfig
 from trading_orchestrator.perpetual_operations.alerts.time_intervals import Intervals, checked
 
 
@@ -30,6 +33,10 @@ class Policy:
     resolve_timeout_ns: int
     hold_ns: int
     end_always_told: bool = False
+    flapping: FlappingConfig | None = None
+    storm: StormConfig | None = None
+    never_throttled: tuple[Matcher, ...] = ()
+    root_cause: RootCauseConfig | None = None
 
 
 def policy_of(config: AlertingConfig) -> Policy:
@@ -37,12 +44,16 @@ def policy_of(config: AlertingConfig) -> Policy:
 
     Raises:
         PolicyRefused: a route names a receiver or a time interval that is not configured.
-        RouteRefused, MatcherRefused, TimeIntervalRefused: the sentence names the place.
+        RouteRefused, MatcherRefused, TimeIntervalRefused, FlappingRefused: the sentence names the place.
     """
     tree = build_tree(config.route)
     intervals = {name: tuple(checked(one) for one in several) for name, several in config.time_intervals.items()}
     for rule in config.inhibit_rules:
         parse_matchers((*rule.source_matchers, *rule.target_matchers))
+    if config.flapping is not None:
+        config.flapping.check()
+    if config.root_cause is not None:
+        parse_matchers(config.root_cause.cause_matchers)
     for route in tree.walk():
         _check("receiver", [route.receiver], config.receivers, route)
         _check("mute_time_intervals", route.mute_times, intervals, route)
@@ -57,6 +68,10 @@ def policy_of(config: AlertingConfig) -> Policy:
         resolve_timeout_ns=round(config.resolve_timeout * 1e9),
         hold_ns=round(hold_s * 1e9),
         end_always_told=config.end_always_told,
+        flapping=config.flapping,
+        storm=config.storm,
+        never_throttled=parse_matchers(config.storm.never_throttled) if config.storm is not None else (),
+        root_cause=config.root_cause,
     )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
 from trading_orchestrator.perpetual_operations.alerts.dedup import Told
+from trading_orchestrator.perpetual_operations.alerts.flapping import Flap
 from trading_orchestrator.perpetual_operations.alerts.group import Group
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing, State
@@ -30,6 +31,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     silences: dict[str, Silence]
     told: tuple[ToldTo, ...]
     outbox: dict[str, Outgoing]
+    flaps: dict[str, Flap] = {}
 
 
 def snapshot_of(state: State) -> Snapshot:
@@ -43,6 +45,7 @@ def snapshot_of(state: State) -> Snapshot:
         silences=state.silences,
         told=tuple(ToldTo(*key, told) for key, told in state.told.items()),
         outbox=state.outbox,
+        flaps=state.flaps,
     )
 
 
@@ -58,4 +61,5 @@ def state_of(stored: bytes) -> State:
         silences=snapshot.silences,
         told={(one.group_key, one.receiver): one.told for one in snapshot.told},
         outbox=snapshot.outbox,
+        flaps=snapshot.flaps,
     )

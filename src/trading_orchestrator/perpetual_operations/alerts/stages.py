@@ -10,6 +10,7 @@ from trading_orchestrator.perpetual_operations.alerts import dedup
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
 from trading_orchestrator.perpetual_operations.alerts.group import Group
 from trading_orchestrator.perpetual_operations.alerts.inhibit import Inhibitor
+from trading_orchestrator.perpetual_operations.alerts.root_cause import RootCauses
 from trading_orchestrator.perpetual_operations.alerts.route import Route
 from trading_orchestrator.perpetual_operations.alerts.silence import Silencer
 from trading_orchestrator.perpetual_operations.alerts.state import State
@@ -42,6 +43,16 @@ class Inhibited:
 
 
 @dataclass(frozen=True)
+class Explained:
+    """Takes out what a broken part below explains."""
+
+    root_causes: RootCauses
+
+    def __call__(self, flush: Flush, alerts: Sequence[Alert]) -> Sequence[Alert]:
+        return [alert for alert in alerts if self.root_causes.inhibited_by(alert.labels, flush.now_ns) is None]
+
+
+@dataclass(frozen=True)
 class OutsideActiveTimes:
     """Ends a flush outside the route's active times, when it names any."""
 
@@ -70,7 +81,7 @@ class Silenced:
     state: State
 
     def __call__(self, flush: Flush, alerts: Sequence[Alert]) -> Sequence[Alert]:
-        silences = [one for one in self.state.silences.values() if one.is_active(flush.now_ns)]
+        silences = self.silencer.acting(self.state.silences.values(), flush.now_ns)
         if not silences:
             return alerts
         return [alert for alert in alerts if not self.silencer.covering(alert.labels, silences, flush.now_ns)]

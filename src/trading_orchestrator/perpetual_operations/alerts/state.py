@@ -11,17 +11,26 @@ import msgspec
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
 from trading_orchestrator.perpetual_operations.alerts.dedup import Told
+from trading_orchestrator.perpetual_operations.alerts.flapping import Flap
 from trading_orchestrator.perpetual_operations.alerts.group import Group
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence
 
 
 @dataclass
 class Outgoing:
-    """A message that has no final answer. `tries` failed so far; the next one is due at `retry_at_ns`."""
+    """A message that has no final answer. `tries` failed so far; the next one is due at `retry_at_ns`.
+
+    `parts`: the groups of a digest.
+    """
 
     message: f.NotificationDue
     retry_at_ns: int
     tries: int = 0
+    parts: list[f.DigestPart] = field(default_factory=list)
+
+    def group_ids(self) -> list[str]:
+        """Return the groups it speaks for."""
+        return [part.group_id for part in self.parts] if self.message.digest_of else [self.message.group_id]
 
 
 @dataclass
@@ -36,10 +45,12 @@ class State:
     silences: dict[str, Silence] = field(default_factory=dict)
     told: dict[tuple[str, str], Told] = field(default_factory=dict)
     outbox: dict[str, Outgoing] = field(default_factory=dict)
+    flaps: dict[str, Flap] = field(default_factory=dict)
 
     def apply(self, body: f.Body) -> None:
         """Take one fact in."""
-        self.at_ns = max(self.at_ns, 0 if isinstance(body, f.GroupOpened | f.GroupTimed) else body.at_ns)
+        if not isinstance(body, f.GroupOpened | f.GroupTimed | f.NotificationListed):
+            self.at_ns = max(self.at_ns, body.at_ns)
         _TAKES_IN[type(body)](self, body)
 
     def _receive(self, body: f.Received) -> None:
@@ -62,7 +73,8 @@ class State:
         group.due_ns, group.has_flushed, group.is_held = body.next_due_ns, True, False
         self._settle(group, body.settled, body.at_ns)
         if body.clears:
-            resolved = frozenset(body.settled)
+            before = self.told[group.group_key, group.receiver].resolved if body.goes_on else frozenset()
+            resolved = frozenset(body.settled) | before
             self.told[group.group_key, group.receiver] = Told(
                 at_ns=body.at_ns, firing=frozenset(), resolved=resolved, expires_at_ns=body.expires_at_ns
             )
@@ -70,9 +82,26 @@ class State:
     def _send(self, body: f.NotificationDue) -> None:
         self.message_count += 1
         self.outbox[body.notification_id] = Outgoing(body, retry_at_ns=body.at_ns)
-        group = self.groups[body.group_id]
-        group.due_ns, group.has_flushed, group.is_held = body.next_due_ns, True, False
-        group.in_flight = body.notification_id
+        if not body.digest_of:
+            self._speaks(body.group_id, body.notification_id, body.next_due_ns)
+
+    def _list(self, body: f.NotificationListed) -> None:
+        outgoing = self.outbox[body.notification_id]
+        message = outgoing.message
+        outgoing.message = msgspec.structs.replace(
+            message,
+            firing=message.firing + body.firing,
+            resolved=message.resolved + body.resolved,
+            settled=message.settled + body.settled,
+        )
+        outgoing.parts += body.groups
+        for part in body.groups:
+            self._speaks(part.group_id, body.notification_id, part.next_due_ns)
+
+    def _speaks(self, group_id: str, notification_id: str, next_due_ns: int) -> None:
+        group = self.groups[group_id]
+        group.due_ns, group.has_flushed, group.is_held = next_due_ns, True, False
+        group.in_flight = notification_id
 
     def _failed(self, body: f.NotificationFailed) -> None:
         outgoing = self.outbox[body.notification_id]
@@ -85,25 +114,35 @@ class State:
         self.silences[body.silence.silence_id] = body.silence
 
     def _delivered(self, body: f.NotificationDelivered) -> None:
-        message = self.outbox[body.notification_id].message
-        is_late = message.next_due_ns <= body.at_ns
-        self.told[message.group_key, message.receiver] = Told(
-            at_ns=body.at_ns if is_late else message.at_ns,
-            firing=frozenset(message.firing),
-            resolved=frozenset(message.resolved),
-            expires_at_ns=message.expires_at_ns,
-        )
-        group = self._out_of_flight(body.notification_id, body.at_ns)
-        if group is not None:
-            self._settle(group, (*message.resolved, *message.settled), body.at_ns)
+        outgoing = self.outbox[body.notification_id]
+        self._out_of_flight(body.notification_id, body.at_ns)
+        receiver, at_ns = outgoing.message.receiver, outgoing.message.at_ns
+        for part in outgoing.parts if outgoing.message.digest_of else [outgoing.message]:
+            is_late = part.next_due_ns <= body.at_ns
+            self.told[part.group_key, receiver] = Told(
+                at_ns=body.at_ns if is_late else at_ns,
+                firing=frozenset(part.firing),
+                resolved=frozenset(part.resolved),
+                expires_at_ns=part.expires_at_ns,
+            )
+            group = self.groups.get(part.group_id)
+            if group is not None:
+                self._settle(group, (*part.resolved, *part.settled), body.at_ns)
 
-    def _out_of_flight(self, notification_id: str, at_ns: int) -> Group | None:
+    def _out_of_flight(self, notification_id: str, at_ns: int) -> None:
         """A tick that came while the message was on its way is made up for now, and the next count from here."""
-        group = self.groups.get(self.outbox.pop(notification_id).message.group_id)
-        if group is not None and group.in_flight == notification_id:
-            group.in_flight = None
-            group.due_ns = max(group.due_ns, at_ns)
-        return group
+        for group_id in self.outbox.pop(notification_id).group_ids():
+            group = self.groups.get(group_id)
+            if group is not None and group.in_flight == notification_id:
+                group.in_flight = None
+                group.due_ns = max(group.due_ns, at_ns)
+
+    def _note_flaps(self, body: f.FlapsNoted) -> None:
+        for noted in body.noted:
+            if noted.flap is None:
+                self.flaps.pop(noted.fingerprint, None)
+            else:
+                self.flaps[noted.fingerprint] = noted.flap
 
     def _settle(self, group: Group, settled: Iterable[str], at_ns: int) -> None:
         """What has ended leaves, unless it fires again since."""
@@ -114,8 +153,10 @@ class State:
 
     def _start(self, body: f.EngineStarted) -> None:
         self.started_at_ns = body.at_ns
-        on_their_way = [outgoing.message for outgoing in self.outbox.values()]
-        ending = {name for message in on_their_way for name in (*message.resolved, *message.settled)}
+        told: list[f.NotificationDue | f.DigestPart] = []
+        for outgoing in self.outbox.values():
+            told += [outgoing.message, *outgoing.parts]
+        ending = {name for one in told for name in (*one.resolved, *one.settled)}
         for fingerprint in {name for group in self.groups.values() for name in group.alerts} - ending:
             alert = self.alerts[fingerprint]
             if alert.is_timeout and alert.ends_at_ns < body.timeouts_from_ns:
@@ -141,10 +182,12 @@ _TAKES_IN: dict[type[f.Body], Callable[[State, Any], None]] = {
     f.GroupTimed: State._time,
     f.GroupFlushed: State._flush,
     f.NotificationDue: State._send,
+    f.NotificationListed: State._list,
     f.NotificationFailed: State._failed,
     f.NotificationDelivered: State._delivered,
     f.NotificationDropped: State._dropped,
     f.SilenceSet: State._silence,
+    f.FlapsNoted: State._note_flaps,
     f.EngineStarted: State._start,
     f.Swept: State._sweep,
 }

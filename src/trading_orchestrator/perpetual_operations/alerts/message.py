@@ -1,0 +1,32 @@
+"""What a receiver reads: the alerts of a message, as many as one fact holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trading_orchestrator.perpetual_operations.alerts import facts as f
+from trading_orchestrator.perpetual_operations.alerts.alert import Alert
+from trading_orchestrator.perpetual_operations.alerts.labels import list_order
+from trading_orchestrator.perpetual_operations.alerts.sizing import ENTRIES_A_FACT, in_lots
+
+
+def listed(alerts: Sequence[Alert], now_ns: int, *, send_resolved: bool) -> tuple[tuple[f.Notified, ...], int]:
+    """Return the first alerts in their order, and how many more there are."""
+    wanted = [alert for alert in alerts if send_resolved or not alert.is_resolved(now_ns)]
+    wanted.sort(key=lambda alert: list_order(alert.labels))
+    first = [_notified(alert, now_ns) for alert in wanted[:ENTRIES_A_FACT]]
+    shown = next(in_lots(first, ENTRIES_A_FACT), ())
+    return shown, len(wanted) - len(shown)
+
+
+def _notified(alert: Alert, now_ns: int) -> f.Notified:
+    is_resolved = alert.is_resolved(now_ns)
+    return f.Notified(
+        fingerprint=alert.fingerprint,
+        status="resolved" if is_resolved else "firing",
+        labels=alert.labels,
+        annotations=alert.annotations,
+        starts_at_ns=alert.starts_at_ns,
+        ends_at_ns=alert.ends_at_ns if is_resolved else None,
+        generator_url=alert.generator_url,
+    )
