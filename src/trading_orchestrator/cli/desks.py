@@ -42,6 +42,14 @@ def desks(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
         show_table(screen(), "Desks", COLUMNS, [_cells(row) for row in found])
 
 
+async def holder_of(store: FactStore, folder: Path, desk: str) -> str | None:
+    """Return the living node that holds the desk, None when nobody does."""
+    alive = {found.words.node for found in list_incarnations(incarnations_dir(folder)) if found.alive}
+    lease = next((row for row in await store.leases() if row.name == f"desk/{desk}"), None)
+    holder: str | None = _holding(lease, alive)["held_by"]
+    return holder
+
+
 async def _found(store: FactStore, folder: Path) -> list[dict[str, Any]]:
     alive = {found.words.node for found in list_incarnations(incarnations_dir(folder)) if found.alive}
     leases = {row.name: row for row in await store.leases()}

@@ -1,54 +1,103 @@
-"""`desk kill|halt|…`: the command writes one fact beside a running or stopped system, and the desk follows it."""
+"""`desk kill|arm|…`: the command writes one fact beside a running or stopped system, and the desk follows it."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.unit.desk.world import World
 from trading_orchestrator.cli.main import build
 from trading_orchestrator.errors import Refused
 
+BY = ("--by", "Ada", "--reason", "a drill")
 
-async def trade(folder: Path) -> str:
-    """Start the desk on what is there, show it a quote, and return its mode."""
+
+async def trade(folder: Path, *, live: bool = False, quotes: int = 1) -> dict[str, Any]:
+    """Start the desk on what is there, show it a quote, and return its row. Every start meets a venue of its own."""
     async with await World.open(folder) as world:
-        await world.start(world.node("Turner", {"turns": "bb"}))
-        await world.quote("1.1000")
+        await world.start(world.node("Turner", {"turns": "bbbbbb"}, live=live))
+        for _ in range(quotes):
+            await world.quote("1.1000")
         await world.run(0.3)
-        return str((await world.rows("desks"))[0]["mode"])
+        return (await world.rows("desks"))[0]
 
 
-def command(folder: Path, *words: str) -> None:
-    result = CliRunner().invoke(build(), ["desk", *words, "--data-dir", str(folder)], catch_exceptions=False)
+async def positions(folder: Path) -> list[str]:
+    async with await World.open(folder) as world:
+        return [row["qty"] for row in await world.rows("positions")]
+
+
+def run(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(build(), ["desk", *words, "--data-dir", str(folder)], catch_exceptions=False)
+
+
+def command(folder: Path, *words: str) -> str:
+    result = run(folder, *words)
     assert 0 == result.exit_code, result.output
+    return result.output
 
 
 @pytest.mark.parametrize(
     ("word", "mode"), [("halt", "halted"), ("drain", "draining"), ("reduce", "reduce_only"), ("kill", "killed")]
 )
 def test_each_command_sets_its_mode_and_resume_ends_it(tmp_path: Path, word: str, mode: str) -> None:
-    assert "normal" == asyncio.run(trade(tmp_path))
+    assert "normal" == asyncio.run(trade(tmp_path))["mode"]
 
-    command(tmp_path, word, "paper", "--by", "Ada", "--reason", "a drill")
-    assert mode == asyncio.run(trade(tmp_path))
+    command(tmp_path, word, "paper", *BY)
+    assert mode == asyncio.run(trade(tmp_path))["mode"]
 
-    command(tmp_path, "resume", "paper", "--by", "Ada", "--reason", "the drill is over")
-    assert "normal" == asyncio.run(trade(tmp_path))
+    command(tmp_path, "resume", "paper", *BY)
+    assert "normal" == asyncio.run(trade(tmp_path))["mode"]
 
 
-def test_a_desk_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_live_desk_is_armed_by_a_command_that_is_agreed_to(tmp_path: Path) -> None:
+    assert "unarmed" == asyncio.run(trade(tmp_path, live=True))["mode"]
+    with pytest.raises(Refused, match="say --yes"):
+        run(tmp_path, "arm", "paper", *BY)
+    assert "unarmed" == asyncio.run(trade(tmp_path, live=True))["mode"]
+
+    command(tmp_path, "arm", "paper", "--yes", *BY)
+    row = asyncio.run(trade(tmp_path, live=True))
+    assert ("normal", 1) == (row["mode"], row["counts"]["trades"])
+
+    command(tmp_path, "disarm", "paper", *BY)
+    assert "unarmed" == asyncio.run(trade(tmp_path, live=True))["mode"]
+
+
+def test_nobody_holds_the_desk_and_the_command_says_so(tmp_path: Path) -> None:
     asyncio.run(trade(tmp_path))
 
-    with pytest.raises(Refused, match="no desk 'papr'"):
-        command(tmp_path, "kill", "papr", "--by", "Ada", "--reason", "a drill")
+    assert "nobody holds desk paper now: it follows when it starts" in command(tmp_path, "halt", "paper", *BY)
+    told = json.loads(command(tmp_path, "halt", "paper", "--json", *BY))
+    assert (False, None, None) == (told["followed"], told["held_by"], told["answer"])
 
 
-def test_nobody_kills_a_desk_without_a_name(tmp_path: Path) -> None:
+def test_an_adjusted_position_is_less_by_a_plain_negative_number(tmp_path: Path) -> None:
     asyncio.run(trade(tmp_path))
+    words = ("adjust-position", "paper", "EUR/USDT", "-4", "--px", "1.1", "--yes", *BY)
+    command(tmp_path, *words)
+    asyncio.run(trade(tmp_path, quotes=0))
 
-    with pytest.raises(Refused, match="named person"):
-        command(tmp_path, "kill", "paper", "--by", " ", "--reason", "a drill")
+    assert ["6"] == asyncio.run(positions(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("arm", "papre", "--yes", *BY), "papre"),
+        (("adjust", "paper", "EUR", "much", *BY), "expected a number, was 'much'"),
+        (("adjust-position", "paper", "EUR/USDT", "1", "--px", "dear", "--yes", *BY), "--px: expected a number"),
+        (("write-off", "paper", "nonsense", "--yes", *BY), "nonsense"),
+        (("release", "paper", "EUR/USDT", "--by", "", "--reason", "x"), "a named person"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_sentence(tmp_path: Path, words: Sequence[str], said: str) -> None:
+    asyncio.run(trade(tmp_path))
+    with pytest.raises(Refused, match=said):
+        run(tmp_path, *words)
