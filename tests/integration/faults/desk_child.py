@@ -17,7 +17,7 @@ from tests.integration.faults.desk_process import DeskSpec
 from tests.integration.faults.scene import REACH, SETTINGS, SYMBOL, Scene
 
 PROJECT = Path(__file__).resolve().parents[3]
-METRONOME = {
+METRONOME: dict[str, Any] = {
     "name": "metronome",
     "class": "tests.chaos.metronome:Metronome",
     "params": {"symbol": SYMBOL, "qty": "10", "every_s": 0.03},
@@ -30,6 +30,7 @@ class DeskChild:
     Args:
         under: a command that runs the process, e.g. strace with its arguments.
         environ: additions to the environment, e.g. LD_PRELOAD.
+        settings: of the desk, beside those of every scene.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class DeskChild:
         strategies: Sequence[Mapping[str, Any]] = (METRONOME,),
         under: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
         **spec: Any,
     ) -> None:
         self.hold_dir = scene.journal.parent / f"hold-{node}"
@@ -51,7 +53,7 @@ class DeskChild:
             journal=str(journal or scene.journal),
             hold_dir=str(self.hold_dir),
             urls=scene.venue.ccxt_urls(),
-            desk=SETTINGS | {"strategies": list(strategies)},
+            desk=SETTINGS | {"strategies": list(strategies)} | dict(settings or {}),
             reach=REACH,
             **spec,
         )
@@ -79,6 +81,11 @@ class DeskChild:
         """Return what it said of one step so far."""
         lines = [json.loads(line) for line in self._said.read_text().splitlines(keepends=True) if line.endswith("\n")]
         return [line for line in lines if line["step"] == step]
+
+    def reason(self) -> str:
+        """Return what its desk last said of its health."""
+        said = self.said("health")
+        return str(said[-1]["reason"]) if said else ""
 
     def errors(self) -> str:
         return (self.hold_dir / "errors").read_text()

@@ -15,16 +15,17 @@ from typer.testing import CliRunner
 
 from tests.chaos.judge import Evidence, JournalFact, read_journal, wrongs
 from tests.integration.desk.conftest import ACCOUNT, Seat
+from tests.integration.faults.first_quote import FromTheNextTick
 from tests.venue_process import VenueProcess
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
-from trading_orchestrator.brokers.ccxt.feed import CcxtFeed
-from trading_orchestrator.cli.main import build as build_cli
+from trading_orchestrator.cli.orders import build as build_cli
 from trading_orchestrator.journal.leases import HeldLease, LeaseKeeper
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.config import build
 from trading_orchestrator.kernel.tenancy import Succession
+from trading_orchestrator.storage.ports import LeaseHeld
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.desk import Desk
@@ -81,18 +82,37 @@ class Scene:
         self._desks: list[Desk] = []
         self._held: list[HeldLease] = []
         self._ticks = 0
+        self.shows_first_quote = False
 
     # -- the desk
 
-    async def open(self, *, settings: dict[str, Any] | None = None, strategy: str = "Buyer", **params: Any) -> Desk:
-        """Seat a desk with one strategy of these parameters; whoever held the lease before is held to be dead."""
+    async def open(
+        self,
+        *,
+        settings: dict[str, Any] | None = None,
+        strategy: str = "Buyer",
+        succession: Succession = Succession.PROVED_DEATH,
+        **params: Any,
+    ) -> Desk:
+        """Seat a desk with one strategy of these parameters.
+
+        Args:
+            succession: how it comes by the lease when one held it before: dead at once, or waited for until it expired.
+        """
         desk = self._desk(settings or {}, f"{STRATEGIES}:{strategy}", params)
         await desk.warm()
         keeper = LeaseKeeper(self.store, self._clock, holder=f"node-{len(self._held)}")
-        held = await keeper.claim(desk.lease, predecessor_dead=True)
+        held = await self._claim(keeper, desk.lease, predecessor_dead=succession is Succession.PROVED_DEATH)
         self._held.append(held)
-        await desk.take(Seat(held, Succession.FIRST if len(self._held) == 1 else Succession.PROVED_DEATH))
+        await desk.take(Seat(held, Succession.FIRST if held.epoch == 1 else succession))
         return desk
+
+    async def _claim(self, keeper: LeaseKeeper, lease: str, *, predecessor_dead: bool) -> HeldLease:
+        while True:
+            try:
+                return await keeper.claim(lease, predecessor_dead=predecessor_dead)
+            except LeaseHeld:
+                await asyncio.sleep(0.05)
 
     async def copy_journal(self, to: Path) -> None:
         """Copy the journal as a backup does."""
@@ -109,6 +129,12 @@ class Scene:
         for suffix in ("-wal", "-shm"):
             self.journal.with_name(self.journal.name + suffix).unlink(missing_ok=True)
         self.journal.write_bytes(copy.read_bytes())
+        await self.reopen()
+
+    async def reopen(self, journal: Path | None = None) -> None:
+        """Open the journal anew, or go on with another one."""
+        await self.store.close()
+        self.journal = journal or self.journal
         self.store = await open_store(self.journal, clock=self._clock)
 
     async def close(self) -> None:
@@ -129,7 +155,9 @@ class Scene:
             store=self.store,
             node=f"node-{len(self._desks)}",
             broker=CcxtBroker(config, clock=self._clock, client=client),
-            feed=CcxtFeed(config, clock=self._clock, client=client),
+            feed=FromTheNextTick(
+                config, clock=self._clock, client=client, ticks=lambda: -1 if self.shows_first_quote else self._ticks
+            ),
             clock=self._clock,
         )
         self._desks.append(desk)
@@ -190,7 +218,7 @@ class Scene:
 
     async def story(self, order_id: str) -> str:
         """Return what `orders explain` prints of an order, in one line and without its table's spacing."""
-        command = ["orders", "explain", order_id, "--data-dir", str(self.journal.parent)]
+        command = ["explain", order_id, "--data-dir", str(self.journal.parent)]
         said = await asyncio.to_thread(CliRunner().invoke, build_cli(), command, env={"COLUMNS": "400"})
         assert said.exit_code == 0, said.output
         return " ".join(said.output.split())
@@ -221,10 +249,16 @@ class Scene:
         assert [] == wrong, f"not within {within_s} s: {wrong}; the journal's last facts: {self.kinds()[-12:]}"
         assert [] == self._lies(), self._lies()
 
-    async def judge_adopted(self) -> None:
+    async def judge_adopted(self, *, within_s: float = SOON_S) -> None:
         """As `judge`, for a journal that lost intents: what it adopted counts for intended."""
         adopted = {fact.body["report"]["cl_ord_id"] for fact in self.facts("order.adopted")}
-        wrong = [each for each in await self._wrongs() if not any(name in each for name in adopted)]
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + within_s
+        while True:
+            wrong = [each for each in await self._wrongs() if not any(name in each for name in adopted)]
+            if not wrong or loop.time() > ends_s:
+                break
+            await asyncio.sleep(0.02)
         assert [] == wrong, wrong
         states = {row["cl_ord_id"]: (row["state"], Decimal(row["cum_qty"])) for row in await self.rows("orders")}
         for order in self.venue.account_state(ACCOUNT)["orders"]:

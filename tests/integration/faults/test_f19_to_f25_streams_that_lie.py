@@ -74,8 +74,8 @@ async def test_the_new_stream_tells_of_orders_again(scene: Scene) -> None:
 async def test_connected_but_mute_is_found_and_heals(scene: Scene, fault: str) -> None:
     """F20, and F23 acknowledged without data: the orders' own answers are witnesses, and a new connection speaks."""
     if fault == "F23":
-        scene.venue.fault("F23", times=2)
-    await scene.open(px=RESTING_PX, orders=2)
+        scene.venue.fault("F23")
+    await scene.open(px=RESTING_PX)
     if fault == "F20":
         scene.venue.fault("F20", call="user_stream.*", for_s=0.5)
     scene.tick()
@@ -107,6 +107,7 @@ async def test_f20_a_mute_account_is_found_by_the_probe_alone(scene: Scene) -> N
 
 
 async def test_f20_mute_prices_are_found_and_shown_meanwhile(scene: Scene) -> None:
+    scene.shows_first_quote = True
     await scene.open(px=RESTING_PX, orders=1)
     await scene.until(lambda: "order.accepted" in scene.kinds(), what="the first quote, without any move")
     scene.venue.fault("F20", call="market_stream.*", for_s=2.0)

@@ -1,0 +1,109 @@
+"""Real faults: a small disk, failing syncs, a clock that steps.
+
+Without the right to mount a test skips with the reason; without a tool it does so too, but in CI it fails.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SHIM = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+static volatile long *off_s;
+__attribute__((constructor)) static void map_it(void) {
+    int fd = open(getenv("CLOCK_STEP_FILE"), O_RDONLY);
+    off_s = mmap(0, sizeof(long), PROT_READ, MAP_SHARED, fd, 0);
+}
+int clock_gettime(clockid_t id, struct timespec *at) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+    int got = real(id, at);
+    if (id == CLOCK_REALTIME) at->tv_sec += *off_s;
+    return got;
+}
+int gettimeofday(struct timeval *at, void *zone) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    at->tv_sec = now.tv_sec;
+    at->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
+time_t time(time_t *out) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (out) *out = now.tv_sec;
+    return now.tv_sec;
+}
+"""
+
+
+def need(tool: str, what: str) -> str:
+    """Return the tool's path; without it skip, or fail in CI, where it is installed."""
+    found = shutil.which(tool)
+    if found is None and "CI" in os.environ:
+        pytest.fail(f"{what} needs {tool}: .ci/run installs it")
+    if found is None:
+        pytest.skip(f"{what} needs {tool}")
+    return found
+
+
+@contextmanager
+def small_disk(at: Path, size: str = "2m") -> Iterator[Path]:
+    """Mount a file system of this size; needs root."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a tmpfs needs root")
+    at.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", at], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", "-l", at], check=True)
+
+
+def failing_syncs(first: int, times: int) -> list[str]:
+    """Return the command under which the syncs of a process fail, `times` of them from the `first` on."""
+    calls = "fsync,fdatasync"
+    inject = f"inject={calls}:error=EIO:when={first}..{first + times - 1}"
+    strace = need("strace", "failing a sync")
+    return [strace, "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", f"trace={calls}", "-e", inject]
+
+
+class SteppingClock:
+    """The wall clock of a process that starts with `environ`: `step` moves it at once, whatever it is doing."""
+
+    def __init__(self, folder: Path) -> None:
+        compiler = need("gcc", "moving a process's wall clock")
+        source, self._library = folder / "shim.c", folder / "shim.so"
+        source.write_text(SHIM)
+        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", self._library, source, "-ldl"], check=True)
+        self._file = folder / "clock_step"
+        self._file.write_bytes(bytes(mmap.PAGESIZE))
+        with self._file.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"LD_PRELOAD": str(self._library), "CLOCK_STEP_FILE": str(self._file)}
+
+    def step(self, seconds: int) -> None:
+        """Let the clock be off by so much from now on."""
+        self._map[:8] = bytes(ctypes.c_long(seconds))

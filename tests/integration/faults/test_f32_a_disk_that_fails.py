@@ -1,0 +1,148 @@
+"""F32: while the journal takes nothing, no new order leaves; when it heals, trading goes on and nothing is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+
+from tests.chaos.judge import JournalFact, read_journal
+from tests.integration.faults.desk_child import METRONOME, DeskChild
+from tests.integration.faults.injectors import failing_syncs, small_disk
+from tests.integration.faults.scene import Scene
+from trading_orchestrator.journal.verify import verify
+
+
+def intents(journal: Path) -> list[JournalFact]:
+    return [fact for fact in read_journal(journal) if fact.kind == "order.intended"]
+
+
+async def trading(scene: Scene, child: DeskChild, *, orders: int = 5) -> None:
+    """Return once the child sent so many orders more."""
+    until = len(scene.accepted()) + orders
+    await scene.until(scene.moving(lambda: len(scene.accepted()) >= until), what=f"{orders} orders", within_s=20.0)
+    assert child.ended() is None
+
+
+def beats(child: DeskChild, count: int) -> Callable[[], bool]:
+    """Return whether the child's loop, which speaks five times a second, has done so that often."""
+    until = len(child.said("health")) + count
+    return lambda: len(child.said("health")) >= until
+
+
+async def hush(scene: Scene) -> int:
+    """Return how many orders the venue has once no request is under way any more; then none may come."""
+    seen = -1
+    while seen != (now := len(scene.accepted())):
+        seen = now
+        for _ in range(10):
+            scene.tick()
+    return seen
+
+
+async def test_f32_a_full_disk_stops_new_orders_and_nothing_else(scene: Scene, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "6m") as disk:
+        journal = disk / "journal.db"
+        with DeskChild(scene, "writer", journal=journal) as child:
+            await trading(scene, child)
+            ballast = disk / "ballast"
+            with ballast.open("wb") as file:
+                file.write(bytes(shutil.disk_usage(disk).free))
+            await scene.until(scene.moving(lambda: "disk is full" in child.reason()), what="the desk to say so")
+            stopped_at = await hush(scene)
+            facts = len(read_journal(journal))
+            await scene.until(scene.moving(beats(child, 6)), what="a second to pass")
+            assert (stopped_at, facts) == (len(scene.accepted()), len(read_journal(journal)))
+
+            ballast.unlink()
+            await trading(scene, child)
+            child.kill()
+        shutil.copy(journal, tmp_path / "kept.db")
+        for suffix in ("-wal", "-shm"):
+            shutil.copy(f"{journal}{suffix}", tmp_path / f"kept.db{suffix}")
+    await judge_on(scene, tmp_path / "kept.db")
+
+
+async def test_f32_syncs_that_fail_lose_and_double_nothing(scene: Scene) -> None:
+    with DeskChild(scene, "writer", under=failing_syncs(40, 4)) as child:
+        await scene.until(
+            scene.moving(lambda: "COMMIT failed (disk I/O error)" in child.errors()), what="EIO", within_s=30.0
+        )
+        await trading(scene, child)
+        child.kill()
+    await judge_on(scene, scene.journal)
+
+
+async def test_f32_while_another_keeps_the_journal_locked_no_order_leaves(scene: Scene) -> None:
+    with DeskChild(scene, "writer") as child:
+        await trading(scene, child)
+        with closing(apsw.Connection(str(scene.journal))) as other:
+            other.set_busy_timeout(2000)
+            other.execute("BEGIN IMMEDIATE")
+            stopped_at, known = await hush(scene), len(intents(scene.journal))
+            await scene.until(scene.moving(beats(child, 6)), what="a second to pass")
+            assert (stopped_at, known) == (len(scene.accepted()), len(intents(scene.journal)))
+            other.execute("ROLLBACK")
+        await trading(scene, child)
+        child.kill()
+    await judge_on(scene, scene.journal)
+
+
+async def test_f32_a_log_that_lost_its_end_is_a_journal_behind_the_venue(scene: Scene) -> None:
+    """A disk that lied about its syncs: what it lost are orders that the venue has (see F33)."""
+    with DeskChild(scene, "writer") as child:
+        await trading(scene, child, orders=10)
+        child.arm("order.answered")
+        await scene.until(scene.moving(lambda: child.held_at("order.answered")), what="an order sent")
+        child.kill()
+    torn = Path(shutil.copy(scene.journal, scene.journal.with_name("torn.db")))
+    log = Path(f"{scene.journal}-wal").read_bytes()
+    Path(f"{torn}-wal").write_bytes(log[: len(log) - 3 * 4096 - 100])
+    assert len(intents(torn)) < len(intents(scene.journal))
+
+    await scene.reopen(torn)
+    await scene.open(settings={"strategies": [METRONOME | {"params": METRONOME["params"] | {"every_s": 1000.0}}]})
+    await scene.judge_adopted(within_s=6.0)
+    assert "reduce_only" == scene.facts("desk.mode_changed")[-1].body["mode"]
+
+
+async def test_f32_a_corrupt_page_starts_nothing(scene: Scene) -> None:
+    with DeskChild(scene, "writer") as child:
+        await trading(scene, child, orders=20)
+        child.kill()
+    await scene.store.close()
+    with closing(apsw.Connection(str(scene.journal))) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'facts'")
+    taken = len(scene.accepted())
+    with scene.journal.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\x5a" * 4096)
+
+    with DeskChild(scene, "heir") as heir:
+        await scene.until(lambda: heir.ended() is not None, what="the start refused", within_s=10.0)
+        assert ["journal.corrupt"] == [said["code"] for said in heir.said("error")]
+        assert [] == heir.said("trading")
+    assert taken == len(scene.accepted())
+    assert not verify(scene.journal).ok
+
+
+async def test_f32_a_read_only_disk_starts_nothing(scene: Scene, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with DeskChild(scene, "writer", journal=disk / "journal.db") as child:
+            await scene.until(lambda: child.ended() is not None, what="the start refused", within_s=10.0)
+            assert "make the file and its directory writable" in child.said("error")[0]["message"]
+    assert [] == scene.accepted()
+
+
+async def judge_on(scene: Scene, journal: Path) -> None:
+    """Let a desk without strategies settle what is open on this journal, and hear the judge."""
+    await scene.reopen(journal)
+    assert verify(journal).ok
+    await scene.open(settings={"strategies": []})
+    await scene.judge(within_s=6.0)
