@@ -14,6 +14,7 @@ from tests.venue_process import VenueProcess
 from trading_orchestrator.brokers.ccxt.binance_spot import BinanceSpot
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
+from trading_orchestrator.brokers.ccxt.dialect import StreamParts
 from trading_orchestrator.brokers.ccxt.dialects import dialect_of
 from trading_orchestrator.brokers.ccxt.streams import Stream
 from trading_orchestrator.brokers.ccxt.unified import Unified
@@ -91,17 +92,17 @@ async def test_what_ccxt_refuses_by_itself_was_never_sent(venue: VenueProcess, u
     assert 0 == accepted(venue, "tx-u-tiny")
 
 
-async def watch(client: CcxtClient, watches: Any, stop: Any) -> Stream:
+async def watch(client: CcxtClient, parts: StreamParts) -> Stream:
     from trading_orchestrator.kernel.ids import system_random
 
-    stream = Stream(watches, stop, lambda: None, client.config, client.clock, system_random)
+    stream = Stream(parts.watches, parts.stop, lambda: None, client.config, client.clock, system_random)
     stream.start()
     return stream
 
 
 async def test_reports_come_after_connected(client: CcxtClient, unified: Unified) -> None:
     said: asyncio.Queue[Any] = asyncio.Queue()
-    stream = await watch(client, *unified.report_watches(said.put_nowait))
+    stream = await watch(client, unified.report_watches(said.put_nowait, lambda: None))
     first = await said.get()
     await unified.submit(buy("tx-u3", px="1.10010"))
 
@@ -118,7 +119,7 @@ async def test_reports_come_after_connected(client: CcxtClient, unified: Unified
 
 async def test_prices_come_as_quotes_and_trades(venue: VenueProcess, client: CcxtClient, unified: Unified) -> None:
     said: asyncio.Queue[Any] = asyncio.Queue()
-    stream = await watch(client, *unified.market_watches([SYMBOL], said.put_nowait))
+    stream = await watch(client, unified.market_watches([SYMBOL], said.put_nowait))
 
     seen: set[type] = set()
     async with asyncio.timeout(30):

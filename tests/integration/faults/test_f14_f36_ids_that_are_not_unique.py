@@ -54,6 +54,7 @@ async def test_f14_one_trade_id_on_two_symbols_is_two_trades(pair: Scene, frames
     if frames == "lost":
         pair.venue.fault("F12", times=100)
         pair.venue.fault("F1", times=2)
+    pair.shows_first_quote = True
     strategy = {"name": "pair", "class": "tests.integration.faults.strategies:PairBuyer"}
     wanted = {"params": {"symbols": [SYMBOL, OTHER]}}
     await pair.open(settings={"symbols": [SYMBOL, OTHER], "strategies": [strategy | wanted]})

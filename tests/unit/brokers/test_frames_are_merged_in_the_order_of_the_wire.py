@@ -73,7 +73,7 @@ async def said(client: FakeClient) -> list[Any]:
     reports: list[Any] = []
     binance = BinanceSpot(client)
     await binance.open_orders([])  # any call learns the symbols
-    binance.report_watches(reports.append)
+    binance.report_watches(reports.append, lambda: None)
     return reports
 
 
@@ -123,11 +123,11 @@ async def test_an_unreadable_report_raises_so_that_the_stream_is_opened_again(
 
 
 async def test_a_stopped_watch_takes_its_tap_away(client: FakeClient) -> None:
-    _, stop_reports = BinanceSpot(client).report_watches(lambda report: None)
-    _, stop_prices = BinanceSpot(client).market_watches(["EUR/USDT"], lambda item: None)
+    reports = BinanceSpot(client).report_watches(lambda report: None, lambda: None)
+    prices = BinanceSpot(client).market_watches(["EUR/USDT"], lambda item: None)
 
-    stop_reports()
-    stop_prices()
+    reports.stop()
+    prices.stop()
 
     assert [] == client.fake.frame_taps
 
@@ -151,7 +151,8 @@ async def test_prices_are_told_for_the_wanted_symbols_only() -> None:
 
 async def test_unified_streams_are_merged_and_the_first_news_is_polled_for_again() -> None:
     client, seen = FakeClient(), list[Any]()
-    watches, _ = Unified(client).report_watches(seen.append)
+    heard: list[None] = []
+    watches, _, _ = Unified(client).report_watches(seen.append, lambda: heard.append(None))
     order = {
         "id": "7", "clientOrderId": "tx-1", "symbol": "EUR/USDT", "side": "buy", "amount": 0.1, "price": 1.1,
         "filled": 0.1, "type": "limit", "status": "closed", "timestamp": 5, "info": {"raw": "frame"},
@@ -169,4 +170,17 @@ async def test_unified_streams_are_merged_and_the_first_news_is_polled_for_again
         await watch()
 
     assert [Connected, Connected, OrderReport, TradeReport] == [type(each) for each in seen]
-    assert ("0.1", "0.0001") == (str(seen[2].order_qty), str(seen[3].fee))
+    assert ("0.1", "0.0001", 2) == (str(seen[2].order_qty), str(seen[3].fee), len(heard))
+
+
+async def test_every_user_event_is_a_sign_of_life(client: FakeClient) -> None:
+    heard: list[None] = []
+    binance = BinanceSpot(client)
+    await binance.open_orders([])
+    binance.report_watches(lambda report: None, lambda: heard.append(None))
+
+    for frame in (SUBSCRIBED, {"event": {"e": "outboundAccountPosition", "B": []}}, executed("NEW", "NEW", s="OTHER")):
+        client.fake.read(frame)
+    client.fake.read({"e": "trade", "s": "EURUSDT"})
+
+    assert 2 == len(heard)

@@ -48,7 +48,7 @@ def test_an_exchange_that_ccxt_lacks_is_refused_with_the_nearest_name() -> None:
         _ = client.exchange
 
 
-@pytest.mark.parametrize("key", ["timeout_s", "validity_s", "ping_s", "reconnect_first_s", "reconnect_most_s"])
+@pytest.mark.parametrize("key", ["timeout_s", "validity_s", "ping_s", "quiet_s", "lag_s", "reconnect_most_s"])
 def test_a_time_that_is_not_positive_is_refused_by_its_name(key: str) -> None:
     with pytest.raises(ConfigRefused, match=key):
         build(CcxtConfig, {key: 0}, source="test")

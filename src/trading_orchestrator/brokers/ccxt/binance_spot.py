@@ -14,13 +14,15 @@ from typing import Any
 
 from trading_orchestrator.brokers.ccxt import binance_words as words
 from trading_orchestrator.brokers.ccxt.client import CcxtClient, VenueRefused
-from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, ServerTime, Watch
+from trading_orchestrator.brokers.ccxt.connections import drop_clients
+from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, ServerTime, StreamParts
 from trading_orchestrator.brokers.ccxt.reading import echoes, mismatch, reading
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, NoAnswer, OrderReport, TradeReport
-from trading_orchestrator.market.port import Instrument
+from trading_orchestrator.market.port import Instrument, Quote
 
 _PAGE = 1000
 _SUBSCRIBE_S = 10.0
+_ONE_BY_ONE = 10
 # Ours: balances are polled, and ccxt's handler trips over one that comes before its cache is made.
 _USER_EVENTS = ("executionReport", "outboundAccountPosition", "balanceUpdate", "externalLockUpdate")
 
@@ -106,11 +108,30 @@ class BinanceSpot:
         with reading("time"):
             return ServerTime(float(raw["serverTime"]), sending.sent_ns)
 
+    async def quotes(self, symbols: Sequence[str]) -> list[Quote]:
+        """See `Dialect`. Beyond ten symbols all of the venue's are asked for: that weighs 4, and one symbol 2."""
+        exchange, client = await self._ready(), self._client
+        wanted = {self._id(symbol): symbol for symbol in symbols}
+        asked: list[dict[str, str]] = [{"symbol": each} for each in wanted] if len(wanted) <= _ONE_BY_ONE else [{}]
+        found: list[Quote] = []
+        for params in asked:
+            raw = await client.call("quotes", partial(exchange.public_get_ticker_bookticker, params))
+            with reading("quotes"):
+                for each in raw if isinstance(raw, list) else [raw]:
+                    if each["symbol"] in wanted:
+                        symbol, now_ns = wanted[each["symbol"]], client.clock.monotonic_ns()
+                        found.append(words.book_ticker(each, symbol, client.venue_now_ns(), now_ns))
+        return found
+
     async def instruments(self) -> list[Instrument]:
         exchange = await self._ready()
         return [words.instrument(market["info"]) for market in exchange.markets.values() if market["spot"]]
 
-    def report_watches(self, sink: ReportSink) -> tuple[Sequence[Watch], Callable[[], None]]:
+    @property
+    def tells_every_order(self) -> bool:
+        return True
+
+    def report_watches(self, sink: ReportSink, heard: Callable[[], None]) -> StreamParts:
         exchange = self._client.exchange
 
         def tap(frame: Any) -> bool:
@@ -123,6 +144,8 @@ class BinanceSpot:
             kind = event.get("e") if isinstance(event, dict) else None
             if kind == "eventStreamTerminated":
                 raise ConnectionError(kind)
+            if kind in _USER_EVENTS:
+                heard()
             if kind == "executionReport" and event["s"] in self._symbols:
                 sink(words.execution_report(event, self._symbols[event["s"]]))
             return kind in _USER_EVENTS
@@ -133,14 +156,17 @@ class BinanceSpot:
                 async with asyncio.timeout(_SUBSCRIBE_S):
                     await exchange.authenticate({"type": "spot"})
             except TimeoutError as error:
-                _drop(exchange, exchange.urls["api"]["ws"]["ws-api"]["spot"], error)
+                drop_clients(exchange, exchange.urls["api"]["ws"]["ws-api"]["spot"], error)
                 raise
             await exchange.watch_orders()
 
-        exchange.frame_taps.append(tap)
-        return [watch], lambda: exchange.frame_taps.remove(tap)
+        def drop(why: str) -> None:
+            drop_clients(exchange, exchange.urls["api"]["ws"]["ws-api"]["spot"], ConnectionError(why))
 
-    def market_watches(self, symbols: Sequence[str], sink: MarketSink) -> tuple[Sequence[Watch], Callable[[], None]]:
+        exchange.frame_taps.append(tap)
+        return StreamParts([watch], lambda: exchange.frame_taps.remove(tap), drop)
+
+    def market_watches(self, symbols: Sequence[str], sink: MarketSink) -> StreamParts:
         client, exchange, wanted = self._client, self._client.exchange, list(symbols)
 
         def tap(frame: Any) -> bool:
@@ -165,8 +191,11 @@ class BinanceSpot:
             await self._ready()
             await exchange.watch_trades_for_symbols(wanted)
 
+        def drop(why: str) -> None:
+            drop_clients(exchange, exchange.urls["api"]["ws"]["spot"], ConnectionError(why))
+
         exchange.frame_taps.append(tap)
-        return [watch_quotes, watch_trades], lambda: exchange.frame_taps.remove(tap)
+        return StreamParts([watch_quotes, watch_trades], lambda: exchange.frame_taps.remove(tap), drop)
 
     async def _ready(self) -> Any:
         exchange = await self._client.ready()
@@ -193,10 +222,3 @@ class BinanceSpot:
         if not isinstance(raws, list):
             raise NoAnswer(f"{what}: expected a list, was {type(raws).__name__}", venue_code="", text="unreadable")
         return raws
-
-
-def _drop(exchange: Any, url: str, error: Exception) -> None:
-    """End a connection that does not answer, so that the next watch dials again."""
-    client = exchange.clients.get(url)
-    if client is not None:
-        client.on_error(error)

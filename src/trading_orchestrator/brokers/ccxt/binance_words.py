@@ -168,6 +168,19 @@ def quote(raw: Raw, symbol: str, at_ns: int, received_ns: int) -> Quote:
     )
 
 
+def book_ticker(raw: Raw, symbol: str, at_ns: int, received_ns: int) -> Quote:
+    """Return the answer of ticker/bookTicker."""
+    return Quote(
+        symbol=symbol,
+        bid_px=Decimal(raw["bidPrice"]),
+        bid_qty=Decimal(raw["bidQty"]),
+        ask_px=Decimal(raw["askPrice"]),
+        ask_qty=Decimal(raw["askQty"]),
+        at_ns=at_ns,
+        received_ns=received_ns,
+    )
+
+
 def public_trade(raw: Raw, symbol: str, received_ns: int) -> Trade:
     """Return a trade frame."""
     return Trade(

@@ -9,13 +9,17 @@ from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.dialect import Dialect
 from trading_orchestrator.brokers.ccxt.dialects import dialect_of
+from trading_orchestrator.brokers.ccxt.probes import AccountProbe
 from trading_orchestrator.brokers.ccxt.streams import Stream
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, TradeReport
+from trading_orchestrator.brokers.stream_watch import StreamWatch
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes, system_random
 from trading_orchestrator.market.inbox import Inbox
 
 _CLOCK_SAMPLES = 3
+_VENUE_TIME_ERROR_NS = 500_000_000
+"""A desk refuses to start with a clock further off the venue's than this."""
 
 
 class CcxtBroker:
@@ -37,6 +41,7 @@ class CcxtBroker:
         self._client = client or CcxtClient(config, clock=clock)
         self._dialect: Dialect = dialect_of(self._client)
         self._random_bytes = random_bytes
+        self._watch: StreamWatch | None = None
 
     @property
     def validity_s(self) -> float:
@@ -55,10 +60,16 @@ class CcxtBroker:
         await self.clock_offset_s()
 
     async def submit(self, order: NewOrder) -> OrderReport:
-        return await self._dialect.submit(order)
+        began_ns = self._clock.monotonic_ns()
+        report = await self._dialect.submit(order)
+        self._order_moved(began_ns)
+        return report
 
     async def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
-        return await self._dialect.cancel(symbol, cl_ord_id)
+        began_ns = self._clock.monotonic_ns()
+        report = await self._dialect.cancel(symbol, cl_ord_id)
+        self._order_moved(began_ns)
+        return report
 
     async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
         return await self._dialect.order(symbol, cl_ord_id)
@@ -69,10 +80,10 @@ class CcxtBroker:
     async def trades(
         self, symbol: str, *, after_id: str | None = None, since_ns: int | None = None
     ) -> Sequence[TradeReport]:
-        return await self._dialect.trades(symbol, after_id, since_ns)
+        return self._witnessed(await self._dialect.trades(symbol, after_id, since_ns))
 
     async def trades_of(self, symbol: str, venue_order_id: str) -> Sequence[TradeReport]:
-        return await self._dialect.trades_of(symbol, venue_order_id)
+        return self._witnessed(await self._dialect.trades_of(symbol, venue_order_id))
 
     async def balances(self) -> Sequence[Balance]:
         return await self._dialect.balances()
@@ -94,14 +105,42 @@ class CcxtBroker:
         inbox: Inbox[OrderReport | TradeReport | Connected] = Inbox(
             most=10_000, instead=lambda: Connected(self._clock.wall_ns())
         )
-        watches, stop = self._dialect.report_watches(inbox.put)
-        stream = Stream(watches, stop, inbox.end, self._config, self._clock, self._random_bytes)
+        watch = self._watch = self._config.stream_watch("reports", self._clock)
+
+        def take(report: OrderReport | TradeReport | Connected) -> None:
+            if isinstance(report, Connected):
+                watch.connected()
+            inbox.put(report)
+
+        parts = self._dialect.report_watches(take, watch.heard)
+        probe = AccountProbe(self._dialect, watch)
+        stream = Stream(
+            parts.watches,
+            parts.stop,
+            inbox.end,
+            self._config,
+            self._clock,
+            self._random_bytes,
+            beside=[lambda: watch.keep(probe.differs, parts.drop)],
+            lost=watch.lost,
+        )
         async with self._client.holding(stream):
             async for report in inbox:
                 yield report
 
     async def close(self) -> None:
         await self._client.close()
+
+    def _order_moved(self, began_ns: int) -> None:
+        if self._watch is not None and self._dialect.tells_every_order:
+            self._watch.witnessed(began_ns)
+
+    def _witnessed(self, trades: Sequence[TradeReport]) -> Sequence[TradeReport]:
+        """A trade that was polled is one that the stream must have told of, too."""
+        if self._watch is not None and trades:
+            ago_ns = self._client.venue_now_ns() - max(trade.at_ns for trade in trades)
+            self._watch.witnessed(self._clock.monotonic_ns() - max(0, ago_ns) - _VENUE_TIME_ERROR_NS)
+        return trades
 
     async def _clock_sample(self) -> tuple[int, float]:
         server_ms, sent_ns = await self._dialect.server_time()

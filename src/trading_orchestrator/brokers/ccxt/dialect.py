@@ -32,13 +32,34 @@ class Dialect(Protocol):
     async def server_time(self) -> ServerTime: ...
     async def instruments(self) -> list[Instrument]: ...
 
-    def report_watches(self, sink: ReportSink) -> tuple[Sequence[Watch], Callable[[], None]]:
-        """Return what to keep watching so that reports flow into the sink, and how to stop the flow."""
+    async def quotes(self, symbols: Sequence[str]) -> list[Quote]:
+        """Return the best bid and ask of each symbol as of now."""
         ...
 
-    def market_watches(self, symbols: Sequence[str], sink: MarketSink) -> tuple[Sequence[Watch], Callable[[], None]]:
+    @property
+    def tells_every_order(self) -> bool:
+        """Return whether the report stream is known to tell of each accepted or canceled order, not of trades only."""
+        ...
+
+    def report_watches(self, sink: ReportSink, heard: Callable[[], None]) -> StreamParts:
+        """Return what to keep watching so that reports flow into the sink.
+
+        Args:
+            heard: called for each frame of the stream, whatever it tells.
+        """
+        ...
+
+    def market_watches(self, symbols: Sequence[str], sink: MarketSink) -> StreamParts:
         """As `report_watches`, for quotes and trades."""
         ...
+
+
+class StreamParts(NamedTuple):
+    """`watches`: to be kept going. `stop`: ends the flow. `drop`: ends the connections, so that the watches raise."""
+
+    watches: Sequence[Watch]
+    stop: Callable[[], None]
+    drop: Callable[[str], None]
 
 
 class Watch(Protocol):

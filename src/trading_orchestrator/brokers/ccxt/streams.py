@@ -26,8 +26,17 @@ def backoff_s(attempt: int, *, first_s: float, most_s: float, chance: float) -> 
     return whole_s * (0.5 + chance / 2)
 
 
+def _nobody() -> None:
+    """The default for `lost`."""
+
+
 class Stream:
-    """Keeps a set of watches going in tasks of its own."""
+    """Keeps a set of watches going in tasks of its own.
+
+    Args:
+        beside: runs as long as the stream does, such as its watch.
+        lost: called when a watch ended, before the wait.
+    """
 
     def __init__(
         self,
@@ -37,8 +46,13 @@ class Stream:
         config: CcxtConfig,
         clock: Clock,
         random_bytes: RandomBytes,
+        *,
+        beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
+        lost: Callable[[], None] = _nobody,
     ) -> None:
         self._watches = watches
+        self._beside = beside
+        self._lost = lost
         self._stop = stop
         self._ended = ended
         self._config = config
@@ -49,6 +63,7 @@ class Stream:
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._keep(watch)) for watch in self._watches]
+        self._tasks += [asyncio.create_task(each()) for each in self._beside]
 
     async def close(self) -> None:
         """End the tasks and let the reader leave. May be called twice."""
@@ -67,6 +82,7 @@ class Stream:
             lost = await _outcome(watch())
             if lost is None:
                 continue
+            self._lost()
             # A venue that takes every connection and drops it at once must meet the long wait too.
             if self._clock.monotonic_ns() - began_ns > self._config.reconnect_most_s * 1e9:
                 attempt = 0

@@ -14,11 +14,12 @@ from typing import Any
 
 from trading_orchestrator.brokers.ccxt import unified_words as words
 from trading_orchestrator.brokers.ccxt.client import CcxtClient, VenueRefused
-from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, ServerTime, Watch
+from trading_orchestrator.brokers.ccxt.connections import drop_clients
+from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, ServerTime, StreamParts, Watch
 from trading_orchestrator.brokers.ccxt.reading import echoes, mismatch, reading
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, OrdType, TradeReport
 from trading_orchestrator.kernel.money import plain
-from trading_orchestrator.market.port import Instrument
+from trading_orchestrator.market.port import Instrument, Quote
 
 _PAGE = 500
 
@@ -124,13 +125,30 @@ class Unified:
         with reading("time"):
             return ServerTime(float(raw), sending.sent_ns)
 
+    async def quotes(self, symbols: Sequence[str]) -> list[Quote]:
+        """See `Dialect`; none of a venue that has no tickers."""
+        exchange, client = await self._client.ready(), self._client
+        if not exchange.has.get("fetchTicker"):
+            return []
+        found: list[Quote] = []
+        for symbol in symbols:
+            raw = await client.call("quotes", partial(exchange.fetch_ticker, symbol))
+            with reading("quotes"):
+                quote = words.quote(raw, client.venue_now_ns(), client.clock.monotonic_ns())
+            found += [quote] if quote is not None else []
+        return found
+
     async def instruments(self) -> list[Instrument]:
         exchange = await self._client.ready()
         spot = [market for market in exchange.markets.values() if market.get("spot")]
         found = [words.instrument(market, exchange.precisionMode) for market in spot]
         return [each for each in found if each is not None]
 
-    def report_watches(self, sink: ReportSink) -> tuple[Sequence[Watch], Callable[[], None]]:
+    @property
+    def tells_every_order(self) -> bool:
+        return False
+
+    def report_watches(self, sink: ReportSink, heard: Callable[[], None]) -> StreamParts:
         exchange = self._client.exchange
         if not exchange.has.get("watchOrders") or not exchange.has.get("watchMyTrades"):
             raise VenueRefused(f"{exchange.id} has no stream of orders and trades in ccxt", venue_code="", text="")
@@ -151,19 +169,22 @@ class Unified:
         async def watch_orders() -> None:
             await self._client.ready()
             for raw in await exchange.watch_orders():
+                heard()
                 first_news()
                 sink(words.order_report(raw, "stream", self._client.venue_now_ns()))
 
         async def watch_trades() -> None:
             await self._client.ready()
             for raw in await exchange.watch_my_trades():
+                heard()
                 first_news()
                 sink(words.trade_report(raw))
 
         exchange.connect_taps.append(connected)
-        return [watch_orders, watch_trades], lambda: exchange.connect_taps.remove(connected)
+        stop = partial(exchange.connect_taps.remove, connected)
+        return StreamParts([watch_orders, watch_trades], stop, self._drop_all)
 
-    def market_watches(self, symbols: Sequence[str], sink: MarketSink) -> tuple[Sequence[Watch], Callable[[], None]]:
+    def market_watches(self, symbols: Sequence[str], sink: MarketSink) -> StreamParts:
         exchange, wanted = self._client.exchange, list(symbols)
         watches: list[Watch] = []
         if exchange.has.get("watchBidsAsks"):
@@ -174,7 +195,11 @@ class Unified:
             watches.append(self._trades(lambda: exchange.watch_trades_for_symbols(wanted), sink))
         else:
             watches += [self._trades(partial(exchange.watch_trades, symbol), sink) for symbol in wanted]
-        return watches, lambda: None
+        return StreamParts(watches, lambda: None, self._drop_all)
+
+    def _drop_all(self, why: str) -> None:
+        """No unified word says which connection carries what."""
+        drop_clients(self._client.exchange, "", ConnectionError(why))
 
     def _quotes(self, watch: Callable[[], Any], sink: MarketSink) -> Watch:
         client = self._client
