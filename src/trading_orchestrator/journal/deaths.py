@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from trading_orchestrator.journal.emergency_notes import notes_in
 from trading_orchestrator.journal.incarnation import LastWords, guarded, is_locked, path_of, read_words
 
 
@@ -52,6 +53,11 @@ class Deaths:
     def words_of(self, node: str) -> LastWords | None:
         """Return what the node's file says, alive or dead."""
         return read_words(path_of(self._directory, node))
+
+    def last_running(self, node: str) -> tuple[str, int] | None:
+        """Return the strategy that had its loop last, "" for none, and its last sign of life in ns since boot."""
+        words = self.words_of(node)
+        return None if words is None else (words.now_running, words.heartbeat_boot_ns)
 
     def shoot(self, node: str) -> None:
         """Kill the node's process: only for one whose lease ran out while it keeps the journal locked.
@@ -141,7 +147,7 @@ def list_incarnations(directory: Path) -> Sequence[Incarnated]:
 
 
 def clear_dead(directory: Path, *, keep: Collection[str] = ()) -> Sequence[str]:
-    """Remove the files of dead nodes and return their names.
+    """Remove the files of dead nodes and return their names; one with notes that nobody journaled yet stays.
 
     Args:
         keep: names that a lease still carries: their file is the proof a successor needs.
@@ -150,7 +156,7 @@ def clear_dead(directory: Path, *, keep: Collection[str] = ()) -> Sequence[str]:
         return []
     with guarded(directory):
         dead = [found.words.node for found in list_incarnations(directory) if not found.alive]
-        for node in (gone := [node for node in dead if node not in keep]):
+        for node in (gone := [node for node in dead if node not in keep and not notes_in(path_of(directory, node))]):
             path_of(directory, node).unlink(missing_ok=True)
     return gone
 

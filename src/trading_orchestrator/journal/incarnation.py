@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trading_orchestrator.errors import Refused
+from trading_orchestrator.journal import emergency_area
+from trading_orchestrator.journal.emergency_area import EMERGENCY_AT, SIZE_BYTES
 from trading_orchestrator.kernel.clock import Clock
 
 MAGIC = b"TOINCAR1"
@@ -27,8 +29,6 @@ _SLOT_IN_USE_AT = 80
 _SLOTS_AT = (128, 384)
 _SLOT = struct.Struct(">H254s")
 NAME_BYTES_MAX = 254
-EMERGENCY_AT = 4096  # reserved for emergency cancels: preallocated, because a full disk must not stop them
-SIZE_BYTES = 65536
 _GUARD = ".guard"
 
 
@@ -105,6 +105,14 @@ class Incarnation:
         _SLOT.pack_into(self._map, _SLOTS_AT[self._slot], len(data), data)
         self._map[_SLOT_IN_USE_AT] = self._slot
         self._running = name
+
+    def note(self, record: bytes) -> None:
+        """Leave a record in the emergency area, which was set aside: neither a full disk nor a death takes it away.
+
+        Raises:
+            EmergencyAreaFull: nothing was written.
+        """
+        emergency_area.write(self._map, record)
 
     def close(self) -> None:
         """Let go of the lock: to all who watch, this process is now dead."""

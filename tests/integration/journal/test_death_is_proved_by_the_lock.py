@@ -13,9 +13,8 @@ import pytest
 
 from tests.integration.journal.processes import line_of, running
 from trading_orchestrator.journal.deaths import Deaths, clear_dead, list_incarnations
+from trading_orchestrator.journal.emergency_area import EMERGENCY_AT, SIZE_BYTES
 from trading_orchestrator.journal.incarnation import (
-    EMERGENCY_AT,
-    SIZE_BYTES,
     Incarnation,
     IncarnationUnwritable,
     NodeAlive,
