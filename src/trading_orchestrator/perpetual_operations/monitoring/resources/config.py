@@ -1,0 +1,39 @@
+"""Settings of ResourceMonitor. TOML: `[perpetual_operations.resources]`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Ratio = Annotated[float, Meta(gt=0, le=1)]
+
+
+class ResourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Limits, and when load is shed before they are met.
+
+    enabled: off, nothing is shed and nothing is cleaned up.
+    host_cpu_ratio, host_memory_ratio: of the whole host; above it a takeover has no room.
+    node_memory_bytes: of one node; a node that nears it hands over before (memory_leak_detector).
+    disk_floor_bytes: kept free on the disk of the data directory; below it the journal itself is in danger.
+    descriptors_ratio: of what the process may open.
+    loop_lag_s: a loop that comes later than this makes orders wait.
+    rises_s, falls_s: pressure lasts so long before a step is taken, ease before it is undone; easing takes longer,
+        or the system would swing.
+    ease_ratio: of a limit, below which it counts as eased.
+    log_days, temp_hours: age at which files in `logs/` and `tmp/` of the data directory are removed.
+    """
+
+    enabled: bool = True
+    host_cpu_ratio: Ratio = 0.9
+    host_memory_ratio: Ratio = 0.92
+    node_memory_bytes: Annotated[int, Meta(ge=50_000_000)] = 1_500_000_000
+    disk_floor_bytes: Annotated[int, Meta(ge=0)] = 1_000_000_000
+    descriptors_ratio: Ratio = 0.8
+    loop_lag_s: Annotated[float, Meta(gt=0)] = 0.5
+    rises_s: Annotated[float, Meta(gt=0)] = 10.0
+    falls_s: Annotated[float, Meta(gt=0)] = 60.0
+    ease_ratio: Ratio = 0.85
+    log_days: Annotated[int, Meta(ge=1)] = 30
+    temp_hours: Annotated[int, Meta(ge=1)] = 24
