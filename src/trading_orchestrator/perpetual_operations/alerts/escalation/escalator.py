@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from trading_orchestrator.perpetual_operations.alerts.escalation import facts as f
+from trading_orchestrator.perpetual_operations.alerts.escalation.on_call import NowAndNext, now_and_next, on_call
 from trading_orchestrator.perpetual_operations.alerts.escalation.policy import (
     Contact,
     EscalationPolicy,
     EscalationRefused,
     People,
+    target_of,
 )
+from trading_orchestrator.perpetual_operations.alerts.escalation.schedule import Schedule, ScheduleRefused
 from trading_orchestrator.perpetual_operations.alerts.escalation.state import Cycle, Escalation, EscalationState
 
 
 class Escalator:
-    """One policy, its people and its heartbeat monitors (name → time-out in seconds).
+    """Ladders, their people, and heartbeat monitors (name → time-out in seconds).
+
+    `policy` is the ladder of whatever names none of `policies`; `schedules` say who is on call.
 
     Every method returns the facts it decided, which its own state has taken in already. Law: append them before
     acting on them; if the append fails, throw the escalator away and fold a new one. Beats are not facts, so a new
@@ -29,9 +34,13 @@ class Escalator:
         *,
         heartbeats_s: Mapping[str, float] | None = None,
         state: EscalationState | None = None,
+        policies: Mapping[str, EscalationPolicy] | None = None,
+        schedules: Mapping[str, Schedule] | None = None,
     ) -> None:
         self.policy = policy
         self.people = people
+        self.policies = policies or {}
+        self.schedules = schedules or {}
         self.state = state or EscalationState()
         self._timeouts_ns = {name: round(seconds * 1e9) for name, seconds in (heartbeats_s or {}).items()}
         self.beats = {name: at_ns for name, at_ns in self.state.well.items() if name in self._timeouts_ns}
@@ -47,22 +56,40 @@ class Escalator:
         """Take the last beats from whoever heard them while no escalator was there."""
         self.beats.update({name: at_ns for name, at_ns in beats.items() if name in self.beats})
 
-    def open(self, escalation_id: str, now_ns: int) -> Sequence[f.Body]:
+    def open(self, escalation_id: str, now_ns: int, *, policy: str = "") -> Sequence[f.Body]:
         """Begin; what is open already goes on as it is."""
         if escalation_id not in self.state.open:
-            self._decide(f.Opened(escalation_id=escalation_id, at_ns=now_ns))
+            self._decide(f.Opened(escalation_id=escalation_id, at_ns=now_ns, policy=policy))
         return self._taken()
 
-    def acknowledge(self, escalation_id: str, by: str, now_ns: int, note: str = "") -> Sequence[f.Body]:
+    def acknowledge(
+        self, escalation_id: str, by: str, now_ns: int, note: str = "", *, timeout_s: float | None = None
+    ) -> Sequence[f.Body]:
         """Stop climbing. On a multi-ack rung the others go on being called until they acknowledge too.
+
+        `timeout_s`: for so long; None is as the ladder says.
 
         Raises:
             EscalationRefused: it is not open, or acknowledged already and there is nothing left to quiet.
         """
         one = self._open(escalation_id)
-        if one.is_acknowledged and not any(cycle.multi_ack for cycle in one.cycles):
+        if one.is_acknowledged and not one.is_snoozed and not any(cycle.multi_ack for cycle in one.cycles):
             raise EscalationRefused(f"{escalation_id} is acknowledged already", escalation_id=escalation_id)
-        self._decide(f.Acknowledged(escalation_id=escalation_id, at_ns=now_ns, by=by, note=note))
+        timeout_s = timeout_s or self._policy(one).acknowledge_timeout_s
+        until_ns = None if timeout_s is None else now_ns + round(timeout_s * 1e9)
+        self._decide(f.Acknowledged(escalation_id=escalation_id, at_ns=now_ns, by=by, note=note, until_ns=until_ns))
+        return self._taken()
+
+    def snooze(self, escalation_id: str, by: str, until_ns: int, now_ns: int, note: str = "") -> Sequence[f.Body]:
+        """Call nobody until then; then begin at the first rung again unless it is closed.
+
+        Raises:
+            EscalationRefused: it is not open, or the time is over already.
+        """
+        self._open(escalation_id)
+        if until_ns <= now_ns:
+            raise EscalationRefused("expected the end of the snooze after now", escalation_id=escalation_id)
+        self._decide(f.Snoozed(escalation_id=escalation_id, at_ns=now_ns, by=by, until_ns=until_ns, note=note))
         return self._taken()
 
     def escalate(self, escalation_id: str, by: str, now_ns: int) -> Sequence[f.Body]:
@@ -86,6 +113,29 @@ class Escalator:
     def pause(self, until_ns: int, now_ns: int) -> Sequence[f.Body]:
         """Begin maintenance, move its end, or end it (`until_ns` not after now)."""
         self._decide(f.Paused(at_ns=now_ns, until_ns=until_ns))
+        return self._taken()
+
+    def override(self, override: f.OverrideSet) -> Sequence[f.Body]:
+        """Put somebody on call besides or instead of another; one of the same id is replaced.
+
+        Raises:
+            ScheduleRefused: no schedule or no person has this name, or it ends before it begins.
+        """
+        names = {"schedule": (override.schedule, self.schedules), "person": (override.person, self.people)}
+        for key, (name, known) in names.items():
+            if name not in known and (key == "schedule" or name or not override.instead_of):
+                said = f"override: {key}: nothing is named {name!r}; known: {sorted(known)}"
+                raise ScheduleRefused(said, schedule=override.schedule, key=key)
+        if override.ends_at_ns <= max(override.starts_at_ns, override.at_ns):
+            said = "override: expected an end after its begin and after now"
+            raise ScheduleRefused(said, schedule=override.schedule, key="ends_at_ns")
+        self._decide(override)
+        return self._taken()
+
+    def end_override(self, override_id: str, by: str, now_ns: int) -> Sequence[f.Body]:
+        """Take an override back; one that is not there does nothing."""
+        if override_id in self.state.overrides:
+            self._decide(f.OverrideEnded(override_id=override_id, at_ns=now_ns, by=by))
         return self._taken()
 
     def beat(self, monitor: str, now_ns: int) -> Sequence[f.Body]:
@@ -112,7 +162,11 @@ class Escalator:
             self._decide(f.HeartbeatMissed(monitor=monitor, at_ns=now_ns))
             if monitor not in self.state.open:
                 self._decide(f.Opened(escalation_id=monitor, at_ns=now_ns))
+        for override in [one for one in self.state.overrides.values() if one.ends_at_ns <= now_ns]:
+            self._decide(f.OverrideEnded(override_id=override.override_id, at_ns=now_ns))
         for one in list(self.state.open.values()):
+            if one.quiet_until_ns is not None and one.quiet_until_ns <= now_ns:
+                self._decide(f.Resumed(escalation_id=one.escalation_id, at_ns=now_ns, from_start=one.is_snoozed))
             rung_at_ns = self._rung_at_ns(one)
             if rung_at_ns is not None and rung_at_ns <= now_ns:
                 self._climb(one, now_ns)
@@ -124,11 +178,22 @@ class Escalator:
     def next_due_ns(self) -> int | None:
         """Return when `advance` has something to do next; a time in the past is at once."""
         times = [self._missed_at_ns(name) for name in self.beats]
+        times += [one.ends_at_ns for one in self.state.overrides.values()]
         for one in self.state.open.values():
-            rung_at_ns = self._rung_at_ns(one)
-            times += [] if rung_at_ns is None else [rung_at_ns]
+            times += [at_ns for at_ns in (self._rung_at_ns(one), one.quiet_until_ns) if at_ns is not None]
             times += [at_ns for cycle in one.cycles for at_ns, _ in self._contacts_left(cycle)]
         return min(times, default=None)
+
+    def on_call(self, schedule: str, now_ns: int) -> NowAndNext:
+        """Return who is on call now and next.
+
+        Raises:
+            ScheduleRefused: no schedule has this name.
+        """
+        if schedule not in self.schedules:
+            said = f"no schedule is named {schedule!r}; known: {sorted(self.schedules)}"
+            raise ScheduleRefused(said, schedule=schedule, key="schedule")
+        return now_and_next(self.schedules[schedule], list(self.state.overrides.values()), now_ns)
 
     # -- how it decides
 
@@ -160,26 +225,45 @@ class Escalator:
 
     def _climb(self, one: Escalation, now_ns: int) -> None:
         """Reach the next rung that has somebody to call; one without is skipped at once, each at most once."""
-        for _ in self.policy.steps:
-            step = 0 if one.step is None else self.policy.after(one.step, one.loops, is_forced=one.is_asked_on)
+        policy = self._policy(one)
+        for _ in policy.steps:
+            last = None if one.step is None else min(one.step, len(policy.steps) - 1)
+            step = 0 if last is None else policy.after(last, one.loops, is_forced=one.is_asked_on)
             if step is None:
                 self._decide(f.Ended(escalation_id=one.escalation_id, at_ns=now_ns))
                 return
-            rung = self.policy.steps[step]
-            people = tuple(target for target in rung.targets if self.people.get(target))
+            rung = policy.steps[step]
+            called = {target: self._called(target, now_ns) for target in rung.targets}
+            people = tuple(dict.fromkeys(person for several in called.values() for person in several))
             self._decide(
                 f.Stepped(
                     escalation_id=one.escalation_id,
                     at_ns=now_ns,
                     step=step,
-                    loops=one.loops + (one.step is not None and one.step + 1 >= len(self.policy.steps)),
+                    loops=one.loops + (last is not None and last + 1 >= len(policy.steps)),
                     next_at_ns=now_ns + round(rung.delay_s * 1e9),
                     people=people,
                     multi_ack=rung.multi_ack,
+                    nobody=tuple(target for target, several in called.items() if not several),
                 )
             )
             if people:
                 return
+
+    def _policy(self, one: Escalation) -> EscalationPolicy:
+        """A ladder that the configuration has lost is the default one: somebody must be called."""
+        return self.policies.get(one.policy, self.policy)
+
+    def _called(self, target: str, now_ns: int) -> tuple[str, ...]:
+        """Return who stands behind a target and can be called."""
+        kind, name = target_of(target)
+        if kind == "channel":
+            return (target,)
+        people: Sequence[str] = (name,)
+        if kind == "schedule":
+            schedule = self.schedules.get(name)
+            people = () if schedule is None else on_call(schedule, self.state.overrides.values(), now_ns)
+        return tuple(person for person in people if self.people.get(person))
 
     def _contact(self, now_ns: int) -> None:
         """Whoever is due on a channel hears about everything at once, in one message."""
@@ -201,7 +285,9 @@ class Escalator:
             )
 
     def _contacts_left(self, cycle: Cycle) -> Iterator[tuple[int, Contact]]:
-        for contact in self.people.get(cycle.person, ()):
+        kind, name = target_of(cycle.person)
+        contacts = (Contact(channel=name),) if kind == "channel" else self.people.get(cycle.person, ())
+        for contact in contacts:
             at_ns = cycle.since_ns + round(contact.delay_s * 1e9)
             if cycle.done_ns is None or at_ns > cycle.done_ns:
                 yield at_ns, contact

@@ -8,15 +8,19 @@ import msgspec
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody must hear about this."""
+    """Somebody must hear about this; `policy` names the ladder, the default one has no name."""
 
     kind: ClassVar[str] = "escalation.opened"
     escalation_id: str
     at_ns: int
+    policy: str = ""
 
 
 class Stepped(msgspec.Struct, frozen=True, kw_only=True):
-    """A rung was reached and these people are called. Nobody: it was skipped, which an operator must hear."""
+    """A rung was reached and these people are called. Nobody: it was skipped, which an operator must hear.
+
+    `nobody`: targets of the rung behind which nobody stands who can be called.
+    """
 
     kind: ClassVar[str] = "escalation.stepped"
     escalation_id: str
@@ -26,6 +30,7 @@ class Stepped(msgspec.Struct, frozen=True, kw_only=True):
     next_at_ns: int
     people: tuple[str, ...]
     multi_ack: bool
+    nobody: tuple[str, ...] = ()
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,13 +42,34 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
-    """A person takes it."""
+    """A person takes it, for ever or until `until_ns`."""
 
     kind: ClassVar[str] = "escalation.acknowledged"
     escalation_id: str
     at_ns: int
     by: str
     note: str = ""
+    until_ns: int | None = None
+
+
+class Snoozed(msgspec.Struct, frozen=True, kw_only=True):
+    """A person wants quiet until `until_ns`; then it begins anew."""
+
+    kind: ClassVar[str] = "escalation.snoozed"
+    escalation_id: str
+    at_ns: int
+    by: str
+    until_ns: int
+    note: str = ""
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True):
+    """The time of an acknowledgement or a snooze is over: the rung it stood on, or the first one, is reached anew."""
+
+    kind: ClassVar[str] = "escalation.resumed"
+    escalation_id: str
+    at_ns: int
+    from_start: bool
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,8 +125,62 @@ class HeartbeatMissed(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-Body = Opened | Stepped | Ended | Acknowledged | Asked | Closed | Paused | ContactDue | HeartbeatSeen | HeartbeatMissed
-_BODIES = (Opened, Stepped, Ended, Acknowledged, Asked, Closed, Paused, ContactDue, HeartbeatSeen, HeartbeatMissed)
+class OverrideSet(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody is on call besides, or instead of another; an empty `person` only takes the other one off."""
+
+    kind: ClassVar[str] = "schedule.override_set"
+    override_id: str
+    at_ns: int
+    schedule: str
+    starts_at_ns: int
+    ends_at_ns: int
+    person: str
+    instead_of: str = ""
+    by: str = ""
+    reason: str = ""
+
+
+class OverrideEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """An override is over or was taken back."""
+
+    kind: ClassVar[str] = "schedule.override_ended"
+    override_id: str
+    at_ns: int
+    by: str = ""
+
+
+Body = (
+    Opened
+    | Stepped
+    | Ended
+    | Acknowledged
+    | Snoozed
+    | Resumed
+    | Asked
+    | Closed
+    | Paused
+    | ContactDue
+    | HeartbeatSeen
+    | HeartbeatMissed
+    | OverrideSet
+    | OverrideEnded
+)
+_BODIES = (
+    Opened,
+    Stepped,
+    Ended,
+    Acknowledged,
+    Snoozed,
+    Resumed,
+    Asked,
+    Closed,
+    Paused,
+    ContactDue,
+    HeartbeatSeen,
+    HeartbeatMissed,
+    OverrideSet,
+    OverrideEnded,
+)
 KINDS: dict[str, type[Body]] = {body.kind: body for body in _BODIES}
 
 

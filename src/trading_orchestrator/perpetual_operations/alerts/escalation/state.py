@@ -21,15 +21,21 @@ class Cycle:
 
 @dataclass
 class Escalation:
-    """One escalation. `step` None: the first rung is still to be reached."""
+    """One escalation. `step` None: the first rung is still to be reached.
+
+    `quiet_until_ns`: when its acknowledgement or snooze is over, if ever.
+    """
 
     escalation_id: str
     opened_ns: int
+    policy: str = ""
     step: int | None = None
     loops: int = 0
     next_at_ns: int | None = None
     is_acknowledged: bool = False
     is_asked_on: bool = False
+    is_snoozed: bool = False
+    quiet_until_ns: int | None = None
     cycles: list[Cycle] = field(default_factory=list)
 
 
@@ -42,18 +48,20 @@ class EscalationState:
     contact_count: int = 0
     well: dict[str, int] = field(default_factory=dict)
     missed: dict[str, None] = field(default_factory=dict)
+    overrides: dict[str, f.OverrideSet] = field(default_factory=dict)
 
     def apply(self, body: f.Body) -> None:
         """Take one fact in."""
         _TAKES_IN[type(body)](self, body)
 
     def _opened(self, body: f.Opened) -> None:
-        self.open[body.escalation_id] = Escalation(body.escalation_id, body.at_ns)
+        self.open[body.escalation_id] = Escalation(body.escalation_id, body.at_ns, body.policy)
 
     def _stepped(self, body: f.Stepped) -> None:
         one = self.open[body.escalation_id]
         one.step, one.loops, one.next_at_ns = body.step, body.loops, body.next_at_ns
-        one.is_asked_on = one.is_acknowledged = False
+        one.is_asked_on = one.is_acknowledged = one.is_snoozed = False
+        one.quiet_until_ns = None
         one.cycles += [Cycle(person, body.at_ns, body.multi_ack) for person in body.people]
 
     def _ended(self, body: f.Ended) -> None:
@@ -61,8 +69,22 @@ class EscalationState:
 
     def _acknowledged(self, body: f.Acknowledged) -> None:
         one = self.open[body.escalation_id]
-        one.is_acknowledged = True
+        one.is_acknowledged, one.is_snoozed, one.quiet_until_ns = True, False, body.until_ns
         one.cycles = [cycle for cycle in one.cycles if cycle.multi_ack and cycle.person != body.by]
+
+    def _snoozed(self, body: f.Snoozed) -> None:
+        one = self.open[body.escalation_id]
+        one.is_acknowledged, one.is_snoozed, one.quiet_until_ns = True, True, body.until_ns
+        one.is_asked_on, one.cycles = False, []
+
+    def _resumed(self, body: f.Resumed) -> None:
+        one = self.open[body.escalation_id]
+        one.is_acknowledged, one.is_snoozed, one.quiet_until_ns, one.cycles = False, False, None, []
+        if body.from_start or one.step in {None, 0}:
+            one.step, one.loops, one.opened_ns = None, 0 if body.from_start else one.loops, body.at_ns
+        else:
+            assert one.step is not None
+            one.step, one.next_at_ns = one.step - 1, body.at_ns
 
     def _asked(self, body: f.Asked) -> None:
         self.open[body.escalation_id].is_asked_on = True
@@ -80,6 +102,12 @@ class EscalationState:
                 if cycle.person == body.to:
                     cycle.done_ns = body.at_ns
 
+    def _override(self, body: f.OverrideSet) -> None:
+        self.overrides[body.override_id] = body
+
+    def _override_ended(self, body: f.OverrideEnded) -> None:
+        self.overrides.pop(body.override_id, None)
+
     def _seen(self, body: f.HeartbeatSeen) -> None:
         self.well[body.monitor] = body.at_ns
         self.missed.pop(body.monitor, None)
@@ -94,12 +122,16 @@ _TAKES_IN: dict[type[f.Body], Callable[[EscalationState, Any], None]] = {
     f.Stepped: EscalationState._stepped,
     f.Ended: EscalationState._ended,
     f.Acknowledged: EscalationState._acknowledged,
+    f.Snoozed: EscalationState._snoozed,
+    f.Resumed: EscalationState._resumed,
     f.Asked: EscalationState._asked,
     f.Closed: EscalationState._closed,
     f.Paused: EscalationState._paused,
     f.ContactDue: EscalationState._contact,
     f.HeartbeatSeen: EscalationState._seen,
     f.HeartbeatMissed: EscalationState._missed,
+    f.OverrideSet: EscalationState._override,
+    f.OverrideEnded: EscalationState._override_ended,
 }
 
 
