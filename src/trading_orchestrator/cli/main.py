@@ -20,6 +20,7 @@ from trading_orchestrator.cli import (
     status,
     venue,
     version,
+    watchdog,
 )
 from trading_orchestrator.errors import OrchestratorError
 
@@ -47,6 +48,7 @@ def build() -> typer.Typer:
     app.add_typer(config.build(), name="config")
     app.command("simulate")(simulate.simulate)
     app.command("venue", context_settings=venue.PASS_THROUGH)(venue.venue)
+    app.command("watchdog")(watchdog.watchdog)
     app.command("version")(version.version)
     return app
 

@@ -20,7 +20,7 @@ from trading_orchestrator.perpetual_operations.alerts.channels.port import Lette
 from trading_orchestrator.perpetual_operations.alerts.channels.retry_after import retry_after_s
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.channel import open_webhook
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.config import WebhookConfig
-from trading_orchestrator.perpetual_operations.alerts.channels.webhook.signature import SignatureRefused, verify
+from trading_orchestrator.kernel.signature import SignatureRefused, verify
 from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
 
 pytestmark = pytest.mark.integration

@@ -17,7 +17,6 @@ from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing
 
-CRITICAL = "critical"
 Deed = Callable[[Engine, int], Sequence[f.Body]]
 
 
@@ -118,7 +117,7 @@ class Delivery:
     async def _by(self, lane: Lane, letter: Letter) -> str:
         async with self._turn(lane, letter):
             await self._fault("alert.sending")
-            carrying = lane.carry(letter, is_critical=is_critical(letter))
+            carrying = lane.carry(letter, is_critical=letter.is_critical)
             answer, _ = await asyncio.gather(carrying, self._fault("alert.in_flight"))
             await self._fault("alert.answered")
             return answer
@@ -130,7 +129,7 @@ class Delivery:
         async with AsyncExitStack() as stack:
             self._waiting[name] = self._waiting.get(name, 0) + 1
             try:
-                await stack.enter_async_context(lane.turn(is_critical=is_critical(letter)))
+                await stack.enter_async_context(lane.turn(is_critical=letter.is_critical))
             finally:
                 self._waiting[name] -= 1
                 if not self._waiting[name]:
@@ -173,18 +172,8 @@ def _deed(name: str, answers: Sequence[str], failures: Sequence[OrchestratorErro
     return lambda engine, now_ns: engine.refused(name, now_ns, said or "no channel reaches the receiver any more")
 
 
-def is_critical(letter: Letter) -> bool:
-    """Return whether the letter tells of something critical, or of its end."""
-    message = letter.message
-    return any(labels.get("severity") == CRITICAL for labels in _labels(message))
-
-
-def _labels(message: f.NotificationDue) -> Sequence[Mapping[str, str]]:
-    return [message.group_labels, *(alert.labels for alert in message.alerts)]
-
-
 def _may_wait(error: OrchestratorError, lane: Lane, letter: Letter, tries: int) -> bool:
     """Return whether the next try of the same lane is soon enough, before another lane is asked."""
-    if isinstance(error, Refused) or lane.is_down or is_critical(letter):
+    if isinstance(error, Refused) or lane.is_down or letter.is_critical:
         return False
     return tries + 1 < lane.config.fallback_after_tries

@@ -9,12 +9,20 @@ import msgspec
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue
 
+CRITICAL = "critical"
+
 
 class Letter(msgspec.Struct, frozen=True):
     """A message with the key that stays the same however often it is tried: receivers drop doubles by it."""
 
     message: NotificationDue
     idempotency_key: str
+
+    @property
+    def is_critical(self) -> bool:
+        """Return whether it tells of something critical, or of its end; nothing of ours may hold such a letter up."""
+        several = (self.message.group_labels, *(alert.labels for alert in self.message.alerts))
+        return any(labels.get("severity") == CRITICAL for labels in several)
 
 
 class ReceiverBusy(Transient):

@@ -10,7 +10,6 @@ from email.utils import formatdate
 from trading_orchestrator.kernel.ids import digest_base32
 from trading_orchestrator.perpetual_operations.alerts.channels.email.html import html_of
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
-from trading_orchestrator.perpetual_operations.alerts.delivery import is_critical
 from trading_orchestrator.perpetual_operations.alerts.templates.texts import Texts
 
 
@@ -33,7 +32,7 @@ def mail_of(letter: Letter, *, sender: str, to: tuple[str, ...], texts: Texts) -
     mail["In-Reply-To"] = root
     mail["References"] = root
     mail["Auto-Submitted"] = "auto-generated"
-    if is_critical(letter) and message.status == "firing":
+    if letter.is_critical and message.status == "firing":
         mail["X-Priority"] = "1"
     mail.set_content(words.text, cte="quoted-printable")
     mail.add_alternative(html_of(message, words, texts.external_url), subtype="html", cte="quoted-printable")

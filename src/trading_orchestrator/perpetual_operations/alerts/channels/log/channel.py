@@ -12,7 +12,6 @@ from trading_orchestrator.errors import Refused, Transient
 from trading_orchestrator.perpetual_operations.alerts.channels.log.config import LogConfig
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
-from trading_orchestrator.perpetual_operations.alerts.delivery import is_critical
 from trading_orchestrator.perpetual_operations.alerts.templates.scope import shown_time
 from trading_orchestrator.perpetual_operations.alerts.templates.texts import Texts, read_texts
 
@@ -38,7 +37,7 @@ class NodeLog:
         self._texts = texts
 
     async def send(self, letter: Letter) -> str:
-        level = logging.ERROR if is_critical(letter) and letter.message.status == "firing" else logging.WARNING
+        level = logging.ERROR if letter.is_critical and letter.message.status == "firing" else logging.WARNING
         log.log(level, "%s", _line(letter, self._texts))
         return "logged"
 

@@ -10,7 +10,7 @@ from trading_orchestrator.perpetual_operations.alerts.channels.opening import Op
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.body import body_of
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.config import WebhookConfig
-from trading_orchestrator.perpetual_operations.alerts.channels.webhook.signature import HEADER, signed
+from trading_orchestrator.kernel.signature import HEADER, signed
 
 
 class Webhook:
