@@ -89,13 +89,14 @@ def test_of_many_samples_the_line_is_the_same() -> None:
 
 
 def test_an_anomaly_is_a_score_of_its_metric() -> None:
-    rule = {"kind": "anomaly", "name": "Odd", "metric": "rss", "score": 4, "clear": 2}
+    rule = {"kind": "anomaly", "name": "Odd", "metric": "rss", "clear": 0.3}
     scores: dict[int, list[Sample]] = {
         t: [("anomaly_score", {"metric": name}, value)]
-        for t, name, value in ((0, "cpu", 9.0), (1, "rss", 5.0), (2, "rss", 3.0), (3, "rss", 1.0))
+        for t, name, value in ((0, "cpu", 0.9), (1, "rss", 0.5), (2, "rss", 0.3), (3, "rss", 0.2))
     }
 
     assert [[], ["Odd"], ["Odd"], []] == fired(rule, scores, range(4))
+    assert [["Odd"]] == fired({"kind": "anomaly", "name": "Odd"}, scores, [0])
 
 
 def test_a_heart_that_stops_is_missed_and_so_is_one_that_never_beat() -> None:

@@ -30,7 +30,7 @@ RULES: list[tuple[dict[str, Any], str]] = [
          "window": 3600},
         "((free - 0) / (-deriv(free[3600s]) > 0)) < 600",
     ),
-    ({"kind": "anomaly", "name": "Odd", "metric": "rss", "score": 4}, 'anomaly_score{metric="rss"} > 4'),
+    ({"kind": "anomaly", "name": "Odd", "metric": "rss"}, 'anomaly_score{metric="rss"} >= 0.5'),
     (
         {"kind": "combined", "name": "Both", "for": 3, "keep_firing_for": 4,
          "conditions": [{"measure": {"metric": "a"}, "compare": ">", "threshold": 1},

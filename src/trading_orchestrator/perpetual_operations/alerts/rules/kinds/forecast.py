@@ -38,18 +38,20 @@ class PredictiveRule(EveryRule, frozen=True, kw_only=True, tag="predictive"):
 
 
 class AnomalyRule(EveryRule, frozen=True, kw_only=True, tag="anomaly"):
-    """Fires while the anomaly score of a metric is above `score`; with `clear`, until it is back at that.
+    """Fires while the anomaly score of a series is at least `score`; with `clear`, until it is below that.
 
-    The score is a series `anomaly_score` with the label `metric` beside the labels of the series it judges; who
-    makes it adds it to the samples like any other number.
+    The score is a sample of `anomaly_score` with the label `metric` naming the series, from 0 to 1, 0.5 being the
+    detector's own bar. A detector that tells only the onset makes an alert of one look-back and `keep_firing_for`.
+    metric: the series as the detector names it; empty takes all.
     """
 
-    metric: str
+    metric: str = ""
     where: tuple[str, ...] = ()
-    score: float
+    score: float = 0.5
     clear: float | None = None
 
     def rules(self) -> tuple[Rule, ...]:
         """Return it as a rule of measures."""
-        measure = Measure(metric=ANOMALY_SCORE, where=(f'metric="{self.metric}"', *self.where))
-        return (self.rule(Condition(measure=measure, compare=">", threshold=self.score, clear=self.clear)),)
+        where = (f'metric="{self.metric}"', *self.where) if self.metric else self.where
+        measure = Measure(metric=ANOMALY_SCORE, where=where)
+        return (self.rule(Condition(measure=measure, compare=">=", threshold=self.score, clear=self.clear)),)
