@@ -44,6 +44,8 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `clock_offset_every_s` 20: a standby measures the venue's clock this often, so that a takeover need not wait for it;
     a crystal drifts 1 ms in that time, and the connection stays warm.
     `clock_offset_limit_s` 0.5: half a validity window of one second; beyond it the venue would refuse our requests.
+    `emergency_cancel_after_s` 5: how long the journal may take nothing before all of ours that rests is canceled.
+    A lock or a slow disk is over by then; an order that nobody may decide about should not rest for much longer.
     `bars_kept` 500: closed bars held in memory per symbol and length, for `warm_up`.
     """
 
@@ -63,6 +65,7 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quiet_s: Seconds = 5.0
     clock_offset_every_s: Seconds = 20.0
     clock_offset_limit_s: Seconds = 0.5
+    emergency_cancel_after_s: Seconds = 5.0
     bars_kept: Annotated[int, msgspec.Meta(ge=1)] = 500
 
     @property

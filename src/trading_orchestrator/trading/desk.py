@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from trading_orchestrator.brokers.port import Broker, Connected, KeyRefused
 from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.config import ConfigRefused, nearest
@@ -19,6 +21,7 @@ from trading_orchestrator.market.port import Feed, Instrument, Quote, Trade
 from trading_orchestrator.storage.ports import FactStore, StaleEpoch
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.emergency import EmergencyCancels
 from trading_orchestrator.trading.floor import NowRunning
 from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.record import RecordLost
@@ -52,6 +55,7 @@ class Desk:
         random_bytes: for jitter only; ids do not come from it.
         fault: where tests hold the process.
         live: real money is at stake, so no order leaves before a named person has armed the desk.
+        notes: where cancels are noted that leave while the journal takes nothing; without it none does.
         now_running: called with a strategy's name before its callback and with "" after it (incarnation file).
 
     Concurrency: one event loop.
@@ -71,6 +75,7 @@ class Desk:
         fault: FaultPoint = no_fault,
         now_running: NowRunning = nobody_is_told,
         live: bool = False,
+        notes: EmergencyNotes | None = None,
     ) -> None:
         self.name = name
         self._config = config
@@ -96,6 +101,7 @@ class Desk:
             bars=self._bars,
             venue_clock=VenueClock(broker, config, clock),
             live=live,
+            notes=notes,
         )
         for strategy, loaded in self._around.strategies.items():
             wants = loaded.wants(strategy)
@@ -107,6 +113,7 @@ class Desk:
         self._has_begun = False
         self._pumps: list[asyncio.Task[None]] = []
         self._again: asyncio.Task[None] | None = None
+        self._stand_in: EmergencyCancels | None = None
         self._stream_up = asyncio.Event()
         self._trouble = ""
 
@@ -121,7 +128,7 @@ class Desk:
     def health(self) -> Health:
         """Return how the desk is, in a sentence."""
         if self._trouble:
-            return Health(HealthState.UNHEALTHY, self._trouble)
+            return Health(HealthState.UNHEALTHY, f"{self._trouble}{self._emergency_in_words()}")
         if self._shift is None:
             following = self._follower is not None
             return Health(
@@ -167,6 +174,7 @@ class Desk:
 
     async def close(self) -> None:
         await self.leave(0)
+        await self._end_emergency(None)
         for pump in self._pumps:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
@@ -200,6 +208,7 @@ class Desk:
             await shift.end(0)
             raise
         self._has_begun = True
+        await self._end_emergency(shift)
         whole_ms, folded_ms = ((ns - began_ns) / 1e6 for ns in (self._clock.monotonic_ns(), folded_ns))
         log.info(
             "%s acts with epoch %d (%s) after %.1f ms: %.1f to fold to the head, %.1f to reconcile",
@@ -213,6 +222,7 @@ class Desk:
         self._trouble = f"the journal refused a fact: {error.message}"
         begun = self._shift is shift and self._has_begun
         if begun and self._seat is not None and not isinstance(error, StaleEpoch):
+            self._begin_emergency(shift, self._seat)
             self._again = asyncio.create_task(self._begin_again(shift, self._seat), name=f"{self.lease} begins again")
 
     async def _begin_again(self, shift: Shift, seat: Seat) -> None:
@@ -230,6 +240,32 @@ class Desk:
                 continue
             self._trouble = ""
             return
+
+    def _begin_emergency(self, shift: Shift, seat: Seat) -> None:
+        around = self._around
+        if around.notes is None or self._stand_in is not None:
+            return
+        self._stand_in = EmergencyCancels(
+            shift.record.book,
+            seat,
+            store=around.store,
+            broker=around.broker,
+            config=around.config,
+            clock=around.clock,
+            notes=around.notes,
+        )
+
+    async def _end_emergency(self, shift: Shift | None) -> None:
+        """Send no more of them; a desk that trades again journals those it has not seen yet."""
+        stand_in, self._stand_in = self._stand_in, None
+        if stand_in is not None:
+            await stand_in.end()
+        if stand_in is not None and shift is not None:
+            with suppress(OrchestratorError):  # lost again: the next start journals them
+                await shift.journal_emergencies()
+
+    def _emergency_in_words(self) -> str:
+        return f"; cancels only, {self._stand_in.count} orders so far" if self._stand_in is not None else ""
 
     async def _stop_beginning_again(self) -> None:
         task, self._again = self._again, None

@@ -166,6 +166,16 @@ class CancelDoubted(Body, frozen=True):
     reason: str
 
 
+class EmergencyCancelSent(Body, frozen=True):
+    """A cancel that left while the journal took nothing, noted by `node` in its incarnation file; journaled later."""
+
+    cl_ord_id: str
+    request_id: str
+    node: str
+    sent_ns: int
+    reason: str
+
+
 class RequestAcknowledged(Body, frozen=True):
     """The venue has our cancel or replace and has not decided it yet (FIX: pending)."""
 
@@ -316,6 +326,7 @@ KINDS: dict[str, type[Body]] = {
     "cancel.intended": CancelIntended,
     "cancel.refused": CancelRefused,
     "cancel.doubted": CancelDoubted,
+    "emergency_cancel.sent": EmergencyCancelSent,
     "request.acknowledged": RequestAcknowledged,
     "replace.intended": ReplaceIntended,
     "replace.accepted": ReplaceAccepted,

@@ -118,6 +118,16 @@ def _cancel_intended(desk: Desk, body: f.CancelIntended, at_ns: int) -> None:
     desk.ids[body.request_id] = body.cl_ord_id
 
 
+def _emergency_cancel_sent(desk: Desk, body: f.EmergencyCancelSent, at_ns: int) -> None:
+    """It may be told twice, and of an order that has left memory since: the order itself is asked for either way."""
+    order = desk.shelf.get(body.cl_ord_id)
+    if order is None or order.request(body.request_id) is not None:
+        return
+    asked = evolve.asked(order, Request(request_id=body.request_id, kind=RequestKind.CANCEL))
+    desk.keep(evolve.request_moved(asked, body.request_id, RequestOn.DOUBTED), at_ns)
+    desk.ids[body.request_id] = body.cl_ord_id
+
+
 def _replace_intended(desk: Desk, body: f.ReplaceIntended, at_ns: int) -> None:
     request = Request(request_id=body.request_id, kind=RequestKind.REPLACE, order_qty=body.order_qty, px=body.px)
     desk.keep(evolve.asked(desk.shelf.need(body.cl_ord_id), request), at_ns)
@@ -171,6 +181,7 @@ FOLDS_OF_ORDERS: dict[type[f.Body], Fold] = {
     f.CancelIntended: _cancel_intended,
     f.CancelRefused: _request_refused,
     f.CancelDoubted: _request_doubted,
+    f.EmergencyCancelSent: _emergency_cancel_sent,
     f.RequestAcknowledged: _request_acknowledged,
     f.ReplaceIntended: _replace_intended,
     f.ReplaceAccepted: _replace_accepted,

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from trading_orchestrator.brokers.port import Broker, Connected, KeyRefused, OrderReport, TradeReport
 from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.faultpoint import FaultPoint
 from trading_orchestrator.kernel.ids import RandomBytes
@@ -19,6 +20,7 @@ from trading_orchestrator.storage.ports import FactStore, Fence
 from trading_orchestrator.trading.arming import arming_at_start
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.emergency import journal_notes
 from trading_orchestrator.trading.facts import DeskKeyRefused, DeskModeChanged
 from trading_orchestrator.trading.floor import NowRunning, Performer, TradingFloor
 from trading_orchestrator.trading.follower import Follower
@@ -66,6 +68,7 @@ class Surroundings:
     bars: BarHistory
     venue_clock: VenueClock
     live: bool = False
+    notes: EmergencyNotes | None = None
 
 
 class Shift:
@@ -152,6 +155,7 @@ class Shift:
         """
         began_ns = self._around.clock.monotonic_ns()
         await self._around.fault("desk.beginning")
+        await self.journal_emergencies()
         durable = await self._reconciler.start_up(trigger, self._drain)
         await self._around.fault("desk.reconciled")
         self.reconciled_ms = (self._around.clock.monotonic_ns() - began_ns) / 1e6
@@ -177,6 +181,12 @@ class Shift:
             asyncio.create_task(self._loss_watch.keep_watch(), name="daily loss"),
         ]
         await durable
+
+    async def journal_emergencies(self) -> None:
+        """Journal the cancels that any node sent for this desk while the journal took nothing. Raises as a write."""
+        notes = self._around.notes
+        if notes is not None and (count := await journal_notes(self.record, notes)):
+            log.warning("journaled %d cancels that were sent while the journal took nothing", count)
 
     async def end(self, deadline_s: float) -> None:
         """Decide nothing more, wait for the answers under way at most `deadline_s`, make everything durable.

@@ -16,6 +16,7 @@ from trading_orchestrator.brokers.simulated.faults import Effect, Fault, FaultSc
 from trading_orchestrator.brokers.simulated.feed import SimulatedFeed
 from trading_orchestrator.brokers.simulated.venue import SimulatedVenue
 from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.config import build
 from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
@@ -112,6 +113,7 @@ class Node:
         fault: FaultPoint,
         now_running: Callable[[str], None],
         live: bool,
+        notes: EmergencyNotes | None,
     ) -> None:
         self.store = NodeStore(world.store, world.clock)
         self.broker = NodeBroker(world, self.store)
@@ -127,6 +129,7 @@ class Node:
             fault=fault,
             now_running=now_running,
             live=live,
+            notes=notes,
         )
         self.seat: TestSeat | None = None
 
@@ -175,6 +178,7 @@ class World:
         fault: FaultPoint = no_fault,
         now_running: Callable[[str], None] = nobody_is_told,
         live: bool = False,
+        notes: EmergencyNotes | None = None,
         **desk: Any,
     ) -> Node:
         """Return a new node whose desk runs one strategy of `tests.unit.desk.strategies`."""
@@ -192,7 +196,7 @@ class World:
             ],
         }
         config = build(DeskConfig, settings | desk, source="test")
-        node = Node(self, f"node-{len(self.nodes)}", config, fault, now_running, live)
+        node = Node(self, f"node-{len(self.nodes)}", config, fault, now_running, live, notes)
         self.nodes.append(node)
         return node
 

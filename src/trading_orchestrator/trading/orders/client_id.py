@@ -30,6 +30,11 @@ def request_id(of_cl_ord_id: str, number: int) -> str:
     return PREFIX + digest_base32(of_cl_ord_id, "request", str(number))
 
 
+def emergency_request_id(of_cl_ord_id: str, sent_ns: int) -> str:
+    """Return the id of a cancel that was sent while the journal took nothing; never one of the numbered ones."""
+    return PREFIX + digest_base32(of_cl_ord_id, "emergency", str(sent_ns))
+
+
 def is_ours(cl_ord_id: str) -> bool:
     """Return whether this id was made here."""
     return _OURS.fullmatch(cl_ord_id) is not None

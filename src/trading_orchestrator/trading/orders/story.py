@@ -130,6 +130,11 @@ def _cancel_doubted(body: f.CancelDoubted, at: Moment) -> str:
     return f"cancel sent, and no answer to trust ({body.reason}): it may or may not have worked, the order is asked for"
 
 
+def _emergency_cancel(body: f.EmergencyCancelSent, at: Moment) -> str:
+    late = f" {(body.at_ns - body.sent_ns) / 1e9:.1f} s before" if body.at_ns > body.sent_ns else ""
+    return f"cancel sent in an emergency{late} by node {body.node}: {body.reason}; the order is asked for"
+
+
 def _acknowledged(body: f.RequestAcknowledged, at: Moment) -> str:
     return "the venue has the request and has not decided it"
 
@@ -223,6 +228,7 @@ SENTENCES: dict[type[f.Body], Sentence] = {
     f.CancelIntended: _cancel_intended,
     f.CancelRefused: _cancel_refused,
     f.CancelDoubted: _cancel_doubted,
+    f.EmergencyCancelSent: _emergency_cancel,
     f.RequestAcknowledged: _acknowledged,
     f.ReplaceIntended: _replace_intended,
     f.ReplaceAccepted: _replace_accepted,
