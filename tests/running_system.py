@@ -88,7 +88,7 @@ def free_port() -> int:
 
 @dataclass
 class RunningSystem:
-    """Keeper and nodes on one data directory, against a venue that outlives them."""
+    """Keeper and nodes on one data directory, against a venue that outlives them. `more`: appended to the config."""
 
     folder: Path
     venue: VenueProcess
@@ -97,6 +97,7 @@ class RunningSystem:
     hang_kill_s: float = 1.5
     lease_ttl_s: float = 3.0
     hold_dir: Path | None = None
+    more: str = ""
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -125,7 +126,7 @@ class RunningSystem:
         )
         for number in range(self.strategies):
             text += STRATEGY.format(name=f"metronome{number}", every_s=self.every_s)
-        path.write_text(text)
+        path.write_text(text + self.more)
         return path
 
     def start(self) -> None:

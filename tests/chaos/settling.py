@@ -14,12 +14,14 @@ def wait_for_orders(system: RunningSystem, node: str, *, at_least: int) -> None:
     )
 
 
-def settle_and_judge(system: RunningSystem, venue: VenueProcess) -> None:
-    """Stop in order; then a last start without strategies books whatever the venue did in between."""
-    _, node = system.wait_trading()
-    wait_for_orders(system, node, at_least=50)
-    system.stop()
-    system.strategies = 0
+def settle_and_judge(system: RunningSystem, venue: VenueProcess, *, trades_on: bool = True) -> None:
+    """Trade on, stop in order; then a last start without strategies books whatever the venue did in between."""
+    if trades_on:
+        _, node = system.wait_trading()
+        wait_for_orders(system, node, at_least=50)
+    if system.is_running():
+        system.stop()
+    system.strategies, system.more = 0, ""
     system.start()
     system.wait_trading()
     try:

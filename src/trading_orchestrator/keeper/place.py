@@ -24,6 +24,7 @@ class HeldSeat:
 
     held: HeldLease
     succession: Succession
+    hung_in: str = ""
 
     @property
     def lease(self) -> str:
@@ -84,8 +85,8 @@ class Place:
 
     async def _once(self) -> None:
         await self.tenancy.warm()
-        held, succession = await self.heirs.obtain(self.lease, standing_by=self.settled.set)
-        seat = HeldSeat(held, succession)
+        held, succession, hung_in = await self.heirs.obtain(self.lease, standing_by=self.settled.set)
+        seat = HeldSeat(held, succession, hung_in)
         began_ns = self.clock.monotonic_ns()
         self._leave.clear()
         try:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from trading_orchestrator.journal.leases import HeldLease, LeaseKeeper
 from trading_orchestrator.kernel.clock import Clock
@@ -15,6 +15,8 @@ from trading_orchestrator.storage.ports import FactStore, LeaseHeld, LeaseRow, S
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S, LOOK_AGAIN_S = 0.03, 0.5
+HUNG_S = 1.0
+"""A loop without a sign of life for so long did not die while it turned: it was ended because it hung."""
 
 
 class Deaths(Protocol):
@@ -35,6 +37,18 @@ class Deaths(Protocol):
     def shoot(self, node: str) -> None:
         """Kill a process whose lease ran out while it keeps the journal locked."""
         ...
+
+    def last_running(self, node: str) -> tuple[str, int] | None:
+        """Return the strategy that had the node's loop last, "" for none, and its last sign of life since boot."""
+        ...
+
+
+class Won(NamedTuple):
+    """A lease, how it came to us, and in which strategy its last holder hung, if we saw it die of that."""
+
+    held: HeldLease
+    succession: Succession
+    hung_in: str = ""
 
 
 class Heirs:
@@ -60,16 +74,19 @@ class Heirs:
         self._boot_id = boot_id
         self._may_claim = may_claim
 
-    async def obtain(self, lease: str, *, standing_by: Callable[[], None]) -> tuple[HeldLease, Succession]:
+    async def obtain(self, lease: str, *, standing_by: Callable[[], None]) -> Won:
         """Return the lease once it is ours. `standing_by` is called when somebody living holds it."""
+        seen_alive = ""
         while True:
             pos = await self._head()
             row = await self._row(lease)
             how = self._claimable(row)
             if how is not None and await self._may_claim(lease):
                 with contextlib.suppress(LeaseHeld):  # another heir was faster
-                    return await self._claim(lease, how, row), how
+                    hung_in = self._hung_in(row, seen_alive) if how is Succession.PROVED_DEATH else ""
+                    return Won(await self._claim(lease, how, row), how, hung_in)
             standing_by()
+            seen_alive = row.holder if how is None and row is not None else ""
             await self._wait(row if how is None else None, pos)
 
     async def _claim(self, lease: str, how: Succession, row: LeaseRow | None) -> HeldLease:
@@ -80,6 +97,13 @@ class Heirs:
                 log.error("%s ran out and %s keeps the journal locked: ending that process", lease, row.holder)
                 self._deaths.shoot(row.holder)
             raise
+
+    def _hung_in(self, row: LeaseRow | None, seen_alive: str) -> str:
+        """Only of a death that we waited for can be said when it was: blame nobody for an old one."""
+        last = self._deaths.last_running(row.holder) if row is not None and row.holder == seen_alive else None
+        if last is None or self._clock.boot_ns() - last[1] < HUNG_S * 1e9:
+            return ""
+        return last[0]
 
     async def _row(self, lease: str) -> LeaseRow | None:
         return next((row for row in await self._store.leases() if row.name == lease), None)

@@ -33,6 +33,11 @@ class Seat(Protocol):
         """Return how the lease came to us."""
         ...
 
+    @property
+    def hung_in(self) -> str:
+        """Return the strategy that kept the predecessor's loop until it was ended; "" if none did."""
+        ...
+
     def may_act(self) -> bool:
         """Return whether three quarters of the TTL have not passed since the last confirmed renewal began.
 

@@ -36,6 +36,9 @@ class ToldDeaths:
     def is_dead(self, node: str) -> bool:
         return node in self._dead
 
+    def last_running(self, node: str) -> tuple[str, int] | None:
+        return None
+
     async def wait_death(self, node: str) -> None:
         if node in self._dead:
             return

@@ -203,6 +203,10 @@ class Book:
         """Return what the day's loss counts from."""
         return self._desk.state.day_loss
 
+    def times_blamed(self, strategy: str) -> int:
+        """Return in how many nodes it kept the loop until they were ended, since a human last said "normal"."""
+        return self._desk.state.blamed.get(strategy, 0)
+
     @property
     def is_opened(self) -> bool:
         """Return whether the account's opening balances are known."""

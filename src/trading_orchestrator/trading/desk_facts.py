@@ -52,6 +52,13 @@ class SymbolReleased(Body, frozen=True):
     request_pos: int = 0
 
 
+class StrategyBlamed(Body, frozen=True):
+    """A node was ended because this strategy kept its loop; from `BLAMED_MOST` on it stays out and a human is paged."""
+
+    strategy: str
+    times: int
+
+
 class StrategySaved(Body, frozen=True):
     """A strategy's typed state as it was when the decisions of the same commit were made."""
 

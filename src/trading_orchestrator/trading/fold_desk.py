@@ -39,6 +39,10 @@ def _symbol_released(desk: Desk, body: f.SymbolReleased, at_ns: int) -> None:
         desk.state.looked_at = [*kept, *looked_at]
 
 
+def _strategy_blamed(desk: Desk, body: f.StrategyBlamed, at_ns: int) -> None:
+    desk.state.blamed = {**desk.state.blamed, body.strategy: body.times}
+
+
 def _strategy_saved(desk: Desk, body: f.StrategySaved, at_ns: int) -> None:
     desk.state.strategy_states[body.strategy] = body.state.copy()
 
@@ -52,6 +56,8 @@ def _desk_reconciled(desk: Desk, body: f.DeskReconciled, at_ns: int) -> None:
 def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:
     desk.state.mode = body.mode
     desk.state.mode_reason = f"{body.by}: {body.reason}"
+    if body.mode == "normal":
+        desk.state.blamed = {}
 
 
 def _desk_found_behind(desk: Desk, body: f.DeskFoundBehind, at_ns: int) -> None:
@@ -83,6 +89,7 @@ FOLDS_OF_DESK: dict[type[f.Body], Fold] = {
     f.AccountAdjusted: _account_adjusted,
     f.SymbolBlocked: _symbol_blocked,
     f.SymbolReleased: _symbol_released,
+    f.StrategyBlamed: _strategy_blamed,
     f.StrategySaved: _strategy_saved,
     f.DeskReconciled: _desk_reconciled,
     f.DeskModeChanged: _desk_mode_changed,

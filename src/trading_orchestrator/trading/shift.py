@@ -21,7 +21,7 @@ from trading_orchestrator.trading.arming import arming_at_start
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.emergency import journal_notes
-from trading_orchestrator.trading.facts import DeskKeyRefused, DeskModeChanged
+from trading_orchestrator.trading.facts import DeskKeyRefused, DeskModeChanged, StrategyBlamed
 from trading_orchestrator.trading.floor import NowRunning, Performer, TradingFloor
 from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.intake import Intake, Listener
@@ -46,6 +46,7 @@ from trading_orchestrator.trading.venue_clock import VenueClock
 
 log = logging.getLogger(__name__)
 SAVE_EVERY_S = 0.25
+BLAMED_MOST = 2
 FRESH_QUOTE_NS = 1_000_000_000
 Report = OrderReport | TradeReport | Connected
 
@@ -82,6 +83,7 @@ class Shift:
         self, around: Surroundings, follower: Follower, seat: Seat, on_lost: Callable[[OrchestratorError], None]
     ) -> None:
         self._around = around
+        self._seat = seat
         self._follower = follower
         self._missed: list[BookedTrade] | None = []
         self._stream: list[Report] | None = []
@@ -160,6 +162,7 @@ class Shift:
         await self._around.fault("desk.reconciled")
         self.reconciled_ms = (self._around.clock.monotonic_ns() - began_ns) / 1e6
         self._check_arming()
+        self._blame(self._seat.hung_in)
         await self._requests.follow_now()
         performers = [
             performer
@@ -272,8 +275,22 @@ class Shift:
 
     # -- strategies
 
+    def _blame(self, strategy: str) -> None:
+        """Note in whom the predecessor hung. A crash loop must not travel with the handover."""
+        if strategy not in self._around.strategies:
+            return
+        times = self.record.book.times_blamed(strategy) + 1
+        log.error("strategy %s kept the predecessor's loop until it was ended, for the %d. time", strategy, times)
+        reason = f"strategy {strategy} kept the loop of {times} nodes until they were ended"
+        stops = times >= BLAMED_MOST and self.record.book.mode == "normal"
+        mode = [DeskModeChanged(mode="reduce_only", by="desk", reason=reason)] if stops else []
+        self.record.write(StrategyBlamed(strategy=strategy, times=times), *mode)
+
     def _restored(self, name: str, loaded: LoadedStrategy) -> Performer | None:
         """Return the strategy as it was when it last decided, indicators refilled; None if it cannot be restored."""
+        if (times := self.record.book.times_blamed(name)) >= BLAMED_MOST:
+            self.left_out[name] = f"it kept the loop of {times} nodes until they were ended; `desk resume` lets it back"
+            return None
         try:
             raw = self.record.book.strategy_state(name)
             memory = None if raw is None else restored(raw, name)

@@ -93,6 +93,7 @@ class State(msgspec.Struct, omit_defaults=True):
     trades: dict[str, KnownTrade] = {}
     forgotten_ns: int = 0
     blocked: dict[str, str] = {}
+    blamed: dict[str, int] = {}
     counts: Counts = msgspec.field(default_factory=Counts)
     reconciled: Reconciled | None = None
 

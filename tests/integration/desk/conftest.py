@@ -33,6 +33,8 @@ LOAD = {"qty": "50", "max_position_qty": "400", "requote_s": 0.02, "refresh_s": 
 class Seat:
     """A held lease and how we came by it."""
 
+    hung_in = ""
+
     def __init__(self, held: HeldLease, succession: Succession) -> None:
         self.held = held
         self.lease = held.lease

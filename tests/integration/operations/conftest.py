@@ -27,6 +27,8 @@ class HeldSeat:
     """A seat that may act."""
 
     lease: str = "console"
+    hung_in = ""
+
     epoch: int = 1
     succession: Succession = Succession.FIRST
 

@@ -40,6 +40,8 @@ STEP_S = 0.01
 class TestSeat:
     """A seat whose right to act the test gives and takes."""
 
+    hung_in = ""
+
     __test__ = False
 
     def __init__(self, epoch: int, succession: Succession) -> None:

@@ -57,7 +57,11 @@ class ToldDeaths:
     def __init__(self) -> None:
         self.born: set[str] = set()
         self.dead: set[str] = set()
+        self.running: dict[str, tuple[str, int]] = {}
         self._told = asyncio.Event()
+
+    def last_running(self, node: str) -> tuple[str, int] | None:
+        return self.running.get(node)
 
     def tell(self, node: str) -> None:
         self.dead.add(node)
@@ -199,6 +203,27 @@ async def test_a_proved_death_is_taken_over_at_once_and_the_zombie_is_told_to_st
     await hall.pass_time(1.5)
     assert "leave 0" in desk_a.calls
     assert not desk_a.seats[0].may_act()
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "starts", "blamed"), [(2, "before", "greedy"), (0, "before", ""), (2, "after", "")]
+)
+async def test_only_a_hang_that_was_waited_for_is_blamed_on_a_strategy(
+    hall: Hall, silent_s: int, starts: str, blamed: str
+) -> None:
+    heir = RecordingTenancy(DESK)
+    hall.start("a", RecordingTenancy(DESK))
+    await hall.pass_time(1)
+    if starts == "before":
+        hall.start("b", heir)
+        await hall.pass_time(1)
+    hall.deaths.running["a"] = ("greedy", hall.clock.boot_ns() - silent_s * 1_000_000_000)
+    hall.deaths.tell("a")
+    if starts == "after":
+        hall.start("b", heir)
+    await hall.pass_time(0.2)
+
+    assert blamed == heir.seats[0].hung_in
 
 
 async def test_the_survivor_gives_the_console_to_the_replacement(hall: Hall) -> None:
