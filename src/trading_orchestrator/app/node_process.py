@@ -25,6 +25,7 @@ from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.feed import CcxtFeed
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.journal.deaths import Deaths, clear_dead
+from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.journal.incarnation import Incarnation
 from trading_orchestrator.journal.leases import LeaseKeeper
 from trading_orchestrator.keeper.cluster import Cluster
@@ -156,6 +157,7 @@ def _tenancies(
 ) -> list[Tenancy]:
     fault: FaultPoint = HoldingFaultPoint(Path(spec.hold_dir)) if spec.hold_dir else no_fault
     clock = SystemClock()
+    notes = EmergencyNotes(incarnations_dir(config.data_dir), incarnation)
     tenancies: list[Tenancy] = [console]
     for name, desk in config.settings.trading.desk.items():
         account = config.settings.brokers[desk.broker]
@@ -172,6 +174,7 @@ def _tenancies(
                 fault=fault,
                 now_running=incarnation.now_running,
                 live=account.live,
+                notes=notes,
             )
         )
     return tenancies
