@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -75,4 +75,16 @@ class Feed(Protocol):
 
     async def close(self) -> None:
         """End streams and connections."""
+        ...
+
+
+@runtime_checkable
+class TellsBars(Protocol):
+    """A feed that also knows the past: ask `isinstance` before you rely on it."""
+
+    async def bars(self, symbol: str, bar_s: int, *, last: int) -> Sequence[Bar]:
+        """Return up to `last` closed bars of `bar_s` seconds, oldest first; none when the venue has none that fit.
+
+        Raises: as a broker's questions do.
+        """
         ...

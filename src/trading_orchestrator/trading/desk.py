@@ -147,13 +147,14 @@ class Desk:
         if not self._instruments:
             await self._broker.connect()
             await self._load_instruments()
+        past = [] if self._pumps else [self._bars.fill(self._feed)]
         if not self._pumps:
             self._pumps = [
                 asyncio.create_task(self._pump(self._broker.reports, self._on_report), name=f"{self.lease} reports"),
                 asyncio.create_task(self._pump(self._market, self._on_market), name=f"{self.lease} market"),
                 asyncio.create_task(self._around.venue_clock.keep_fresh(), name=f"{self.lease} venue clock"),
             ]
-        await asyncio.gather(self._follow(), self._wait_for_stream())
+        await asyncio.gather(self._follow(), self._wait_for_stream(), *past)
 
     async def take(self, seat: Seat) -> None:
         self._seat = seat

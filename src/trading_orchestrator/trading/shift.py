@@ -300,7 +300,8 @@ class Shift:
             )
             bars = self._bars_for(performer)
             # For a new strategy all bars are past; else those that its state does not reflect are still to be given.
-            performer.bars = {bar.symbol: bar.close_ns for bar in bars} if memory is None else dict(memory.bars)
+            newest = {bar.symbol: bar.close_ns for bar in bars}
+            performer.bars = newest if memory is None else self._bars_seen(performer, memory.bars)
             past = [bar for bar in bars if bar.close_ns <= performer.bars.get(bar.symbol, 0)]
             strategy.warm_up(past[-performer.wants.warm_up_bars :] if performer.wants.warm_up_bars else [])
         except Exception as error:  # a strategy is foreign code: the others trade on without it
@@ -325,6 +326,13 @@ class Shift:
         for strategy in dict.fromkeys(each.strategy for each in left):
             why = "could not be restored" if strategy in self.left_out else "is not configured any more"
             self.floor.withdraw([each for each in left if each.strategy == strategy], f"strategy {strategy} {why}")
+
+    def _bars_seen(self, performer: Performer, given: Mapping[str, int]) -> dict[str, int]:
+        """Bars that closed before anybody here listened were missed for good: they fill indicators, nothing more."""
+        bars, bar_s = self._around.bars, performer.wants.bar_s or 0
+        symbols = given.keys() | set(performer.wants.symbols)
+        seen = {symbol: max(given.get(symbol, 0), bars.filled_until_ns(symbol, bar_s)) for symbol in sorted(symbols)}
+        return {symbol: close_ns for symbol, close_ns in seen.items() if close_ns}
 
     def _bars_for(self, performer: Performer) -> list[Bar]:
         wants = performer.wants

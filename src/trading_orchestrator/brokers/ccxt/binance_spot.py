@@ -18,7 +18,7 @@ from trading_orchestrator.brokers.ccxt.connections import drop_clients
 from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, ServerTime, StreamParts
 from trading_orchestrator.brokers.ccxt.reading import echoes, mismatch, reading
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, NoAnswer, OrderReport, TradeReport
-from trading_orchestrator.market.port import Instrument, Quote
+from trading_orchestrator.market.port import Bar, Instrument, Quote
 
 _PAGE = 1000
 _SUBSCRIBE_S = 10.0
@@ -126,6 +126,18 @@ class BinanceSpot:
     async def instruments(self) -> list[Instrument]:
         exchange = await self._ready()
         return [words.instrument(market["info"]) for market in exchange.markets.values() if market["spot"]]
+
+    @property
+    def candle_lengths(self) -> Sequence[int]:
+        return tuple(words.CANDLES)
+
+    async def candles(self, symbol: str, candle_s: int, since_ns: int, limit: int) -> list[Bar]:
+        exchange = await self._ready()
+        params = {"symbol": self._id(symbol), "interval": words.CANDLES[candle_s], "limit": limit}
+        params["startTime"] = since_ns // 1_000_000
+        raws: Sequence[Any] = await self._rows("candles", lambda: exchange.public_get_klines(params))
+        with reading("candles"):
+            return [words.candle(raw, symbol, candle_s) for raw in raws]
 
     @property
     def tells_every_order(self) -> bool:

@@ -5,7 +5,7 @@ Source: binance-spot-api-docs, rest-api.md and user-data-stream.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ from trading_orchestrator.brokers.port import (
     VenueStatus,
 )
 from trading_orchestrator.kernel.money import plain
-from trading_orchestrator.market.port import Instrument, Quote, Trade
+from trading_orchestrator.market.port import Bar, Instrument, Quote, Trade
 
 Raw = Mapping[str, Any]
 
@@ -37,6 +37,13 @@ _STATUS = {
     "EXPIRED": VenueStatus.EXPIRED,
     "EXPIRED_IN_MATCH": VenueStatus.EXPIRED,
 }
+CANDLES: Mapping[int, str] = {
+    1: "1s",
+    **{count * 60: f"{count}m" for count in (1, 3, 5, 15, 30)},
+    **{count * 3600: f"{count}h" for count in (1, 2, 4, 6, 8, 12)},
+    86_400: "1d",
+}
+"""Intervals by seconds; those of three days, weeks and months are not aligned as our bars are."""
 _FOREIGN_TYPES = OrdType.LIMIT  # stop orders that somebody else placed on the account rest or match as limits
 
 
@@ -179,6 +186,12 @@ def book_ticker(raw: Raw, symbol: str, at_ns: int, received_ns: int) -> Quote:
         at_ns=at_ns,
         received_ns=received_ns,
     )
+
+
+def candle(raw: Sequence[Any], symbol: str, candle_s: int) -> Bar:
+    """Return one row of klines."""
+    open_ns = ns(raw[0])
+    return Bar(symbol, open_ns, open_ns + candle_s * 1_000_000_000, *(Decimal(raw[place]) for place in range(1, 6)))
 
 
 def public_trade(raw: Raw, symbol: str, received_ns: int) -> Trade:

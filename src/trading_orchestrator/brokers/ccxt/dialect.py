@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, TradeReport
-from trading_orchestrator.market.port import Instrument, Quote, Trade
+from trading_orchestrator.market.port import Bar, Instrument, Quote, Trade
 
 ReportSink = Callable[[OrderReport | TradeReport | Connected], None]
 MarketSink = Callable[[Quote | Trade], None]
@@ -34,6 +34,15 @@ class Dialect(Protocol):
 
     async def quotes(self, symbols: Sequence[str]) -> list[Quote]:
         """Return the best bid and ask of each symbol as of now."""
+        ...
+
+    @property
+    def candle_lengths(self) -> Sequence[int]:
+        """Return the lengths of the venue's candles in seconds, those aligned to UTC only."""
+        ...
+
+    async def candles(self, symbol: str, candle_s: int, since_ns: int, limit: int) -> list[Bar]:
+        """Return up to `limit` candles that begin at `since_ns` or later, oldest first, the growing one included."""
         ...
 
     @property

@@ -6,17 +6,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 
+from trading_orchestrator.brokers.budget import Purpose, asking
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.dialect import Dialect
 from trading_orchestrator.brokers.ccxt.dialects import dialect_of
+from trading_orchestrator.brokers.ccxt.history import recent_bars
 from trading_orchestrator.brokers.ccxt.probes import MarketProbe
 from trading_orchestrator.brokers.ccxt.streams import Stream
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes, system_random
 from trading_orchestrator.market.inbox import MarketInbox
-from trading_orchestrator.market.port import Instrument, Quote, Trade
+from trading_orchestrator.market.port import Bar, Instrument, Quote, Trade
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +42,11 @@ class CcxtFeed:
 
     async def instruments(self) -> Sequence[Instrument]:
         return await self._dialect.instruments()
+
+    async def bars(self, symbol: str, bar_s: int, *, last: int) -> Sequence[Bar]:
+        with asking(Purpose.POLL):
+            now_ns = self._client.venue_now_ns()
+            return await recent_bars(self._dialect, symbol, bar_s, last=last, venue_now_ns=now_ns)
 
     async def events(self, symbols: Sequence[str]) -> AsyncIterator[Quote | Trade]:
         """See `Feed.events`. Quotes are asked for once beside the stream: on a still market it would bring none."""

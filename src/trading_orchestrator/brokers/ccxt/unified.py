@@ -19,9 +19,10 @@ from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, Se
 from trading_orchestrator.brokers.ccxt.reading import echoes, mismatch, reading
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, OrdType, TradeReport
 from trading_orchestrator.kernel.money import plain
-from trading_orchestrator.market.port import Instrument, Quote
+from trading_orchestrator.market.port import Bar, Instrument, Quote
 
 _PAGE = 500
+_DAY_S = 86_400
 
 
 class Unified:
@@ -143,6 +144,22 @@ class Unified:
         spot = [market for market in exchange.markets.values() if market.get("spot")]
         found = [words.instrument(market, exchange.precisionMode) for market in spot]
         return [each for each in found if each is not None]
+
+    @property
+    def candle_lengths(self) -> Sequence[int]:
+        exchange = self._client.exchange
+        if not exchange.has.get("fetchOHLCV"):
+            return ()
+        lengths = [int(exchange.parse_timeframe(name)) for name in exchange.timeframes or {} if name[-1] in "smhd"]
+        return tuple(each for each in lengths if _DAY_S % each == 0)
+
+    async def candles(self, symbol: str, candle_s: int, since_ns: int, limit: int) -> list[Bar]:
+        exchange = await self._client.ready()
+        name = next(each for each in exchange.timeframes if exchange.parse_timeframe(each) == candle_s)
+        ask = partial(exchange.fetch_ohlcv, symbol, name, since_ns // 1_000_000, limit)
+        raws = await self._client.call("candles", ask)
+        with reading("candles"):
+            return [words.candle(raw, symbol, candle_s) for raw in raws]
 
     @property
     def tells_every_order(self) -> bool:

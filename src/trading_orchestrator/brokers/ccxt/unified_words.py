@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from trading_orchestrator.brokers.ccxt.reading import raw_hash
 from trading_orchestrator.brokers.port import NewOrder, OrderReport, OrdType, Side, TradeReport, VenueStatus
 from trading_orchestrator.kernel.money import ZERO, exact, from_float
-from trading_orchestrator.market.port import Instrument, Quote, Trade
+from trading_orchestrator.market.port import Bar, Instrument, Quote, Trade
 
 Raw = Mapping[str, Any]
 
@@ -116,6 +116,12 @@ def quote(raw: Raw, now_ns: int, received_ns: int) -> Quote | None:
         at_ns=_ns(raw.get("timestamp"), now_ns),
         received_ns=received_ns,
     )
+
+
+def candle(raw: Sequence[Any], symbol: str, candle_s: int) -> Bar:
+    """Return one row of fetch_ohlcv."""
+    open_ns = _ns(raw[0], 0)
+    return Bar(symbol, open_ns, open_ns + candle_s * 1_000_000_000, *(number(raw[place]) for place in range(1, 6)))
 
 
 def public_trade(raw: Raw, received_ns: int) -> Trade:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 
+from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.market.bars import BarBuilder
-from trading_orchestrator.market.port import Bar, Quote, Trade
+from trading_orchestrator.market.port import Bar, Feed, Quote, TellsBars, Trade
 
+log = logging.getLogger(__name__)
 QUOTE_GRACE_NS = 250_000_000
 """A quote closes a bar only this much later than a trade would: trades on their way may still belong to it."""
 
@@ -20,6 +23,15 @@ class BarSeries:
         self._length_ns = bar_s * 1_000_000_000
         self._whole_from_ns: int | None = None
         self.closed: deque[Bar] = deque(maxlen=kept)
+        self.filled_until_ns = 0
+
+    def fill(self, past: Sequence[Bar]) -> None:
+        """Take in what closed before our first own bar; oldest first."""
+        own = list(self.closed)
+        older = [bar for bar in past if not own or bar.close_ns <= own[0].open_ns]
+        self.closed.clear()
+        self.closed.extend([*older, *own])
+        self.filled_until_ns = older[-1].close_ns if older else 0
 
     def on_trade(self, trade: Trade) -> Sequence[Bar]:
         """Return the bar that this trade closes, if any, and take the trade in."""
@@ -53,10 +65,25 @@ class BarHistory:
         if (symbol, bar_s) not in self._series:
             self._series[symbol, bar_s] = BarSeries(symbol, bar_s, self._kept)
 
+    async def fill(self, feed: Feed) -> None:
+        """Ask the feed for what closed before we came, if it can tell. A failed question leaves a series to grow."""
+        if not isinstance(feed, TellsBars):
+            return
+        for (symbol, bar_s), series in self._series.items():
+            try:
+                series.fill(await feed.bars(symbol, bar_s, last=self._kept))
+            except OrchestratorError as error:
+                log.warning("no past bars of %s: %s", symbol, error.message)
+
     def closed(self, symbol: str, bar_s: int) -> Sequence[Bar]:
         """Return the kept bars, oldest first."""
         series = self._series.get((symbol, bar_s))
         return () if series is None else tuple(series.closed)
+
+    def filled_until_ns(self, symbol: str, bar_s: int) -> int:
+        """Return when the last bar closed that nobody here saw grow: those are for indicators, not for decisions."""
+        series = self._series.get((symbol, bar_s))
+        return 0 if series is None else series.filled_until_ns
 
     def on_event(self, event: Quote | Trade) -> list[tuple[int, Bar]]:
         """Take an event in; return the bars that it closes, each with its length in seconds."""
