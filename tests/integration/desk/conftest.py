@@ -16,6 +16,7 @@ from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.feed import CcxtFeed
+from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.journal.leases import HeldLease, LeaseKeeper
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.config import build
@@ -55,7 +56,9 @@ class Floor:
         self.desks: list[Desk] = []
         self.held: list[HeldLease] = []
 
-    def desk(self, strategy: str, params: dict[str, Any], **settings: Any) -> Desk:
+    def desk(
+        self, strategy: str, params: dict[str, Any], *, notes: EmergencyNotes | None = None, **settings: Any
+    ) -> Desk:
         """Return a new desk of the account with one strategy, reached over its own connections."""
         values = {
             "broker": "practice",
@@ -78,6 +81,7 @@ class Floor:
             broker=CcxtBroker(config, clock=self.clock, client=client),
             feed=CcxtFeed(config, clock=self.clock, client=client),
             clock=self.clock,
+            notes=notes,
         )
         self.desks.append(desk)
         return desk
