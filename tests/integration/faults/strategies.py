@@ -31,3 +31,25 @@ class PairBuyer(Strategy[PairParams, PairState]):
         if quote.symbol not in self.state.bought:
             self.submit(quote.symbol, Side.BUY, self.instrument(quote.symbol).step_qty * 100)
             self.state.bought.append(quote.symbol)
+
+
+class HoarderParams(StrategyParams, frozen=True):
+    """`mib`: taken at each call of the timer and never given back."""
+
+    symbol: str
+    mib: int
+
+
+class Hoarder(Strategy[HoarderParams, StrategyState]):
+    """Sends an order a call, and leaks."""
+
+    State = StrategyState
+
+    def wants(self) -> Wants:
+        self.hoard: list[bytearray] = []
+        return Wants(symbols=[self.params.symbol], timer_s=0.03)
+
+    def on_timer(self) -> None:
+        if self.quote(self.params.symbol) is not None:
+            self.submit(self.params.symbol, Side.BUY, self.instrument(self.params.symbol).step_qty * 100)
+        self.hoard.append(bytearray(self.params.mib << 20))
