@@ -10,7 +10,7 @@ from trading_orchestrator.perpetual_operations.alerts.matchers import Matcher, O
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples, Series
 from trading_orchestrator.perpetual_operations.alerts.rules.span import Span
-from trading_orchestrator.perpetual_operations.alerts.rules.window import FUNCTIONS
+from trading_orchestrator.perpetual_operations.alerts.rules.window import FUNCTIONS, mean, plain_sum
 
 LabelKey = tuple[tuple[str, str], ...]
 Values = dict[LabelKey, float]
@@ -24,10 +24,10 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "!=": operator.ne,
 }
 _ACROSS: dict[str, Callable[[list[float]], float]] = {
-    "sum": sum,
+    "sum": plain_sum,
     "min": min,
     "max": max,
-    "avg": lambda values: sum(values) / len(values),
+    "avg": mean,
     "count": lambda values: float(len(values)),
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 from trading_orchestrator.perpetual_operations.alerts.rules import exhaustion
 from trading_orchestrator.perpetual_operations.alerts.rules.span import Points, Span
@@ -10,8 +11,7 @@ from trading_orchestrator.perpetual_operations.alerts.rules.span import Points, 
 
 def rate(points: Points, span: Span) -> float | None:
     """Return the growth of a counter per second, drawn out to the window's ends; None below two samples."""
-    grown = increase(points, span)
-    return None if grown is None else grown / (span.length_ns / 1e9)
+    return _drawn_out(points, span, is_counter=True, per_s=span.length_ns / 1e9)
 
 
 def increase(points: Points, span: Span) -> float | None:
@@ -55,6 +55,46 @@ def resets(points: Points, span: Span) -> float | None:
     return _steps(points, lambda before, after: after < before)
 
 
+def mean(values: Sequence[float]) -> float:
+    """Return the mean across series, made value by value."""
+    found = 0.0
+    for count, value in enumerate(values, start=1):
+        found += value / count - found / count
+    return found
+
+
+def plain_sum(values: Sequence[float]) -> float:
+    """Return the sum across series; Python's own `sum` may keep digits that Prometheus loses."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def mean_over_time(values: Sequence[float]) -> float:
+    """Return the mean, made value by value with the lost digits kept (Kahan, Neumaier)."""
+    mean, lost = 0.0, 0.0
+    for count, value in enumerate(values, start=1):
+        if math.isinf(mean) and (value == mean or math.isfinite(value)):
+            continue
+        mean, lost = _added(value / count - mean / count, mean, lost)
+    return mean if math.isinf(mean) else mean + lost
+
+
+def exact_sum(values: Sequence[float]) -> float:
+    """Return the sum with the lost digits kept (Kahan, Neumaier)."""
+    total, lost = 0.0, 0.0
+    for value in values:
+        total, lost = _added(value, total, lost)
+    return total if math.isinf(total) else total + lost
+
+
+def _added(value: float, total: float, lost: float) -> tuple[float, float]:
+    new = total + value
+    lost += (total - new) + value if abs(total) >= abs(value) else (value - new) + total
+    return new, lost
+
+
 def _steps(points: Points, counts: Callable[[float, float], bool]) -> float | None:
     if not points:
         return None
@@ -65,9 +105,10 @@ def _of_values(make: Callable[[list[float]], float]) -> Callable[[Points, Span],
     return lambda points, span: make([value for _, value in points]) if points else None
 
 
-def _drawn_out(points: Points, span: Span, *, is_counter: bool) -> float | None:
+def _drawn_out(points: Points, span: Span, *, is_counter: bool, per_s: float = 1.0) -> float | None:
     """Extend the change between first and last sample to the window's ends, at most by half a step beyond a gap.
 
+    The order of the operations is Prometheus's: a value in a label must have the same last digit.
     Source: Prometheus promql/functions.go extrapolatedRate.
     """
     if len(points) < 2:
@@ -82,8 +123,10 @@ def _drawn_out(points: Points, span: Span, *, is_counter: bool) -> float | None:
     to_end_s = (span.end_ns - last_ns) / 1e9
     if is_counter and change > 0 and first >= 0:
         to_start_s = min(to_start_s, sampled_s * (first / change))  # no counter was ever below zero
-    ends_s = sum(gap_s if gap_s < step_s * 1.1 else step_s / 2 for gap_s in (to_start_s, to_end_s))
-    return change * (sampled_s + ends_s) / sampled_s
+    drawn_s = sampled_s
+    for gap_s in (to_start_s, to_end_s):
+        drawn_s += gap_s if gap_s < step_s * 1.1 else step_s / 2
+    return change * (drawn_s / sampled_s / per_s)
 
 
 def _line(points: Points, origin_ns: int) -> tuple[float, float]:
@@ -100,10 +143,10 @@ def _line(points: Points, origin_ns: int) -> tuple[float, float]:
 
 
 FUNCTIONS: dict[str, Callable[[Points, Span], float | None]] = {
-    "avg": _of_values(lambda values: sum(values) / len(values)),
+    "avg": _of_values(mean_over_time),
     "min": _of_values(min),
     "max": _of_values(max),
-    "sum": _of_values(sum),
+    "sum": _of_values(exact_sum),
     "count": _of_values(lambda values: float(len(values))),
     "last_seen": _of_values(lambda values: values[-1]),
     "rate": rate,
