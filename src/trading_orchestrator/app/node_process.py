@@ -19,7 +19,7 @@ import msgspec
 
 from trading_orchestrator.app.metering.store import metered_store
 from trading_orchestrator.app.metering.venue import metered_broker, metered_feed
-from trading_orchestrator.app.settings import JOURNAL_FILE, Configured, configured
+from trading_orchestrator.app.settings import JOURNAL_FILE, Configured, configured, read_alerts
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.feed import CcxtFeed
@@ -100,6 +100,8 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         is_alive=deaths.lives,
         more_routes=lambda: _trading_routes(store),
         shares_metrics=True,
+        is_dead=deaths.is_dead,
+        read_alerts=lambda: read_alerts(config),
     )
     manager.watch()
     metered = metered_store(store, manager.meter, clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,10 +13,13 @@ from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.journal.config import JournalConfig
 from trading_orchestrator.keeper.config import KeeperConfig
 from trading_orchestrator.kernel.config import ConfigRefused, build, environment, merged, nearest, read_toml
-from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.strategies.load import load_strategy
+from trading_orchestrator.watchdog.config import WatchdogConfig
+
+if TYPE_CHECKING:
+    from trading_orchestrator.perpetual_operations.alerts.loading import Plan
 
 DEFAULT_CONFIG = Path("trading-orchestrator.toml")
 ENVIRONMENT = "TRADING_ORCHESTRATOR"
@@ -38,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     brokers: dict[str, CcxtConfig] = {}
     trading: TradingConfig = TradingConfig()
     perpetual_operations: OperationsConfig = OperationsConfig()
+    watchdog: WatchdogConfig = WatchdogConfig()
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,13 @@ def read_settings(
     Raises:
         ConfigRefused: no file to read, or a key that cannot be used; the sentence says what to do.
     """
+    # Here and not in `configured`: a node need not check again what its keeper has checked before starting it.
+    from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
+
     layers = read_layers(config, data_dir=data_dir, port=port, practice=practice)
-    return configured(layers.values, layers.source)
+    found = configured(layers.values, layers.source)
+    load_alerts(found.settings.perpetual_operations.alerts, source=found.source)
+    return found
 
 
 @dataclass(frozen=True)
@@ -141,5 +150,19 @@ def configured(values: dict[str, Any], source: str) -> Configured:
             load_strategy(
                 strategy.class_, strategy.params, source=f"{source}: trading.desk.{name}.strategies.{strategy.name}"
             )
-    load_alerts(settings.perpetual_operations.alerts, source=source)
     return Configured(settings, values, source)
+
+
+def read_alerts(config: Configured) -> Plan:
+    """Return the plan of alerts as file and environment have it now; without a file, as the settings have it.
+
+    Raises:
+        ConfigRefused: it cannot be used; the sentence names file, line, key and reason.
+    """
+    from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
+
+    path = Path(config.source)
+    settings = config.settings
+    if path.is_file():
+        settings = build(Settings, merged(read_toml(path), environment(ENVIRONMENT)), source=config.source)
+    return load_alerts(settings.perpetual_operations.alerts, source=config.source)

@@ -50,14 +50,18 @@ async def enable_perpetual_operations(
         RoutesTaken: the app answers one of our paths itself; set `console.path_prefix`.
         JournalUnwritable and the other errors of `open_store`: the data directory cannot be used.
     """
-    from trading_orchestrator.perpetual_operations.settings_source import settings_of
+    from trading_orchestrator.perpetual_operations.settings_source import alerts_plan, settings_of
 
     config = settings_of(app_config)
     app = _checked_app(fastapi_app)
+    read_alerts = alerts_plan(app_config)
+    read_alerts()
 
     from trading_orchestrator.perpetual_operations.embedding.start import embed
 
-    app.state.perpetual_operations = await embed(app, config, store=store, clock=clock, inside=sys._getframe())
+    app.state.perpetual_operations = await embed(
+        app, config, store=store, clock=clock, inside=sys._getframe(), read_alerts=read_alerts
+    )
     return True
 
 

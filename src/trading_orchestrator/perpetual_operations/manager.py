@@ -28,6 +28,8 @@ from trading_orchestrator.storage.ports import FactStore
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
 
+    from trading_orchestrator.perpetual_operations.alerts.loading import Plan
+    from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
     from trading_orchestrator.perpetual_operations.console.console import Console
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,8 @@ class PerpetualOperationsManager:
         is_alive: whether a node's process is known to live.
         more_routes: called once, when the console is built; returns what other parts of the program serve beside it.
         shares_metrics: another process of this host may answer /metrics, so this one leaves its own where that looks.
+        is_dead: whether a node's process is proved gone; None when names of nodes prove nothing.
+        read_alerts: reads the plan of alerts, also when it is to be read anew; None takes it from `config` alone.
 
     `at_stop` runs last in the next `stop`: push there what belongs to the manager alone, such as closing its store.
     """
@@ -58,6 +62,8 @@ class PerpetualOperationsManager:
         is_alive: Callable[[str], bool] = lambda node: True,
         more_routes: Callable[[], Sequence[APIRouter]] = tuple,
         shares_metrics: bool = False,
+        is_dead: Callable[[str], bool] | None = None,
+        read_alerts: Callable[[], Plan] | None = None,
     ) -> None:
         self.config = config
         self.store = store
@@ -66,6 +72,10 @@ class PerpetualOperationsManager:
         self._boot_id = boot_id
         self._is_alive = is_alive
         self._more_routes = more_routes
+        self._data_dir = data_dir
+        self._is_dead = is_dead
+        self._read_alerts = read_alerts
+        self._alerts: AlertsRuntime | None = None
         self.version = metadata.version("trading-orchestrator")
         self.watching = NodeWatch(
             config.monitoring,
@@ -163,9 +173,12 @@ class PerpetualOperationsManager:
 
         Raises:
             DependencyUnknown, DependencyCircle: a registration names what is not there; nothing was started.
+            ConfigRefused: the alerts cannot be used as configured; nothing was started.
         """
         if self.is_running:
             return
+        if self.config.alerts.enabled:
+            self.alerts()
         self.health.check_graph()
         self._started_at_ns = self.clock.wall_ns()
         if self._console is not None:
@@ -237,6 +250,29 @@ class PerpetualOperationsManager:
                 if self.is_running:
                     self.supervisor.start(feed.name)
         return self._console
+
+    def alerts(self) -> AlertsRuntime:
+        """Return the alerts of this process, built on first use.
+
+        Raises:
+            ConfigRefused: they cannot be used as configured; the sentence names file, line and key.
+        """
+        if self._alerts is None:
+            from trading_orchestrator.perpetual_operations.alerts.starting import alerts_of, plan_of
+
+            self._alerts = alerts_of(
+                self._read_alerts or plan_of(self.config.alerts),
+                store=self.store,
+                clock=self.clock,
+                node=self.node,
+                boot_id=self._boot_id,
+                is_dead=self._is_dead,
+                nodes=self.watching.nodes_now,
+                report=lambda: self.report,
+                last_good=self._data_dir / "alerts.last-good.json",
+            )
+            self.register(self._alerts)
+        return self._alerts
 
     def console_app(self) -> FastAPI:
         """Return the console's ASGI app."""

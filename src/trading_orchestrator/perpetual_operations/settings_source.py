@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from trading_orchestrator.kernel.config import ConfigRefused, build, environment, merged, nearest, read_toml
-from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
+
+if TYPE_CHECKING:
+    from trading_orchestrator.perpetual_operations.alerts.loading import Plan
 
 ENVIRONMENT = "TRADING_ORCHESTRATOR"
 TABLE = "perpetual_operations"
@@ -47,6 +49,18 @@ def settings_of(app_config: object, environ: Mapping[str, str] | None = None) ->
     return _of_program(_attributes(app_config), f"app_config ({type(app_config).__name__})")
 
 
+def alerts_plan(app_config: object) -> Callable[[], Plan]:
+    """Return what reads the plan of alerts from there, checked as a whole, each time anew.
+
+    Raises, when called:
+        ConfigRefused: as `settings_of`, and for everything in it that names what is not there.
+    """
+    from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
+
+    source = os.fspath(app_config) if isinstance(app_config, str | os.PathLike) else "app_config"
+    return lambda: load_alerts(settings_of(app_config).alerts, source=str(source))
+
+
 def _of_file(values: Mapping[str, Any], source: str) -> OperationsConfig:
     """A file may hold other parts' tables; one that was meant for us must not be passed over in silence."""
     for key in values:
@@ -71,7 +85,6 @@ def _built(table: Mapping[str, Any], source: str, data_dir: object, path: tuple[
         full = ".".join((*path, key))
         message = error.message.replace(f"`{key}`", f"`{full}`").replace(f"{source}: {key}:", f"{source}: {full}:")
         raise ConfigRefused(message, key=full, source=source) from None
-    load_alerts(config.alerts, source=source)
     return _with_data_dir(config, data_dir, source)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.tenancy import Succession
+from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.console.server import ConsoleServer
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
@@ -26,9 +27,9 @@ CLOCK = SystemClock()
 class HeldSeat:
     """A seat that may act."""
 
-    lease: str = "console"
     hung_in = ""
 
+    lease: str = "console"
     epoch: int = 1
     succession: Succession = Succession.FIRST
 
@@ -112,8 +113,9 @@ def listener() -> Iterator[socket.socket]:
 
 def make_operations(store: SqliteStore, data_dir: Path, node: str = "b") -> PerpetualOperationsManager:
     """Return the operations of a node."""
+    quiet = OperationsConfig(alerts=AlertsConfig(enabled=False))  # alerts write facts of their own
     return PerpetualOperationsManager(
-        OperationsConfig(), store=store, clock=CLOCK, data_dir=data_dir, node=node, boot_id=read_boot_id()
+        quiet, store=store, clock=CLOCK, data_dir=data_dir, node=node, boot_id=read_boot_id()
     )
 
 

@@ -13,7 +13,7 @@ from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_
 from trading_orchestrator.perpetual_operations.alerts.secret_reference import SecretRefused, revealed
 from trading_orchestrator.perpetual_operations.alerts.toml_lines import line_of
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
-from trading_orchestrator.perpetual_operations.settings_source import settings_of
+from trading_orchestrator.perpetual_operations.settings_source import alerts_plan, settings_of
 
 WELL = """
 [route]
@@ -172,7 +172,7 @@ def test_the_program_and_a_program_around_it_refuse_it_before_anything_starts(tm
     path = tmp_path / "main.toml"
     path.write_text('[perpetual_operations.alerts.route]\nreceiver = "nobody"\n')
 
-    for read in (read_settings, settings_of):
+    for read in (read_settings, lambda path: alerts_plan(path)()):
         with pytest.raises(ConfigRefused) as raised:
             read(path)
         assert raised.value.message.startswith(f"{path}: line 2: perpetual_operations.alerts.route.receiver: nothing")

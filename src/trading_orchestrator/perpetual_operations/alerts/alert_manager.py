@@ -102,6 +102,7 @@ class AlertManager:
         self._asked: list[Asked] = []
         self._wake = asyncio.Event()
         self._base_ns = 0
+        self.started = asyncio.Event()
 
     def health(self) -> Health:
         engine = self._engine
@@ -217,6 +218,7 @@ class AlertManager:
             now_ns = self.now_ns()
             await self._record.append(engine.state, engine.start(now_ns), now_ns)
             self._engine = engine
+            self.started.set()
             while True:
                 taking, self._asked = self._asked, []
                 await self._turn(engine, taking)
@@ -226,6 +228,7 @@ class AlertManager:
             raise
         finally:
             self._engine, self._asked = None, []
+            self.started.clear()
             await self._delivery.stop()
 
     # -- turns

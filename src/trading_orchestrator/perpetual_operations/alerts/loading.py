@@ -13,12 +13,14 @@ import msgspec
 
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.config import ConfigRefused, build, nearest, read_toml
+from trading_orchestrator.perpetual_operations.alerts.channels.kinds import kind_named
 from trading_orchestrator.perpetual_operations.alerts.config import (
     AlertingConfig,
     AlertsConfig,
     ReceiverConfig,
     RouteConfig,
 )
+from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.matchers import parse_matcher
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy, policy_of
 from trading_orchestrator.perpetual_operations.alerts.rules.config import AnyRule, Books, RulesConfig, books_of
@@ -29,21 +31,6 @@ OWN_TABLE = ("perpetual_operations", "alerts")
 LOG_RECEIVER = "log"
 EVERYTHING_TO_THE_LOG = RouteConfig(receiver=LOG_RECEIVER, group_by=("alertname",), group_wait=1, group_interval=60)
 Key = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A checked configuration. `rules` are those in use, the shipped ones included."""
-
-    config: AlertsConfig
-    policy: Policy
-    rules: tuple[AnyRule, ...]
-    receivers: Mapping[str, ReceiverConfig]
-    source: str
-
-    def books(self) -> Books:
-        """Return the rules, ready to evaluate and without a past."""
-        return books_of(RulesConfig(every=self.config.interval_s, watch=self.rules))
 
 
 @dataclass(frozen=True)
@@ -70,6 +57,27 @@ class Place:
             raise
         except Refused as error:
             raise self.refused(key, error.message) from None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked configuration. `rules` are those in use, the shipped ones included."""
+
+    config: AlertsConfig
+    policy: Policy
+    rules: tuple[AnyRule, ...]
+    receivers: Mapping[str, ReceiverConfig]
+    channels: Mapping[str, LaneConfig]
+    place: Place
+
+    @property
+    def source(self) -> str:
+        """Return where it was read from."""
+        return self.place.source
+
+    def books(self) -> Books:
+        """Return the rules, ready to evaluate and without a past."""
+        return books_of(RulesConfig(every=self.config.interval_s, watch=self.rules))
 
 
 def load_alerts(config: AlertsConfig, *, source: str) -> Plan:
@@ -124,10 +132,20 @@ def _checked(config: AlertsConfig, place: Place) -> Plan:
     )
     with place.at("route"):
         policy = policy_of(engine)
-    return Plan(config, policy, _rules(config, place), receivers, place.source)
+    return Plan(config, policy, _rules(config, place), receivers, _channels(config, place), place)
 
 
 # -- who hears
+
+
+def _channels(config: AlertsConfig, place: Place) -> dict[str, LaneConfig]:
+    found: dict[str, LaneConfig] = {}
+    for name, values in config.channels.items():
+        at = ("channels", name)
+        with place.at(*at, "kind"):
+            kind = kind_named(str(values.get("kind", "")))
+        found[name] = _built(kind.config, {key: value for key, value in values.items() if key != "kind"}, place, at)
+    return found
 
 
 def _check_receivers(config: AlertsConfig, place: Place) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import msgspec
 
+from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.journal.leases import TTL_S, HeldLease, LeaseKeeper
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.storage.ports import FactStore, LeaseHeld, LeaseRow, NewFact
 
+log = logging.getLogger(__name__)
 LEASE = "ops/alerts"
 LOOK_EVERY_S = 0.25
 
@@ -66,10 +69,13 @@ class Tenure:
             await self._clock.sleep(LOOK_EVERY_S)
 
     async def give_back(self, held: HeldLease) -> None:
-        """Release it, so that the next holder need not wait."""
+        """Release it, so that the next holder need not wait; a store that is gone lets it run out."""
         self.held_by = ""
-        await held.release()
-        await self._say("released", LeaseMove(LEASE, held.epoch))
+        try:
+            await held.release()
+            await self._say("lost" if held.lost.is_set() else "released", LeaseMove(LEASE, held.epoch))
+        except OrchestratorError as error:  # raised here, it would hide why we leave
+            log.warning("lease %s runs out by itself: %s", LEASE, error.message)
 
     async def _row(self) -> LeaseRow | None:
         return next((row for row in await self._store.leases() if row.name == LEASE), None)

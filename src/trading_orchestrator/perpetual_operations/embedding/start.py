@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -9,6 +10,7 @@ from types import FrameType
 from fastapi import FastAPI
 
 from trading_orchestrator.kernel.clock import Clock, SystemClock
+from trading_orchestrator.perpetual_operations.alerts.loading import Plan
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.embedding.host_lifespan import Hosted, stop_with_lifespan
 from trading_orchestrator.perpetual_operations.embedding.routes import mount, refuse_conflicts
@@ -21,12 +23,19 @@ JOURNAL_FILE = "journal.db"
 
 
 async def embed(
-    app: FastAPI, config: OperationsConfig, *, store: FactStore | None, clock: Clock | None, inside: FrameType
+    app: FastAPI,
+    config: OperationsConfig,
+    *,
+    store: FactStore | None,
+    clock: Clock | None,
+    inside: FrameType,
+    read_alerts: Callable[[], Plan],
 ) -> PerpetualOperationsManager:
     """Return the running manager; if anything is refused, nothing is left behind.
 
     Args:
         inside: a frame of the call, to see whether the app's lifespan is under way.
+        read_alerts: reads the plan of alerts, also when it is to be read anew.
     """
     clock = SystemClock() if clock is None else clock
     data_dir = Path(config.data_dir or "data")
@@ -37,6 +46,7 @@ async def embed(
         clock=clock,
         data_dir=data_dir,
         boot_id=read_boot_id(),
+        read_alerts=read_alerts,
     )
     if opened is not None:
         manager.at_stop.push_async_callback(opened.close)

@@ -1,0 +1,44 @@
+"""From a plan to the switchboard: every channel opened, and an error that names the channel's place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
+from trading_orchestrator.perpetual_operations.alerts.delivery import Ways
+from trading_orchestrator.perpetual_operations.alerts.loading import Plan
+from trading_orchestrator.perpetual_operations.alerts.secret_reference import revealed
+from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchboard
+
+
+def open_board(plan: Plan, clock: Clock) -> Switchboard:
+    """Return every channel, open; secrets are read here and nowhere else.
+
+    Raises:
+        ConfigRefused: a channel cannot be opened; the sentence names file, line, key and reason.
+    """
+    opening = Opening(clock=clock, reveal=revealed, external_url=plan.config.external_url)
+    kinds = {name: str(values.get("kind")) for name, values in plan.config.channels.items()}
+    try:
+        return Switchboard(kinds, plan.channels, opening)
+    except Refused as error:
+        raise plan.place.refused(("channels", _culprit(plan, kinds, opening)), error.message) from None
+
+
+def ways_of(plan: Plan, board: Switchboard) -> Mapping[str, Ways]:
+    """Return the ways to each receiver."""
+    return {name: board.ways(receiver.channels) for name, receiver in plan.receivers.items()}
+
+
+def _culprit(plan: Plan, kinds: Mapping[str, str], opening: Opening) -> str:
+    """Return the channel that cannot be opened by itself; else it is about fallbacks, and any key will do."""
+    for name, config in plan.channels.items():
+        try:
+            Switchboard({name: kinds[name]}, {name: msgspec.structs.replace(config, fallback=None)}, opening)
+        except Refused:
+            return name
+    return next((name for name, config in plan.channels.items() if config.fallback), "")

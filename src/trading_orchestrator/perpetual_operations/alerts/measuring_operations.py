@@ -1,0 +1,59 @@
+"""What a running system can be measured by: its nodes, its health, its desks and its leases, read once a round."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.perpetual_operations.alerts.readings import (
+    Reading,
+    decoded,
+    of_desks,
+    of_health,
+    of_leases,
+    of_nodes,
+)
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
+from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
+from trading_orchestrator.storage.ports import FactStore
+
+DESKS = 100
+
+
+class Measuring:
+    """Reads everything the rules may look at. One event loop; files are read on a thread."""
+
+    def __init__(
+        self,
+        store: FactStore,
+        clock: Clock,
+        *,
+        nodes: Callable[[], Sequence[NodeNow]],
+        report: Callable[[], HealthReport],
+        boot_id: str,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._nodes = nodes
+        self._report = report
+        self._boot_id = boot_id
+
+    async def read(self) -> list[Reading]:
+        """Return all readings of this moment.
+
+        Raises:
+            StorageUnavailable: the journal cannot be read now.
+        """
+        from trading_orchestrator.perpetual_operations.monitoring.metrics import OF_HOST, OF_NODE
+
+        nodes = await asyncio.to_thread(self._nodes)
+        desks = decoded(row.value for row in await self._store.rows("desks", limit=DESKS))
+        leases = await self._store.leases()
+        boot_ns = self._clock.boot_ns()
+        return [
+            *of_nodes(nodes, host=OF_HOST, node=OF_NODE),
+            *of_health(self._report()),
+            *of_desks(desks),
+            *of_leases(leases, boot_id=self._boot_id, boot_ns=boot_ns),
+        ]

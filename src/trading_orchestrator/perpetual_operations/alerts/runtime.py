@@ -1,0 +1,275 @@
+"""Alerts as a running part: holds the lease, evaluates the rules, tells people, and follows a changed config."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.journal.leases import HeldLease
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager, AlertManagerStopped
+from trading_orchestrator.perpetual_operations.alerts.board import ways_of
+from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
+from trading_orchestrator.perpetual_operations.alerts.loading import Plan
+from trading_orchestrator.perpetual_operations.alerts.readings import Reading
+from trading_orchestrator.perpetual_operations.alerts.rules_rider import RulesRider
+from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchboard
+from trading_orchestrator.perpetual_operations.alerts.tenure import LEASE, Tenure
+from trading_orchestrator.perpetual_operations.alerts.watching import Watching
+from trading_orchestrator.storage.ports import FactStore, NewFact, Put, StaleEpoch
+
+log = logging.getLogger(__name__)
+TAKES_OVER_WITHIN_S = 5.0
+CONFIG, CONFIG_KEY = "alerts/config", "plan"
+CHANGED, REFUSED = "config.alerts_changed", "config.alerts_refused"
+Read = Callable[[], Awaitable[Iterable[Reading]]]
+
+
+class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Which config is in force, as fact and row; the digest is of all of it, and secrets are no part of it."""
+
+    source: str
+    digest: str
+    by: str
+    rules: tuple[str, ...]
+    receivers: tuple[str, ...]
+    at_ns: int
+
+
+class PlanRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """A changed config that could not be used; the one before stays in force."""
+
+    by: str
+    reason: str
+    at_ns: int
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What the runtime is given by whoever starts it.
+
+    read: everything that can be measured now. read_plan: reads the config anew. open_board: opens its channels.
+    """
+
+    read: Read
+    read_plan: Callable[[], Plan]
+    open_board: Callable[[Plan], Switchboard]
+
+
+class AlertsRuntime:
+    """A component (kernel.component.Component). Use from one event loop.
+
+    Whoever holds `ops/alerts` evaluates and tells; every other process stands by, and takes over with the whole state
+    when the holder is gone. A changed config is the same move: what runs is ended, and its successor folds the facts.
+    """
+
+    name = "alerts"
+    depends_on: Sequence[str] = ("journal",)
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        store: FactStore,
+        clock: Clock,
+        tenure: Tenure,
+        outside: Outside,
+        last_good: Path | None = None,
+    ) -> None:
+        self.plan = plan
+        self._last_good = last_good
+        self._store = store
+        self._clock = clock
+        self._tenure = tenure
+        self._outside = outside
+        self._manager: AlertManager | None = None
+        self._watching: Watching | None = None
+        self._board: Switchboard | None = None
+        self._quiet_since_ns = clock.monotonic_ns()
+        self._is_ours = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    @property
+    def manager(self) -> AlertManager:
+        """Return the running alert manager.
+
+        Raises:
+            AlertManagerStopped: it starts, or another process holds the lease.
+        """
+        if self._manager is None:
+            held_by = self._tenure.held_by
+            who = f"{held_by} holds the lease {LEASE}" if held_by else "the alert manager is starting"
+            raise AlertManagerStopped(f"{who}: ask again", retry_after_s=1.0)
+        return self._manager
+
+    def health(self) -> Health:
+        manager, watching = self._manager, self._watching
+        if manager is None or watching is None:
+            return self._standing_by()
+        own = manager.health()
+        if watching.broken:
+            return Health(HealthState.DEGRADED, next(iter(watching.broken.values())).message)
+        channels = self._board.health() if self._board is not None else own
+        return own if channels.state is HealthState.HEALTHY else channels
+
+    def _standing_by(self) -> Health:
+        """A take-over takes moments and holds up nobody; one that does not come is an outage of its own."""
+        if self._tenure.held_by not in ("", self._tenure.holder):
+            return Health(HealthState.HEALTHY, f"{self._tenure.held_by} tells of alerts")
+        waited_s = (self._clock.monotonic_ns() - self._quiet_since_ns) / 1e9
+        if waited_s > TAKES_OVER_WITHIN_S:
+            return Health(HealthState.UNHEALTHY, f"nobody has told of alerts for {waited_s:.0f} s")
+        return Health(HealthState.HEALTHY, "takes over")
+
+    @property
+    def board(self) -> Switchboard:
+        """Return the open channels.
+
+        Raises:
+            AlertManagerStopped: it starts, or another process holds the lease.
+        """
+        if self._board is None:
+            raise AlertManagerStopped("the alert manager is not running here", retry_after_s=1.0)
+        return self._board
+
+    async def beat(self, monitor: str) -> None:
+        """Take a sign of life of a monitored program."""
+        now_ns = self.manager.now_ns()
+        if self._watching is not None:
+            self._watching.beat(monitor, now_ns)
+
+    async def reload(self, by: str) -> Plan:
+        """Read the config anew and follow it; a wrong one changes nothing, and is recorded with its reason.
+
+        Raises:
+            ConfigRefused, Refused: the one before stays in force.
+        """
+        try:
+            plan = await asyncio.to_thread(self._outside.read_plan)
+            await self._outside.open_board(plan).close()
+        except Refused as error:
+            refused = PlanRefused(by=by, reason=error.message, at_ns=self._clock.wall_ns())
+            await self._append(REFUSED, refused, ())
+            log.error("alerts go on with the config they have: %s", error.message)
+            raise
+        self.plan = plan
+        await self._say_plan(plan, by)
+        self._is_ours.clear()
+        self._changed.set()
+        if self._manager is not None:
+            await self._clock_or(self._is_ours, TAKES_OVER_WITHIN_S)
+        return plan
+
+    async def _clock_or(self, event: asyncio.Event, within_s: float) -> None:
+        waits = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self._clock.sleep(within_s))]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def run(self) -> None:
+        """Wait for the lease, tell of alerts under it, and wait again when it is lost; until cancelled."""
+        self._quiet_since_ns = self._clock.monotonic_ns()
+        while True:
+            held = await self._tenure.obtain()
+            try:
+                await self._under(held)
+            except StaleEpoch as error:
+                log.warning("alerts: %s", error.message)
+            finally:
+                await asyncio.shield(self._tenure.give_back(held))
+
+    async def _under(self, held: HeldLease) -> None:
+        row = await self._store.row(CONFIG, CONFIG_KEY)
+        if row is None or msgspec.json.decode(row.value, type=PlanRow).digest != digest_of(self.plan.config):
+            await self._say_plan(self.plan, "start")
+        while not held.lost.is_set():
+            self._changed.clear()
+            await self._follow(self.plan, held)
+
+    async def _follow(self, plan: Plan, held: HeldLease) -> None:
+        """Run by this plan until it changes or the lease is lost."""
+        rules = RulesRider(plan.books())
+        board = self._outside.open_board(plan)
+        manager = AlertManager(
+            self._store,
+            self._clock,
+            plan.policy,
+            node=self._tenure.holder,
+            fence=held.fence,
+            channels=ways_of(plan, board),
+            riders=[rules],
+            may_act=held.may_act,
+        )
+        watching = Watching(
+            rules.books, self._store, self._clock, read=self._outside.read, interval_s=plan.config.interval_s
+        )
+        ends = [asyncio.ensure_future(held.lost.wait()), asyncio.ensure_future(self._changed.wait())]
+        running = asyncio.create_task(self._run_both(manager, watching, board), name="alerts-running")
+        try:
+            await asyncio.wait((running, *ends), return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+        finally:
+            self._manager = self._watching = self._board = None
+            self._quiet_since_ns = self._clock.monotonic_ns()
+            for task in (running, *ends):
+                task.cancel()
+            await asyncio.gather(running, *ends, return_exceptions=True)
+            await board.close()
+
+    async def _run_both(self, manager: AlertManager, watching: Watching, board: Switchboard) -> None:
+        telling = asyncio.create_task(manager.run(), name="alert-manager")
+        started = asyncio.ensure_future(manager.started.wait())
+        tasks: list[asyncio.Future[object]] = [telling, started]  # type: ignore[list-item]  # None and True are objects
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not telling.done():
+                self._manager, self._watching, self._board = manager, watching, board
+                self._is_ours.set()
+                tasks[1] = asyncio.ensure_future(watching.run(manager))
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _say_plan(self, plan: Plan, by: str) -> None:
+        row = PlanRow(
+            source=plan.source,
+            digest=digest_of(plan.config),
+            by=by,
+            rules=tuple(rule.name for rule in plan.rules),
+            receivers=tuple(plan.receivers),
+            at_ns=self._clock.wall_ns(),
+        )
+        await self._append(CHANGED, row, (Put(CONFIG, CONFIG_KEY, row),))
+        if self._last_good is not None:
+            await asyncio.to_thread(_keep, self._last_good, plan.config)
+
+    async def _append(self, kind: str, body: object, puts: Sequence[Put]) -> None:
+        await self._store.append([NewFact("config", kind, body)], node=self._tenure.holder, fence=None, puts=puts)
+
+
+def _keep(path: Path, config: AlertsConfig) -> None:
+    """Replace the file whole; only its owner may read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_bytes(msgspec.json.encode(msgspec.structs.replace(config, path=None)))
+    new.chmod(0o600)
+    new.replace(path)
+
+
+def digest_of(config: AlertsConfig) -> str:
+    """Return what names exactly this config."""
+    return blake2b(msgspec.json.encode(config), digest_size=16).hexdigest()

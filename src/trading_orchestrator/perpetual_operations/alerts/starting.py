@@ -1,0 +1,77 @@
+"""Puts alerts together for a process: its plan, its tenure, what it measures, and its ways to people."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.config import ConfigRefused
+from trading_orchestrator.kernel.ids import new_id
+from trading_orchestrator.perpetual_operations.alerts.board import open_board
+from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
+from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
+from trading_orchestrator.perpetual_operations.alerts.measuring_operations import Measuring
+from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime, Outside
+from trading_orchestrator.perpetual_operations.alerts.tenure import Tenure
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
+from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
+from trading_orchestrator.storage.ports import FactStore
+
+log = logging.getLogger(__name__)
+
+
+def alerts_of(
+    read_plan: Callable[[], Plan],
+    *,
+    store: FactStore,
+    clock: Clock,
+    node: str,
+    boot_id: str,
+    is_dead: Callable[[str], bool] | None,
+    nodes: Callable[[], Sequence[NodeNow]],
+    report: Callable[[], HealthReport],
+    last_good: Path | None = None,
+) -> AlertsRuntime:
+    """Return the component, not yet running.
+
+    Args:
+        is_dead: whether a node's process is proved gone; None when names of nodes prove nothing, as in a program that
+            embeds us several times.
+        last_good: where the config in force is kept, for a successor that finds a broken one; None keeps none.
+
+    Raises:
+        ConfigRefused: the sentence names file, line, key and reason; and there is no last good one.
+    """
+    plan = _read(read_plan, clock, last_good)
+    holder = node if is_dead is not None else f"{node}-{new_id(clock.wall_ns())[-8:]}"
+    tenure = Tenure(store, clock, holder=holder, boot_id=boot_id, is_dead=is_dead or _nobody)
+    measuring = Measuring(store, clock, nodes=nodes, report=report, boot_id=boot_id)
+    outside = Outside(read=measuring.read, read_plan=read_plan, open_board=lambda plan: open_board(plan, clock))
+    return AlertsRuntime(plan, store=store, clock=clock, tenure=tenure, outside=outside, last_good=last_good)
+
+
+def plan_of(config: AlertsConfig, source: str = "app_config") -> Callable[[], Plan]:
+    """Return what reads a config that came as a value; a file of its own (`path`) is read anew each time."""
+    return lambda: load_alerts(config, source=source)
+
+
+def _read(read_plan: Callable[[], Plan], clock: Clock, last_good: Path | None) -> Plan:
+    """A handover must not depend on what somebody has just written into the config."""
+    try:
+        plan = read_plan()
+        open_board(plan, clock)  # a channel that cannot be opened is refused now, not when it is needed
+        return plan
+    except ConfigRefused as error:
+        if last_good is None or not last_good.exists():
+            raise
+        log.error("alerts take the last good config, for the present one cannot be used: %s", error.message)
+        kept = msgspec.json.decode(last_good.read_bytes(), type=AlertsConfig)
+        return load_alerts(kept, source=str(last_good))
+
+
+def _nobody(holder: str) -> bool:
+    return False

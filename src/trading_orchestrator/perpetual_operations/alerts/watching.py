@@ -1,0 +1,113 @@
+"""Watching: looks at numbers each interval and at facts as they are written, and tells what the rules make of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.perpetual_operations.alerts.alert import Posted
+from trading_orchestrator.perpetual_operations.alerts.readings import Reading, Sampler
+from trading_orchestrator.perpetual_operations.alerts.rider import Body
+from trading_orchestrator.perpetual_operations.alerts.rules.config import Books
+from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import HEARTBEAT
+from trading_orchestrator.storage.ports import FactStore
+
+PAGE = 500
+LISTEN_S = 5.0
+LOOKS_APART_S = 0.05  # a desk that writes hundreds of facts a second is looked at in lots
+Read = Callable[[], Awaitable[Iterable[Reading]]]
+
+
+class Tells(Protocol):
+    """Who is told: the alert manager."""
+
+    def now_ns(self) -> int: ...
+
+    async def tell(self, alerts: Sequence[Posted], also: Sequence[Body] = ()) -> None: ...
+
+
+class Watching:
+    """Runs both books against one alert manager, under its lease and with its clock. One event loop.
+
+    Args:
+        read: returns everything that can be measured now.
+    """
+
+    def __init__(self, books: Books, store: FactStore, clock: Clock, *, read: Read, interval_s: float) -> None:
+        self._books = books
+        self._store = store
+        self._clock = clock
+        self._read = read
+        self._interval_s = interval_s
+        self._samples = books.rules.samples()
+        wanted = books.rules.memory()
+        self._sampler = Sampler(self._samples, wanted.__contains__)
+        rules = books.facts.rules.values()
+        self._kinds = sorted({kind for rule in rules for kind in (rule.fact, *rule.until)})
+        self.broken: Mapping[str, OrchestratorError] = {}
+
+    async def run(self, told: Tells) -> None:
+        """Watch until cancelled; whatever ends one half ends both."""
+        self._books.rules.start(self._samples, told.now_ns())
+        async with asyncio.TaskGroup() as halves:
+            halves.create_task(self._measure(told), name="alerts-measure")
+            halves.create_task(self._listen(told), name="alerts-listen")
+
+    def beat(self, monitor: str, now_ns: int) -> None:
+        """Take a sign of life of a monitored program."""
+        self._samples.add(HEARTBEAT, {"monitor": monitor}, now_ns, 1.0)
+
+    async def _measure(self, told: Tells) -> None:
+        while True:
+            began_ns = self._clock.monotonic_ns()
+            await self.evaluate(told)
+            took_s = (self._clock.monotonic_ns() - began_ns) / 1e9
+            await self._clock.sleep(max(0.0, self._interval_s - took_s))
+
+    async def evaluate(self, told: Tells) -> None:
+        """Look once, and tell."""
+        readings = await self._read()
+        now_ns = told.now_ns()
+        self._sampler.take(readings, now_ns)
+        measured = self._books.rules.evaluate(self._samples, now_ns)
+        lasting = self._books.facts.evaluate(now_ns)
+        self.broken = measured.broken
+        await told.tell([*measured.alerts, *lasting.alerts], [*measured.facts, *lasting.facts])
+
+    async def _listen(self, told: Tells) -> None:
+        """Show the fact book every fact of its kinds from where it stands; a first start begins at the head."""
+        facts = self._books.facts
+        if not facts.pos:
+            await told.tell([], facts.read_to(await self._head(), told.now_ns()))
+        pos = facts.pos
+        while True:
+            head = await self._head()
+            pos = await self._see(pos, told)
+            pos = max(pos, head)  # everything up to `head` was there when the last page was read
+            if self._kinds:
+                marks = facts.read_to(pos, told.now_ns())
+                await told.tell([], marks)
+            await self._clock.sleep(LOOKS_APART_S)
+            await self._store.wait_change(pos, LISTEN_S)
+
+    async def _see(self, pos: int, told: Tells) -> int:
+        if not self._kinds:
+            return pos
+        while page := await self._store.read(after_pos=pos, limit=PAGE, kinds=self._kinds):
+            alerts: list[Posted] = []
+            also: list[Body] = []
+            for fact in page:
+                seen = self._books.facts.see(
+                    stream=fact.stream, kind=fact.kind, body=fact.body, pos=fact.pos, now_ns=told.now_ns()
+                )
+                alerts += seen.alerts
+                also += seen.facts
+            await told.tell(alerts, also)
+            pos = page[-1].pos
+        return pos
+
+    async def _head(self) -> int:
+        return max((head.pos for head in await self._store.heads()), default=0)
