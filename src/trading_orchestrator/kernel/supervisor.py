@@ -19,6 +19,7 @@ from trading_orchestrator.kernel.component import Component, Health, HealthState
 
 log = logging.getLogger(__name__)
 END_WITHIN_S = 5.0
+CRASH_LOOP = "component.crash_loop"
 
 
 class ComponentTaken(Refused):
@@ -85,7 +86,7 @@ class Child:
         if self.task is None:
             return Health(HealthState.STOPPED, "not started")
         if self.why_down:
-            return Health(HealthState.UNHEALTHY, self.why_down)
+            return Health(HealthState.UNHEALTHY, self.why_down, CRASH_LOOP if self.over_budget else "")
         return self.component.health()
 
 

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig, MonitoringConfig
+from trading_orchestrator.perpetual_operations.recovery.config import RecoveryConfig
 
 
 class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -58,5 +59,6 @@ class OperationsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     monitoring: MonitoringConfig = MonitoringConfig()
     history: HistoryConfig = HistoryConfig()
     health: HealthConfig = HealthConfig()
+    recovery: RecoveryConfig = RecoveryConfig()
     console: ConsoleConfig = ConsoleConfig()
     alerts: AlertsConfig = AlertsConfig()

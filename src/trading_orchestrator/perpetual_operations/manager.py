@@ -8,21 +8,27 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from trading_orchestrator.errors import Refused
+from trading_orchestrator.errors import OrchestratorError, Refused
+from trading_orchestrator.kernel.circuit_breaker import CircuitBreaker, CircuitConfig
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component, Health, HealthState
 from trading_orchestrator.kernel.supervisor import Child, Ended, RestartRule, Supervisor
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.console.who_holds import WhoHolds
 from trading_orchestrator.perpetual_operations.dependencies import start_order
+from trading_orchestrator.perpetual_operations.features import Feature, Features
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport, Probe
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import journal_probe
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
+from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Action
+from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder
+from trading_orchestrator.perpetual_operations.recovery.repairs import Repairs
 from trading_orchestrator.perpetual_operations.status import OperationsStatus, PartStatus
+from trading_orchestrator.storage.connection_pool import ConnectionPool, Connector, PoolConfig
 from trading_orchestrator.storage.ports import FactStore
 
 if TYPE_CHECKING:
@@ -31,8 +37,11 @@ if TYPE_CHECKING:
     from trading_orchestrator.perpetual_operations.alerts.loading import Plan
     from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
     from trading_orchestrator.perpetual_operations.console.console import Console
+    from trading_orchestrator.perpetual_operations.console.routes.incidents import Impact
 
 log = logging.getLogger(__name__)
+C = TypeVar("C")
+DRAIN_WITHIN_S = 2.0
 
 
 class PerpetualOperationsManager:
@@ -42,6 +51,7 @@ class PerpetualOperationsManager:
         node: this node's name, as the journal and the page show it.
         boot_id: this boot, to judge leases by; "" when the program has no leases.
         is_alive: whether a node's process is known to live.
+        impact: tells what orders and money did during an incident, for its report; None when nobody can.
         more_routes: called once, when the console is built; returns what other parts of the program serve beside it.
         shares_metrics: another process of this host may answer /metrics, so this one leaves its own where that looks.
         is_dead: whether a node's process is proved gone; None when names of nodes prove nothing.
@@ -60,6 +70,7 @@ class PerpetualOperationsManager:
         node: str = "local",
         boot_id: str = "",
         is_alive: Callable[[str], bool] = lambda node: True,
+        impact: Impact | None = None,
         more_routes: Callable[[], Sequence[APIRouter]] = tuple,
         shares_metrics: bool = False,
         is_dead: Callable[[str], bool] | None = None,
@@ -72,6 +83,7 @@ class PerpetualOperationsManager:
         self._boot_id = boot_id
         self._is_alive = is_alive
         self._more_routes = more_routes
+        self._impact = impact
         self._data_dir = data_dir
         self._is_dead = is_dead
         self._read_alerts = read_alerts
@@ -100,9 +112,15 @@ class PerpetualOperationsManager:
         self.at_stop = AsyncExitStack()
         self._stopping = asyncio.Lock()
         self.supervisor = Supervisor(clock, tell=self._ended)
+        self.repairs = Repairs(
+            config.recovery, store=store, clock=clock, node=node, supervisor=self.supervisor, report=lambda: self.report
+        )
+        self.recovery, self.incidents = self.repairs.recovery, self.repairs.incidents
+        self.circuits, self.pools = self.repairs.circuits, self.repairs.pools
+        self.features = Features(store, clock, self._features())
         self._console: Console | None = None
         self._started_at_ns: int | None = None
-        for part in (*self.watching.parts, self.journal, self.health):
+        for part in (*self.watching.parts, self.journal, self.health, *self.repairs.parts, self.features):
             self.supervisor.add(part)
         self.add_probe("journal", journal_probe(store))
         limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
@@ -154,6 +172,58 @@ class PerpetualOperationsManager:
                 self.health.remove(name)
                 raise
 
+    def add_pool(
+        self,
+        name: str,
+        connector: Connector[C],
+        config: PoolConfig | None = None,
+        *,
+        is_harmless: Callable[[BaseException], bool] = lambda error: False,
+        depends_on: Sequence[str] = (),
+    ) -> ConnectionPool[C]:
+        """Make a pool that is tended, tuned and drained with the rest, and watched as `pool/NAME`.
+
+        Raises:
+            PoolTaken, ProbeTaken: choose another name.
+        """
+        pool = self.pools.add(name, connector, config, is_harmless=is_harmless)
+
+        async def probe() -> Health:
+            return self.pools.health_of(name)
+
+        self.add_probe(f"pool/{name}", probe, depends_on=depends_on)
+        return pool
+
+    def add_dependency(
+        self,
+        name: str,
+        probe: Probe,
+        config: CircuitConfig | None = None,
+        *,
+        deadline_s: float | None = None,
+        depends_on: Sequence[str] = (),
+    ) -> CircuitBreaker:
+        """Watch something outside as `dependency/NAME`, and return the circuit that calls to it should go through.
+
+        Raises:
+            ProbeTaken, CircuitTaken: choose another name.
+        """
+        part = f"dependency/{name}"
+        circuit = self.circuits.add(part, config)
+        self.add_probe(part, probe, deadline_s=deadline_s, depends_on=depends_on)
+        return circuit
+
+    def add_ladder(self, ladder: Ladder) -> None:
+        """Let failures of this class, or parts of these names, climb this ladder instead of a default one."""
+        self.recovery.ladders.add(ladder)
+
+    def add_recovery_action(self, name: str, action: Action) -> None:
+        """Let ladders name an action; one of a default's name takes its place.
+
+        The action gets the failure and returns a sentence on what it did; raising means that it could not.
+        """
+        self.recovery.add_action(name, action, replace=True)
+
     def watch(self) -> None:
         """Measure from now on and until `unwatch`, whether the rest is started or stopped: every node does."""
         self._watches_always = True
@@ -173,6 +243,7 @@ class PerpetualOperationsManager:
 
         Raises:
             DependencyUnknown, DependencyCircle: a registration names what is not there; nothing was started.
+            LadderRefused: a ladder names an action that nobody registered; nothing was started.
             ConfigRefused: the alerts cannot be used as configured; nothing was started.
         """
         if self.is_running:
@@ -180,6 +251,7 @@ class PerpetualOperationsManager:
         if self.config.alerts.enabled:
             self.alerts()
         self.health.check_graph()
+        self.repairs.check()
         self._started_at_ns = self.clock.wall_ns()
         if self._console is not None:
             self._console.reopen_streams()
@@ -198,6 +270,8 @@ class PerpetualOperationsManager:
             for name in reversed(self._order()):
                 if name not in stays:
                     await self.supervisor.stop(name)
+            if not stays:
+                await self._settle()
             await self.at_stop.aclose()
 
     def status(self) -> OperationsStatus:
@@ -243,7 +317,7 @@ class PerpetualOperationsManager:
                 who=WhoHolds(self.store, self.clock, boot_id=self._boot_id, is_alive=self._is_alive),
                 node=self.node,
                 version=self.version,
-                more_routes=self._more_routes(),
+                more_routes=[*self._own_routes(), *self._more_routes()],
             )
             for feed in self._console.feeds:
                 self.supervisor.add(feed)
@@ -279,7 +353,45 @@ class PerpetualOperationsManager:
         return self.console().app
 
     def _ended(self, ended: Ended) -> None:
-        """A component ended unasked."""
+        self.repairs.ended(ended)
+
+    async def _settle(self) -> None:
+        """The last words of an ordered stop: what was said is journaled, what was lent comes back."""
+        await self.pools.drain(DRAIN_WITHIN_S)
+        try:
+            await asyncio.wait_for(self.incidents.flush(), DRAIN_WITHIN_S)
+        except (OrchestratorError, TimeoutError) as error:
+            log.warning("the last facts of operations could not be journaled: %s", error)
+
+    def _features(self) -> Sequence[Feature]:
+        async def turn_recovery(on: bool) -> None:
+            self.recovery.enabled = on
+
+        features = [
+            Feature("recovery", "repairs failures by their ladders", self.config.recovery.enabled, turn_recovery),
+            self._part_feature("connection_pool_manager", "tends and tunes connection pools"),
+        ]
+        if self.config.history.enabled:
+            features.append(self._part_feature(self.history.name, "keeps measurements on disk"))
+        return features
+
+    def _part_feature(self, part: str, what: str) -> Feature:
+        async def turn(on: bool) -> None:
+            if on and self.is_running:
+                self.supervisor.start(part)
+            elif not on:
+                await self.supervisor.stop(part)
+
+        return Feature(part, what, True, turn)
+
+    def _own_routes(self) -> Sequence[APIRouter]:
+        from trading_orchestrator.perpetual_operations.console.routes.incidents import incident_routes, no_impact
+        from trading_orchestrator.perpetual_operations.console.routes.switches import switch_routes
+
+        return [
+            incident_routes(self.repairs, store=self.store, impact=self._impact or no_impact),
+            switch_routes(self.repairs, self.features, store=self.store, clock=self.clock, node=self.node),
+        ]
 
     def _order(self) -> Sequence[str]:
         """Parts may depend on bare probes, too; those have nothing to start."""

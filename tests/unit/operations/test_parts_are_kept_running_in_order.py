@@ -12,6 +12,7 @@ from tests.unit.operations.empty_store import EmptyStore
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.supervisor import ComponentTaken
+from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.dependencies import DependencyUnknown
 from trading_orchestrator.perpetual_operations.health.health_checker import ProbeTaken
@@ -42,7 +43,8 @@ class Part:
 
 
 def manager(tmp_path: Path) -> PerpetualOperationsManager:
-    return PerpetualOperationsManager(OperationsConfig(), store=EmptyStore(), clock=VirtualClock(), data_dir=tmp_path)
+    config = OperationsConfig(alerts=AlertsConfig(enabled=False))  # an empty store has no leases
+    return PerpetualOperationsManager(config, store=EmptyStore(), clock=VirtualClock(), data_dir=tmp_path)
 
 
 async def test_parts_start_by_dependency_and_stop_the_other_way_round(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ async def test_a_registered_part_is_watched_under_its_name(tmp_path: Path) -> No
 
     assert ["journal", "event_loop", "ground"] == [part.name for part in report.parts]
     assert operations.is_running
-    assert operations.status().sentence.startswith("Operations run: 6 parts.")
+    assert operations.status().sentence.startswith("Operations run: 10 parts.")
     await operations.stop()
     assert "Operations are stopped." == operations.status().sentence
 

@@ -10,12 +10,17 @@ STREAM = "ops/incidents"
 Outcome = Literal["done", "failed", "late", "skipped"]
 
 
-class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """`at_ns`: when it happened (UTC); the journal may have come back only later."""
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact of operations. `at_ns`: when it happened (UTC); the journal may have come back only later."""
 
     kind: ClassVar[str]
-    incident_id: str
     at_ns: int
+
+
+class Body(Recorded, frozen=True, kw_only=True):
+    """A fact of one incident."""
+
+    incident_id: str
 
 
 class Opened(Body, frozen=True, kw_only=True):
@@ -86,6 +91,28 @@ class Resolved(Body, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "incident.resolved"
     proof: str
+    by: str
+
+
+class ComponentEnded(Recorded, frozen=True, kw_only=True):
+    """A component ended unasked and is started anew after `wait_s`."""
+
+    kind: ClassVar[str] = "component.ended"
+    component: str
+    reason: str
+    wait_s: float
+    ends_in_row: int
+    over_budget: bool
+
+
+class CircuitChanged(Recorded, frozen=True, kw_only=True):
+    """A circuit opened, closed, or lets a probe through. `by`: the operator, when one did it."""
+
+    kind: ClassVar[str] = "circuit.changed"
+    circuit: str
+    was: str
+    now: str
+    reason: str
     by: str
 
 

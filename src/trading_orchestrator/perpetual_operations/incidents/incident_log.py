@@ -46,7 +46,7 @@ class IncidentLog:
         self._random_bytes = random_bytes
         self._fence: Fence | None = None
         self._open: dict[str, Incident] = {}
-        self._waiting: deque[f.Body] = deque()
+        self._waiting: deque[f.Recorded] = deque()
         self._rows: dict[str, Incident] = {}
         self._wake = asyncio.Event()
         self._listeners: list[Callable[[f.Body], None]] = []
@@ -83,14 +83,25 @@ class IncidentLog:
         else:
             self._open[incident.part] = incident
         self._rows[incident.incident_id] = incident
+        self.record(body)
+        for hear in self._listeners:
+            hear(body)
+        return incident
+
+    def note(self, part: str, note: str, *, by: str = "") -> None:
+        """Add a line to the story of this part's open incident, if there is one."""
+        incident = self._open.get(part)
+        if incident is not None:
+            about = {"incident_id": incident.incident_id, "at_ns": self._clock.wall_ns()}
+            self.say(f.Noted(**about, note=note, by=by))  # type: ignore[arg-type]
+
+    def record(self, body: f.Recorded) -> None:
+        """Journal a fact of operations that belongs to no incident, as soon as the journal can be written."""
         self._waiting.append(body)
         if len(self._waiting) > WAITING_MAX:
             del self._waiting[AT_ONCE]  # not the first ones: they may be on their way into the journal
             self.lost += 1
         self._wake.set()
-        for hear in self._listeners:
-            hear(body)
-        return incident
 
     def health(self) -> Health:
         if self.lost:
@@ -147,7 +158,7 @@ class IncidentLog:
             self._fence = Fence(lease, row.epoch)
         bodies = list(self._waiting)[:AT_ONCE]
         new = [NewFact(f.STREAM, body.kind, body) for body in bodies]
-        touched = {body.incident_id for body in bodies}
+        touched = {body.incident_id for body in bodies if isinstance(body, f.Body)}
         puts = [Put(PROJECTION, one, self._rows[one]) for one in touched if one in self._rows]
         try:
             await self._store.append(new, node=self._node, fence=self._fence, puts=puts)
@@ -156,10 +167,11 @@ class IncidentLog:
                 raise
         for _ in bodies:
             self._waiting.popleft()
-        still = {body.incident_id for body in self._waiting} | {one.incident_id for one in self._open.values()}
+        still = {body.incident_id for body in self._waiting if isinstance(body, f.Body)}
+        still |= {one.incident_id for one in self._open.values()}
         self._rows = {one: row for one, row in self._rows.items() if one in still}
 
-    async def _is_written(self, body: f.Body) -> bool:
+    async def _is_written(self, body: f.Recorded) -> bool:
         """A commit is all or nothing: if the last of them is there, all are."""
         found = await self._store.read_before(stream=f.STREAM, before_pos=None, limit=2 * AT_ONCE)
         same_kind = (fact for fact in found if fact.kind == body.kind)

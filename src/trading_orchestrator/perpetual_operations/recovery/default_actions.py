@@ -1,0 +1,89 @@
+"""The actions every program has; those that only the program itself can do say so until it registers its own."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+from collections.abc import Callable
+
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.supervisor import Supervisor
+from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import (
+    Action,
+    AutoRecoveryManager,
+    Failure,
+)
+from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager
+
+ClearCache = Callable[[], int]
+
+
+class NotOffered(Refused):
+    """This program registered nothing that could do it. Facts: action."""
+
+    code = "recovery.not_offered"
+
+
+class DefaultActions:
+    """Restart, recycle, tune, clear. Use from one event loop."""
+
+    def __init__(self, supervisor: Supervisor, pools: ConnectionPoolManager) -> None:
+        self._supervisor = supervisor
+        self._pools = pools
+        self._caches: dict[str, ClearCache] = {}
+
+    def register(self, recovery: AutoRecoveryManager) -> None:
+        """Let ladders name them."""
+        recovery.add_action("wait", self.wait)
+        recovery.add_action("restart_component", self.restart_component)
+        recovery.add_action("recycle_pool", self.recycle_pool)
+        recovery.add_action("tune_pool", self.tune_pool)
+        recovery.add_action("clear_caches", self.clear_caches)
+        for name in ("shed_load", "clean_up", "hand_over"):
+            recovery.add_action(name, _not_offered(name))
+
+    def add_cache(self, name: str, clear: ClearCache) -> None:
+        """Let `clear_caches` call `clear`, which returns how many entries it dropped."""
+        self._caches[name] = clear
+
+    async def wait(self, failure: Failure) -> str:
+        """Most failures end by themselves."""
+        return "left it time to come back by itself"
+
+    async def restart_component(self, failure: Failure) -> str:
+        await self._supervisor.restart(failure.part)
+        return f"started {failure.part} anew"
+
+    async def recycle_pool(self, failure: Failure) -> str:
+        name = failure.part.removeprefix("pool/")
+        return f"replaced {await self._pools.pool(name).recycle()} connections of pool {name}"
+
+    async def tune_pool(self, failure: Failure) -> str:
+        name = failure.part.removeprefix("pool/")
+        return self._pools.pool(name).tune() or f"pool {name} has the size that its waits ask for"
+
+    async def clear_caches(self, failure: Failure) -> str:
+        """Give memory back: registered caches, then the collector, then the allocator."""
+        dropped = {name: clear() for name, clear in self._caches.items()}
+        collected = await asyncio.to_thread(gc.collect)
+        trimmed = await asyncio.to_thread(_malloc_trim)
+        told = ", ".join(f"{count} entries of {name}" for name, count in dropped.items()) or "no registered cache"
+        return f"dropped {told}; collected {collected} objects; " + (
+            "the allocator gave pages back" if trimmed else "the allocator had nothing to give back"
+        )
+
+
+def _not_offered(name: str) -> Action:
+    async def refuse(failure: Failure) -> str:
+        raise NotOffered(f"this program offers no {name!r}: register it with add_recovery_action", action=name)
+
+    return refuse
+
+
+def _malloc_trim() -> bool:
+    """glibc's; other C libraries have no such call."""
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (OSError, AttributeError):
+        return False

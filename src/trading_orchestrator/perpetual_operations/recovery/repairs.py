@@ -1,0 +1,69 @@
+"""Everything that repairs in one process, put together: incidents, circuits, pools, ladders and their actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Component
+from trading_orchestrator.kernel.supervisor import Ended, Supervisor
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
+from trading_orchestrator.perpetual_operations.incidents import facts as f
+from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
+from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import AutoRecoveryManager
+from trading_orchestrator.perpetual_operations.recovery.circuits import Circuits
+from trading_orchestrator.perpetual_operations.recovery.config import RecoveryConfig
+from trading_orchestrator.perpetual_operations.recovery.default_actions import DefaultActions
+from trading_orchestrator.perpetual_operations.recovery.default_ladders import DEFAULT_LADDERS, OTHERWISE
+from trading_orchestrator.perpetual_operations.recovery.ladder import Ladders
+from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager
+from trading_orchestrator.storage.ports import FactStore
+
+
+class Repairs:
+    """The repairing parts of one process; its manager runs `parts`."""
+
+    def __init__(
+        self,
+        config: RecoveryConfig,
+        *,
+        store: FactStore,
+        clock: Clock,
+        node: str,
+        supervisor: Supervisor,
+        report: Callable[[], HealthReport],
+    ) -> None:
+        self._clock = clock
+        self.incidents = IncidentLog(store, clock, node=node)
+        self.circuits = Circuits(clock, self.incidents)
+        self.pools = ConnectionPoolManager(clock, tell=self.circuits.moved)
+        ladders = Ladders((*DEFAULT_LADDERS, *config.ladders), OTHERWISE)
+        self.recovery = AutoRecoveryManager(clock, self.incidents, ladders, report=report, enabled=config.enabled)
+        self.actions = DefaultActions(supervisor, self.pools)
+        self.actions.register(self.recovery)
+
+    @property
+    def parts(self) -> Sequence[Component]:
+        return (self.incidents, self.pools, self.recovery)
+
+    def check(self) -> None:
+        """Refuse ladders that could not be climbed.
+
+        Raises:
+            LadderRefused: the sentence names ladder, rung and the nearest known action.
+        """
+        self.recovery.ladders.check(self.recovery.actions)
+
+    def ended(self, ended: Ended) -> None:
+        """Journal that a component ended unasked, and add it to the story of its incident."""
+        self.incidents.record(
+            f.ComponentEnded(
+                at_ns=self._clock.wall_ns(),
+                component=ended.component,
+                reason=ended.reason,
+                wait_s=ended.wait_s,
+                ends_in_row=ended.ends_in_row,
+                over_budget=ended.over_budget,
+            )
+        )
+        self.incidents.note(ended.component, f"{ended.component} {ended.reason}; started anew in {ended.wait_s:g} s")
