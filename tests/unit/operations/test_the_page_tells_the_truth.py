@@ -124,6 +124,13 @@ def test_a_desk_that_nobody_holds_comes_before_everything_else(state: str) -> No
 
 def test_a_mode_and_unknown_orders_are_worth_a_word() -> None:
     halted = judge(FINE, [], [], [desk(mode="halted")])
+    killed = judge(FINE, [], [], [desk(mode="killed", mode_reason="Ada: a drill")])
+    assert (HealthState.UNHEALTHY, "Desk practice is KILLED, NOT yet verified empty: Ada: a drill.") == (
+        killed.state,
+        killed.sentence,
+    )
+    verified = judge(FINE, [], [], [desk(mode="killed", kill_verified=True)])
+    assert "Desk practice is KILLED, verified that nothing is open." == verified.sentence
     reduced = judge(FINE, [], [], [desk(mode="reduce_only", unknown_orders=2)])
     blocked = judge(FINE, [], [], [desk(blocked={"EUR/USDT": "a trade was overfilled"})])
 

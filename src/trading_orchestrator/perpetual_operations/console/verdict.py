@@ -51,6 +51,9 @@ def _of_desks(desks: Sequence[Mapping[str, Any]]) -> list[Worry]:
         name, lease, mode = desk["desk"], desk.get("lease"), str(desk.get("mode", "normal"))
         if lease is None or lease.state != "held":
             worries.append((HealthState.UNHEALTHY, f"Nobody trades desk {name}: its lease is waiting to be taken."))
+        elif mode == "killed":
+            verified = "verified that nothing is open" if desk.get("kill_verified") else "NOT yet verified empty"
+            worries.append((HealthState.UNHEALTHY, f"Desk {name} is KILLED, {verified}{_because(desk)}."))
         elif mode == "halted":
             worries.append((HealthState.UNHEALTHY, f"Desk {name} is halted{_because(desk)}."))
         elif mode != "normal":

@@ -31,9 +31,23 @@ def _desk(desk: Row, overview: Overview) -> Html:
             badge(desk.get("mode", "starting")),
             tag("span", f"{by}{_orders(desk)}", class_="note"),
         ),
+        _alarm(desk),
         [_symbol(row, overview.trades) for row in held] or tag("p", "No fill yet.", class_="empty"),
         class_="desk",
     )
+
+
+def _alarm(desk: Row) -> Html | None:
+    """Return what nobody may overlook: that no order leaves, who said so and what ends it."""
+    name, why = desk["desk"], desk.get("mode_reason") or "no reason given"
+    if desk.get("mode") == "killed":
+        verified = "nothing of ours is open, verified twice" if desk.get("kill_verified") else "canceling what is open"
+        text = f"Kill switch on ({why}): no order leaves; {verified}. `desk resume {name}` lifts it."
+    elif desk.get("mode") == "unarmed":
+        text = f"Not armed ({why}): no order leaves. `desk arm {name}` lets orders leave."
+    else:
+        return None
+    return tag("p", text, class_="alarm", role="alert")
 
 
 def _orders(desk: Row) -> str:

@@ -14,7 +14,8 @@ TONE = {
     "PARTIALLY_FILLED": "calm", "PENDING_CANCEL": "calm", "PENDING_REPLACE": "calm", "EXPIRED": "quiet",
     "left": "quiet", "free": "quiet", "stopped": "quiet", "ABANDONED": "quiet",
     "degraded": "warn", "reduce_only": "warn", "draining": "warn", "expired": "warn", "UNKNOWN": "warn",
-    "unknown": "warn", "unhealthy": "bad", "dead": "bad", "halted": "bad", "REJECTED": "bad", "QUARANTINED": "bad",
+    "unknown": "warn", "unhealthy": "bad", "dead": "bad", "halted": "bad", "killed": "bad",
+    "unarmed": "warn", "REJECTED": "bad", "QUARANTINED": "bad",
 }  # fmt: skip
 
 
