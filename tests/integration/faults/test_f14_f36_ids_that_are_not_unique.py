@@ -91,3 +91,33 @@ async def test_f36_an_order_id_given_out_again_is_another_order(scene: Scene) ->
 
     assert told == await owners()
     assert [] == scene.facts("order.flagged", "symbol.blocked")
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_f36_an_id_given_out_again_while_every_frame_and_answer_is_lost(scene: Scene, times: int) -> None:
+    """Only polls tell, and their trades name nothing but the venue's id, which an ended order had before."""
+    scene.venue.fault("F12", times=1000)
+    desk = await scene.open(orders=1)
+    scene.tick()
+    await scene.until(lambda: scene.facts("trade.booked"), what="the first fill")
+    (first,) = scene.venue.log("order.traded")
+    await desk.leave(1)
+    set_counters(scene, "EURUSDT", first["order_id"], first["trade_id"] + 1)
+    scene.venue.fault("F1", times=1000)
+    scene.venue.fault("F6", times=times)
+    await scene.open(orders=2)
+    scene.tick()
+    await scene.until(lambda: len(scene.venue.log("order.traded")) == 2, what="the second fill at the venue")
+
+    def settled() -> bool:
+        owners = {fact.body["trade"]["trade_id"] for fact in scene.facts("trade.booked") if fact.body.get("cl_ord_id")}
+        return len(owners | {fact.body["trade"]["trade_id"] for fact in scene.facts("trade.attributed")}) == 2
+
+    await scene.until(settled, what="an owner of each trade", within_s=4)  # the venue itself forgets the first order
+
+    traded = scene.venue.log("order.traded")
+    told = {str(fact["trade_id"]): fact["client_order_id"] for fact in traded}
+    assert (1, 2) == (len({fact["order_id"] for fact in traded}), len(told))
+    assert told == {row["trade_id"]: row["cl_ord_id"] for row in await scene.rows("trades")}
+    assert ["filled", "filled"] == await scene.states()
+    assert [] == scene.facts("symbol.blocked")
