@@ -10,6 +10,7 @@ TABLES = {
     "orders": "the order path through the venue's process, and what a takeover costs",
     "desk": "one desk without a system around it: take, and decision to answer",
     "anomalies": "the anomaly detector by the NAB score on labelled server series",
+    "ghost": "an order taken and never answered: our state beside what ccxt alone leaves (40 s)",
     "history": "the metrics history against a plain SQLite table: bytes a sample, writes, queries",
     "ccxt_submit": "one order through ccxt without journal or desk",
     "ccxt_import": "what importing one exchange costs",

@@ -73,6 +73,7 @@ class Seat:
     """A held lease that nobody had before."""
 
     succession = Succession.FIRST
+    hung_in = ""
 
     def __init__(self, held: HeldLease) -> None:
         self.lease, self.epoch, self.may_act = held.lease, held.epoch, held.may_act
