@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from trading_orchestrator.app import settings as hall
 from trading_orchestrator.cli.display import Column, amounts, local_moment, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
@@ -15,6 +17,7 @@ from trading_orchestrator.keeper.node_spec import incarnations_dir
 from trading_orchestrator.storage.ports import FactStore, LeaseRow
 
 MOST = 1_000
+STYLES = {"killed": "bold red", "halted": "bold red"}
 COLUMNS = (
     Column("desk"),
     Column("mode", status=True),
@@ -39,7 +42,22 @@ def desks(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
     elif not found:
         print("no desk has acted on this journal yet")
     else:
-        show_table(screen(), "Desks", COLUMNS, [_cells(row) for row in found])
+        console = screen()
+        show_table(console, "Desks", COLUMNS, [_cells(row) for row in found])
+        for row in found:
+            if row["mode"] != "normal":
+                console.print(escape(_why(row)), style=STYLES.get(row["mode"], "yellow"), soft_wrap=True)
+
+
+def _why(row: dict[str, Any]) -> str:
+    """Return what a desk that does not trade normally is, who said so, and what ends it."""
+    name, why = row["desk"], row.get("mode_reason") or "no reason given"
+    if row["mode"] == "killed":
+        verified = "nothing of ours is open, verified twice" if row.get("kill_verified") else "NOT yet verified empty"
+        return f"{name}: KILL SWITCH ON ({why}); no order leaves; {verified}; `desk resume {name}` lifts it"
+    if row["mode"] == "unarmed":
+        return f"{name}: not armed ({why}); no order leaves"
+    return f"{name}: {row['mode'].replace('_', ' ')} ({why}); `desk resume {name}` ends it"
 
 
 async def holder_of(store: FactStore, folder: Path, desk: str) -> str | None:

@@ -19,6 +19,7 @@ TONES = {
     "new": "cyan", "partially_filled": "cyan", "pending_new": "yellow", "filled": "green", "canceled": "dim",
     "expired": "dim", "abandoned": "dim", "rejected": "red", "unknown": "yellow", "quarantined": "bold red",
     "normal": "green", "reduce_only": "yellow", "draining": "yellow", "halted": "bold red",
+    "killed": "bold white on red", "unarmed": "bold yellow",
 }  # fmt: skip
 
 

@@ -70,6 +70,16 @@ def test_a_live_desk_is_armed_by_a_command_that_is_agreed_to(tmp_path: Path) -> 
     assert "unarmed" == asyncio.run(trade(tmp_path, live=True))["mode"]
 
 
+def test_a_killed_desk_is_loud_in_the_list_of_desks(tmp_path: Path) -> None:
+    asyncio.run(trade(tmp_path))
+    command(tmp_path, "kill", "paper", *BY)
+    asyncio.run(trade(tmp_path))
+    shown = CliRunner().invoke(build(), ["desks", "--data-dir", str(tmp_path)], catch_exceptions=False).output
+
+    assert "paper: KILL SWITCH ON (Ada: a drill); no order leaves; nothing of ours is open, verified twice" in shown
+    assert "`desk resume paper` lifts it" in shown
+
+
 def test_nobody_holds_the_desk_and_the_command_says_so(tmp_path: Path) -> None:
     asyncio.run(trade(tmp_path))
 
