@@ -79,3 +79,12 @@ def test_where_ends_are_always_told_a_silence_does_not_swallow_one() -> None:
 
     assert ["firing"] == [status for _, status, _ in arrived(events, 9)]
     assert ["firing", "resolved"] == [status for _, status, _ in arrived(events, 9, end_always_told=True)]
+
+
+def test_an_end_that_is_said_again_is_told_with_the_next_message_of_a_living_group_and_wakes_no_other() -> None:
+    # b ended at 1; when its source says so again at 3, its group is about to speak of c
+    again = [posted(0, "a"), posted(1, "b", ends_at=1), posted(3.2, "b", ends_at=3.2), posted(4, "c")]
+
+    assert "a:firing b:resolved c:firing" == arrived(again, 9)[-1][2]
+    alone = [posted(0, "b"), posted(2, "b", ends_at=2), posted(6, "b", ends_at=6)]
+    assert ["firing", "resolved"] == [status for _, status, _ in arrived(alone, 30)]

@@ -102,9 +102,12 @@ class Engine:
             alert = self._calmed(heard, flaps, now_ns)
             old, recorded = self.alert(alert.fingerprint), self.state.alerts.get(alert.fingerprint)
             new = merged(old, alert, now_ns)
+            routes = self.policy.tree.match(new.labels)
             if old is not None and old.is_resolved(now_ns) and new.is_resolved(now_ns):
-                continue
-            groups = [self._group_for(new, route, alert, now_ns) for route in self.policy.tree.match(new.labels)]
+                routes = [route for route in routes if self._is_living(_group_id(route, new))]
+                if not routes:
+                    continue  # its source says the end again and again, and nobody else is spoken of
+            groups = [self._group_for(new, route, alert, now_ns) for route in routes]
             is_in_all = all(new.fingerprint in group.alerts for group in groups)
             if is_in_all and says_nothing_new(old, recorded, new, now_ns):
                 self._confirmed[new.fingerprint] = new
@@ -235,17 +238,16 @@ class Engine:
 
         `told` is the alert in the words of its source: a source that says nothing of an old start is not late.
         """
-        labels = route.group_labels(alert.labels)
-        group_key = f"{route.key}:{shown(labels)}"
-        group_id = f"{route.route_id}|{group_key}"
+        group_id = _group_id(route, alert)
         group = self.state.groups.get(group_id)
         if group is None:
+            labels = route.group_labels(alert.labels)
             due_ns = first_due_ns(route, alert, now_ns)
             self._decide(
                 f.GroupOpened(
                     group_id=group_id,
                     route_id=route.route_id,
-                    group_key=group_key,
+                    group_key=group_id.partition("|")[2],
                     receiver=route.receiver,
                     labels=labels,
                     due_ns=due_ns,
@@ -257,6 +259,10 @@ class Engine:
             self._ticks.pop(group_id, None)
             self._decide(f.GroupTimed(group_id=group_id, due_ns=due_ns))
         return group
+
+    def _is_living(self, group_id: str) -> bool:
+        group = self.state.groups.get(group_id)
+        return group is not None and bool(group.alerts)
 
     def _due_ns(self, group: Group) -> int:
         if group.in_flight is not None:
@@ -470,6 +476,11 @@ class Engine:
         calm = [name for name, flap in self.state.flaps.items() if flapping.is_forgotten(flap, config, now_ns)]
         if calm:
             self._decide(f.FlapsNoted(at_ns=now_ns, noted=tuple(f.FlapNoted(name, None) for name in calm)))
+
+
+def _group_id(route: Route, alert: Alert) -> str:
+    """Return the place of the route and the key of the group: the route's matchers and the group's labels."""
+    return f"{route.route_id}|{route.key}:{shown(route.group_labels(alert.labels))}"
 
 
 def _fits(group: Group, route: Route | None) -> bool:
