@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -58,13 +59,11 @@ class Tenure:
             row = await self._row()
             how = self._claimable(row)
             if how is not None:
-                try:
+                with suppress(LeaseHeld):  # another was faster
                     held = await self._leases.claim(LEASE, predecessor_dead=how == "proved_death")
-                except LeaseHeld:
-                    continue
-                await self._say("claimed", LeaseMove(LEASE, held.epoch, how))
-                self.held_by = self.holder
-                return held
+                    await self._say("claimed", LeaseMove(LEASE, held.epoch, how))
+                    self.held_by = self.holder
+                    return held
             self.held_by = row.holder if row is not None else ""
             await self._clock.sleep(LOOK_EVERY_S)
 

@@ -1,0 +1,282 @@
+"""Alerts as a running part: rules over numbers and facts, a lease that moves, and a config that changes meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from trading_orchestrator.journal.leases import HeldLease
+from trading_orchestrator.kernel.clock import VirtualClock
+from trading_orchestrator.kernel.component import HealthState
+from trading_orchestrator.kernel.config import ConfigRefused
+from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManagerStopped
+from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
+from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
+from trading_orchestrator.perpetual_operations.alerts.lane import Lane
+from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
+from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
+from trading_orchestrator.perpetual_operations.alerts.readings import Reading
+from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime, Outside
+from trading_orchestrator.perpetual_operations.alerts.switchboard import NODE_LOG, Switchboard
+from trading_orchestrator.perpetual_operations.alerts.tenure import LEASE, Tenure
+from trading_orchestrator.storage.boot_id import read_boot_id
+from trading_orchestrator.storage.ports import Fence, NewFact
+from trading_orchestrator.storage.sqlite import SqliteStore, open_store
+
+pytestmark = pytest.mark.integration
+T = TypeVar("T")
+PLAN = """
+default_rules = false
+[route]
+receiver = "people"
+group_by = ["alertname"]
+group_wait = 0
+group_interval = 1
+[receivers.people]
+[[rules]]
+kind = "threshold"
+name = "Hot"
+metric = "heat"
+threshold = 90
+for = 2
+[[rules]]
+kind = "fact"
+name = "Quarantined"
+fact = "order.quarantined"
+by = ["cl_ord_id"]
+until = ["order.restated"]
+severity = "critical"
+"""
+
+
+@dataclass
+class Mailbox:
+    """A channel that keeps what it gets."""
+
+    letters: list[Letter] = field(default_factory=list)
+
+    async def send(self, letter: Letter) -> str:
+        self.letters.append(letter)
+        return "200"
+
+    async def close(self) -> None:
+        return
+
+
+@dataclass
+class Place:
+    """A journal, what can be measured, and a config file; runtimes live and die on it."""
+
+    folder: Path
+    store: SqliteStore
+    clock: VirtualClock
+    mailbox: Mailbox = field(default_factory=Mailbox)
+    readings: list[Reading] = field(default_factory=list)
+    dead: set[str] = field(default_factory=set)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "alerts.toml"
+
+    def plan(self) -> Plan:
+        return load_alerts(AlertsConfig(path=str(self.path)), source="main.toml")
+
+    def runtime(self, node: str) -> AlertsRuntime:
+        async def read() -> list[Reading]:
+            return self.readings
+
+        def board(plan: Plan) -> Switchboard:
+            open_board = Switchboard({}, {}, Opening(clock=self.clock, reveal=str))
+            open_board.lanes[NODE_LOG] = Lane(NODE_LOG, self.mailbox, LaneConfig(), self.clock)
+            return open_board
+
+        tenure = Tenure(self.store, self.clock, holder=node, boot_id=read_boot_id(), is_dead=self.dead.__contains__)
+        outside = Outside(read=read, read_plan=self.plan, open_board=board)
+        return AlertsRuntime(self.plan(), store=self.store, clock=self.clock, tenure=tenure, outside=outside)
+
+    @asynccontextmanager
+    async def running(self, node: str = "a", *, orderly: bool = True) -> AsyncIterator[AlertsRuntime]:
+        """A runtime in a task of its own; not orderly: its process dies, so its lease is not given back."""
+        one = self.runtime(node)
+        task = asyncio.ensure_future(one.run())
+        await self.pass_time(0.5)
+        try:
+            yield one
+        finally:
+            if not orderly:
+                one._tenure.give_back = _die  # type: ignore[method-assign]  # a death says nothing
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass in small steps, as real time does."""
+        step_s = 0.1 if seconds < 10 else 1.0
+        for _ in range(round(seconds / step_s)):
+            await self.clock.advance(step_s)
+
+    async def do(self, deed: Awaitable[T]) -> T:
+        """Await a deed while time moves on."""
+        doing = asyncio.ensure_future(deed)
+        while not doing.done():
+            await self.clock.advance(0.05)
+            await asyncio.sleep(0.001)  # a config is read on a thread, which virtual time does not move
+        return await doing
+
+    async def write(self, kind: str) -> None:
+        """Write a fact of a desk."""
+        lease = next((row for row in await self.store.leases() if row.name == "desk/p"), None)
+        if lease is None:
+            lease = await self.store.claim_lease("desk/p", holder="a", ttl_s=1e6)
+        fact = NewFact("desk/p", kind, {"cl_ord_id": "o-1"})
+        await self.store.append([fact], node="a", fence=Fence("desk/p", lease.epoch))
+
+    def told(self) -> list[tuple[str, str]]:
+        return [(letter.message.status, letter.message.group_labels["alertname"]) for letter in self.mailbox.letters]
+
+    async def kinds(self, stream: str) -> list[str]:
+        return [fact.kind for fact in await self.store.read(stream=stream)]
+
+
+async def _die(held: HeldLease) -> None:
+    await held.abandon()
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    clock = VirtualClock()
+    store = await open_store(tmp_path / "journal.db", clock=clock, inline=True)
+    (tmp_path / "alerts.toml").write_text(PLAN)
+    yield Place(tmp_path, store, clock)
+    await store.close()
+
+
+async def test_a_number_becomes_a_message_and_its_end_another(place: Place) -> None:
+    async with place.running():
+        place.readings = [("heat", {"node": "a"}, 95.0)]
+        await place.pass_time(2)
+        assert [] == place.told()
+        await place.pass_time(2)
+        assert [("firing", "Hot")] == place.told()
+        place.readings = [("heat", {"node": "a"}, 20.0)]
+        await place.pass_time(3)
+
+    assert [("firing", "Hot"), ("resolved", "Hot")] == place.told()
+
+
+async def test_a_series_that_is_gone_ends_its_alert(place: Place) -> None:
+    async with place.running():
+        place.readings = [("heat", {"node": "a"}, 95.0)]
+        await place.pass_time(4)
+        place.readings = []
+        await place.pass_time(301)  # soon after a start, a series that is not seen may only not be seen yet
+
+    assert [("firing", "Hot"), ("resolved", "Hot")] == place.told()
+
+
+async def test_a_fact_is_told_and_another_ends_it(place: Place) -> None:
+    async with place.running():
+        await place.write("order.quarantined")
+        await place.pass_time(1)
+        assert [("firing", "Quarantined")] == place.told()
+        assert {"cl_ord_id": "o-1", "severity": "critical", "alertname": "Quarantined"} == (
+            place.mailbox.letters[0].message.alerts[0].labels
+        )
+        await place.write("order.restated")
+        await place.pass_time(3)
+
+    assert [("firing", "Quarantined"), ("resolved", "Quarantined")] == place.told()
+
+
+async def test_a_fact_written_while_nobody_watched_is_told_by_the_next(place: Place) -> None:
+    async with place.running():
+        await place.pass_time(1)
+    await place.write("order.quarantined")
+    async with place.running("b"):
+        await place.pass_time(1)
+
+    assert [("firing", "Quarantined")] == place.told()
+
+
+async def test_what_happened_before_the_first_start_is_somebodys_past(place: Place) -> None:
+    await place.write("order.quarantined")
+    async with place.running():
+        await place.pass_time(3)
+
+    assert [] == place.told()
+
+
+async def test_a_successor_takes_over_what_fires_and_tells_only_its_end(place: Place) -> None:
+    place.readings = [("heat", {"node": "a"}, 95.0)]
+    async with place.running("a") as first:
+        await place.pass_time(3)
+        async with place.running("b") as second:
+            assert (HealthState.HEALTHY, "a tells of alerts") == (second.health().state, second.health().reason)
+            with pytest.raises(AlertManagerStopped, match="a holds the lease"):
+                _ = second.manager
+            assert first.manager.state.alerts
+    async with place.running("b") as second:
+        await place.pass_time(3)
+        assert [("firing", "Hot")] == place.told()
+        place.readings = []
+        await place.pass_time(301)
+
+    assert [("firing", "Hot"), ("resolved", "Hot")] == place.told()
+    assert ["lease.claimed", "lease.released"] == (await place.kinds("cluster"))[:2]
+
+
+@pytest.mark.parametrize(("proved", "waited_s"), [(True, 0.5), (False, 3.5)])
+async def test_a_death_is_waited_out_only_without_proof(place: Place, proved: bool, waited_s: float) -> None:
+    async with place.running("a", orderly=False):
+        await place.pass_time(1)
+    if proved:
+        place.dead.add("a")
+    async with place.running("b") as second:
+        assert proved is (second.health().reason.startswith("0 alerts"))
+        await place.pass_time(waited_s)
+        assert second.manager.state is not None
+
+    rows = {row.name: row for row in await place.store.leases()}
+    assert 2 == rows[LEASE].epoch
+
+
+async def test_a_wrong_reload_changes_nothing_and_says_why(place: Place) -> None:
+    async with place.running() as one:
+        before = one.manager
+        place.path.write_text(PLAN.replace('receiver = "people"', 'receiver = "nobody"'))
+        with pytest.raises(ConfigRefused, match=r"line 4: route\.receiver: nothing under \[receivers\]"):
+            await place.do(one.reload("anna"))
+        assert before is one.manager
+        place.readings = [("heat", {}, 95.0)]
+        await place.pass_time(4)
+
+    assert [("firing", "Hot")] == place.told()
+    assert ["config.alerts_changed", "config.alerts_refused"] == await place.kinds("config")
+
+
+async def test_a_good_reload_takes_over_with_everything_that_fires(place: Place) -> None:
+    place.readings = [("heat", {}, 95.0)]
+    async with place.running() as one:
+        await place.pass_time(4)
+        place.path.write_text(PLAN.replace("threshold = 90", "threshold = 99").replace('"Quarantined"', '"Held"'))
+        await place.do(one.reload("anna"))
+        assert {"Hot", "Held"} == {rule.name for rule in one.plan.rules}
+        await place.pass_time(3)
+
+    assert [("firing", "Hot"), ("resolved", "Hot")] == place.told()
+    assert ["config.alerts_changed", "config.alerts_changed"] == await place.kinds("config")
+
+
+async def test_the_same_config_is_no_change(place: Place) -> None:
+    async with place.running("a"):
+        await place.pass_time(0.5)
+    async with place.running("b"):
+        await place.pass_time(0.5)
+
+    assert ["config.alerts_changed"] == await place.kinds("config")
