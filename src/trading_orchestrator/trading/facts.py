@@ -95,6 +95,17 @@ class OrderEnded(Body, frozen=True):
     report: OrderReport
 
 
+class NotFoundCounted(Body, frozen=True):
+    """The venue was asked for an order in doubt and did not know it, for the `count`-th time; proves nothing alone.
+
+    `after_s`: since it can last have been sent. Of many, each doubling is written.
+    """
+
+    cl_ord_id: str
+    count: int
+    after_s: float
+
+
 class OrderAbandoned(Body, frozen=True):
     """Proof R4: the venue never accepted it and no longer can. `proof` lists what was asked and answered.
 
@@ -319,6 +330,7 @@ KINDS: dict[str, type[Body]] = {
     "order.refused": OrderRefused,
     "order.doubted": OrderDoubted,
     "order.ended": OrderEnded,
+    "not_found.counted": NotFoundCounted,
     "order.abandoned": OrderAbandoned,
     "order.quarantined": OrderQuarantined,
     "order.adopted": OrderAdopted,

@@ -166,7 +166,7 @@ def _told(seq: int, bodies: Sequence[f.Body]) -> _Told:
         if isinstance(body, f.TradeBooked):
             trades.append((place, body.cl_ord_id, body.trade))
         cl_ord_id = _order_of(body)
-        if cl_ord_id:
+        if cl_ord_id and not isinstance(body, f.NotFoundCounted):  # it changes nothing that a strategy decides on
             orders[cl_ord_id] = None
     return _Told(trades, list(orders), any(isinstance(body, f.TradeBooked | f.TradeInferred) for body in bodies))
 

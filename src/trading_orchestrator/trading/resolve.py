@@ -21,6 +21,7 @@ from trading_orchestrator.trading.orders.answers import (
     of_absence_proof,
     of_budget_spent,
     of_cancel_failure,
+    of_not_found,
     of_vanished,
 )
 from trading_orchestrator.trading.orders.life import At
@@ -251,6 +252,8 @@ class Resolver:
         after_s = (now_ns - doubt.sent_before_ns) / 1e9
         doubt.proof.append(f"order query: not found, {after_s:.3f} s after it can last have been sent")
         self._intake.conclude(of_vanished(self._intake.book, doubt.cl_ord_id, "the venue does not know it"))
+        count = len(doubt.not_found_ns)
+        self._intake.conclude(of_not_found(self._intake.book, doubt.cl_ord_id, count, after_s))
 
     def _deadline_ns(self, doubt: Doubt) -> int:
         """Return after when the venue itself would refuse a late packet, with grace for its replicas."""

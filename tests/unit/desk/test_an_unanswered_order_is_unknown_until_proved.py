@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.unit.desk.world import GRACE_S, TIMEOUT_S, VALIDITY_S, Node, World
 from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.kernel.tenancy import Succession
-from trading_orchestrator.trading.facts import OrderAbandoned
+from trading_orchestrator.trading.explain import explain
+from trading_orchestrator.trading.facts import NotFoundCounted, OrderAbandoned
 
 PROOF_COMPLETE_S = VALIDITY_S + GRACE_S
 
@@ -230,3 +231,20 @@ async def test_a_doubt_handed_from_shift_to_shift_still_ends(tmp_path: Path) -> 
             node = await world.start(world.node("Buyer"), Succession.PROVED_DEATH)
 
         assert await world.order_states() == ["abandoned"]
+
+
+async def test_the_story_counts_how_often_the_venue_did_not_know_it(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        world.fault("submit", Effect.LOST)
+        node = world.node("Buyer", grace_s=400.0, quarantine_s=500.0, ask_longest_s=1.0)
+        await world.start(node)
+        await world.quote("1.1000")
+        await world.run(60.0)
+
+        counts = [fact.count for fact in await world.facts("not_found.counted") if isinstance(fact, NotFoundCounted)]
+        assert [*range(1, 13), 16, 32] == counts[:14]
+        (row,) = await world.rows("orders")
+        story = await explain(world.store, row["cl_ord_id"])
+        assert f"So far the venue was asked {counts[-1]} times and did not know it." in story.standing
+        told = next(line.sentence for line in story.lines if line.kind == "not_found.counted")
+        assert told.startswith("asked for, and the venue does not know it (once so far, ")

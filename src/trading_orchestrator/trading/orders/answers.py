@@ -14,6 +14,8 @@ from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.requests import Request, RequestAt, RequestKind
 
+COUNTED_SINGLY = 12
+
 
 def of_submit_failure(book: Ledger, cl_ord_id: str, error: BaseException) -> Finding:
     """Return what a failed submit adds.
@@ -74,6 +76,14 @@ def of_vanished(book: Ledger, cl_ord_id: str, reason: str) -> Finding:
     if order is None or order.is_closed or order.lack is not None:
         return NOTHING
     return _one(f.OrderDoubted(cl_ord_id=order.cl_ord_id, reason=reason))
+
+
+def of_not_found(book: Ledger, cl_ord_id: str, count: int, after_s: float) -> Finding:
+    """Return what one more not-found adds while an order is in doubt: of many, each doubling is worth a fact."""
+    order = book.order(cl_ord_id)
+    if order is None or order.lack is None or (count > COUNTED_SINGLY and count & (count - 1)):
+        return NOTHING
+    return _one(f.NotFoundCounted(cl_ord_id=order.cl_ord_id, count=count, after_s=round(after_s, 3)))
 
 
 def of_absence_proof(book: Ledger, cl_ord_id: str, proof: Sequence[str]) -> Finding:

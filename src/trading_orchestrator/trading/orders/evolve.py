@@ -104,6 +104,11 @@ def doubted(order: Order, at_ns: int, reason: str) -> Order:
     return replace(order, lack=At.UNKNOWN, lack_ns=at_ns, text=reason)
 
 
+def not_found(order: Order, count: int) -> Order:
+    """The venue did not know it, for so many times in a row."""
+    return replace(order, not_founds=count)
+
+
 def quarantined(order: Order, reason: str) -> Order:
     """Its doubt outlived the budget."""
     ORDER_LIFE.step(order.status, On.QUARANTINED)

@@ -55,6 +55,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_id: str = ""
     lack: At | None = None
     lack_ns: int = 0
+    not_founds: int = 0
     condition: VenueStatus | None = None
     told_ns: int = 0
     traded_qty: Decimal = ZERO

@@ -87,6 +87,11 @@ def _ended(body: f.OrderEnded, at: Moment) -> str:
     )
 
 
+def _not_found(body: f.NotFoundCounted, at: Moment) -> str:
+    times = "once" if body.count == 1 else f"{body.count} times"
+    return f"asked for, and the venue does not know it ({times} so far, {body.after_s:g} s after it was last sent)"
+
+
 def _abandoned(body: f.OrderAbandoned, at: Moment) -> str:
     if body.request_pos:
         return f"written off by a named person who looked at the venue: {'; '.join(body.proof)}"
@@ -219,6 +224,7 @@ SENTENCES: dict[type[f.Body], Sentence] = {
     f.OrderRefused: _refused,
     f.OrderDoubted: _doubted,
     f.OrderEnded: _ended,
+    f.NotFoundCounted: _not_found,
     f.OrderAbandoned: _abandoned,
     f.OrderQuarantined: _quarantined,
     f.OrderAdopted: _adopted,
@@ -305,6 +311,8 @@ def standing(order: Order) -> str:
         risk=plain(order.at_risk_qty),
         text=order.text or "no reason given",
     )
+    if order.lack is not None and not order.is_closed and order.not_founds:
+        said += f" So far the venue was asked {order.not_founds} times and did not know it."
     if order.hole_qty:
         said += f" The venue counts {plain(order.hole_qty)} more than we have trades for."
     open_requests = [request.kind.value for request in order.requests if request.is_open]
