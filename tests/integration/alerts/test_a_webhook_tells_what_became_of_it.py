@@ -9,6 +9,7 @@ import pytest
 from tests.integration.alerts.http_receiver import Receiver, receiver, said
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import SystemClock, VirtualClock
+from trading_orchestrator.kernel.signature import SignatureRefused, verify
 from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import (
     LetterRefused,
     ReceiverFailing,
@@ -20,7 +21,6 @@ from trading_orchestrator.perpetual_operations.alerts.channels.port import Lette
 from trading_orchestrator.perpetual_operations.alerts.channels.retry_after import retry_after_s
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.channel import open_webhook
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.config import WebhookConfig
-from trading_orchestrator.kernel.signature import SignatureRefused, verify
 from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
 
 pytestmark = pytest.mark.integration

@@ -5,12 +5,12 @@ from __future__ import annotations
 import httpx2
 
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.signature import HEADER, signed
 from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import post
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.body import body_of
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.config import WebhookConfig
-from trading_orchestrator.kernel.signature import HEADER, signed
 
 
 class Webhook:
