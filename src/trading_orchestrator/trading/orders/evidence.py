@@ -57,7 +57,12 @@ def of_trade(book: Ledger, trade: TradeReport, *, source: str, known: Known = NO
     if isinstance(heard, Finding):
         return heard
     place = locate(
-        book, symbol=trade.symbol, cl_ord_id=trade.cl_ord_id, venue_order_id=trade.venue_order_id, known=known
+        book,
+        symbol=trade.symbol,
+        cl_ord_id=trade.cl_ord_id,
+        venue_order_id=trade.venue_order_id,
+        known=known,
+        trade=trade,
     )
     if place.finding is not None:
         return place.finding

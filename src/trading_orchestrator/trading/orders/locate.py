@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from trading_orchestrator.brokers.port import OrderReport
+from trading_orchestrator.brokers.port import OrderReport, TradeReport
 from trading_orchestrator.kernel.money import ZERO
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.orders import evolve
@@ -34,25 +34,54 @@ def locate(
     venue_order_id: str,
     known: Known,
     report: OrderReport | None = None,
+    trade: TradeReport | None = None,
 ) -> Place:
     """Return where this evidence belongs.
 
     Args:
+        trade: the execution, if that is the evidence.
         report: the venue's word on the order, if that is the evidence: an order not in the journal can then be
             adopted (our prefix) or noted as foreign.
     """
     order = book.find_order(symbol=symbol, cl_ord_id=cl_ord_id, venue_order_id=venue_order_id)
     if order is not None:
-        return Place(order)
+        return Place(order) if cl_ord_id else _by_venue_id(book, Place(order), order, trade, known)
     stored = _stored(book, cl_ord_id or f"{symbol}#{venue_order_id}", known)
     if stored is not None:
-        return stored
+        named_by_us = cl_ord_id or stored.order is None
+        return stored if named_by_us else _by_venue_id(book, stored, stored.order, trade, known)
     if is_ours(cl_ord_id):
         return _adopt(cl_ord_id, report, known)
     unasked = () if cl_ord_id else _may_own(book, symbol, known)
     if unasked:
         return Place(finding=Finding(asks=unasked))
     return _foreign(report)
+
+
+def _by_venue_id(book: Ledger, place: Place, order: Order | None, trade: TradeReport | None, known: Known) -> Place:
+    """Venues give their ids out again (F36): that an ended order once had this one does not make the trade its own.
+
+    Orders whose venue id we never learnt are asked for first. When none of them can be found, a trade that the ended
+    order cannot have made stays without an owner until one turns up; any other one is a late fill of it.
+    """
+    if order is None or trade is None or not (order.is_closed or trade.side is not order.side):
+        return place
+    nameless = _nameless(book, order.symbol)
+    unasked = tuple(ask for ask in nameless if ask not in known)
+    if unasked:
+        return Place(finding=Finding(asks=unasked))
+    return Place() if nameless and not _can_have_made(order, trade) else place
+
+
+def _can_have_made(order: Order, trade: TradeReport) -> bool:
+    """Return whether an ended order can have made the trade: on its side, and within its quantity."""
+    return trade.side is order.side and order.traded_qty + trade.last_qty <= order.order_qty
+
+
+def _nameless(book: Ledger, symbol: str) -> tuple[Ask, ...]:
+    """Return how to ask for the open orders whose venue id we never learnt."""
+    orders = [order for order in book.open_orders() if order.symbol == symbol and not order.venue_order_id]
+    return tuple(Ask(VENUE, order.cl_ord_id) for order in orders)
 
 
 def _stored(book: Ledger, any_id: str, known: Known) -> Place | None:
@@ -95,8 +124,7 @@ def _adopt(cl_ord_id: str, report: OrderReport | None, known: Known) -> Place:
 
 def _may_own(book: Ledger, symbol: str, known: Known) -> tuple[Ask, ...]:
     """A trade that names only the venue's id may belong to an order whose venue id we never learnt: ask for it."""
-    nameless = [order for order in book.open_orders() if order.symbol == symbol and not order.venue_order_id]
-    return tuple(ask for ask in (Ask(VENUE, order.cl_ord_id) for order in nameless) if ask not in known)
+    return tuple(ask for ask in _nameless(book, symbol) if ask not in known)
 
 
 def _foreign(report: OrderReport | None) -> Place:

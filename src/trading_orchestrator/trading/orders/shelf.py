@@ -137,7 +137,9 @@ class Shelf:
 
     def _index(self, order: Order) -> None:
         for venue_order_id in (*order.former_venue_ids, order.venue_order_id):
-            if venue_order_id:
+            holder = self.by_venue_id(order.symbol, venue_order_id)
+            # A venue that gives an id out again means the newer order by it, whatever is still told of the older one.
+            if venue_order_id and (holder is None or holder.created_ns <= order.created_ns):
                 self._by_venue_id[order.symbol, venue_order_id] = order.cl_ord_id
         for request in order.requests:
             self._by_request_id[request.request_id] = order.cl_ord_id
