@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.planted_bugs import PLANTED, Plant
-from trading_orchestrator.simulation.simulate import simulate
+from trading_orchestrator.simulation.simulate import Span, simulate
 
 SEEDS = range(1, 13)
-DAYS = 0.00025
+SPAN = Span(0.0002)
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +24,6 @@ def _quiet() -> Iterator[None]:
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
-    found = next((seed for seed in SEEDS if not simulate(seed, days=DAYS, faults="heavy", stop_early=True).ok), None)
+    found = next((seed for seed in SEEDS if not simulate(seed, SPAN, faults="heavy", stop_early=True).ok), None)
 
     assert found is not None

@@ -12,7 +12,7 @@ import pytest
 
 from trading_orchestrator.simulation.event_loop import OutsideWorld
 from trading_orchestrator.simulation.outside import no_outside_world
-from trading_orchestrator.simulation.simulate import simulate
+from trading_orchestrator.simulation.simulate import Span, simulate
 
 DAYS = 0.0001
 
@@ -35,18 +35,18 @@ def test_two_processes_write_the_same_journal_from_one_seed(root: Path) -> None:
     hashes = {
         journal_hash(7, hash_seed=1),
         journal_hash(7, hash_seed=2),
-        simulate(7, days=DAYS, faults="heavy").journal_hash,
+        simulate(7, Span(DAYS), faults="heavy").journal_hash,
     }
 
     assert 1 == len(hashes)
 
 
 def test_another_seed_is_another_story() -> None:
-    assert simulate(8, days=DAYS, faults="heavy").journal_hash != simulate(9, days=DAYS, faults="heavy").journal_hash
+    assert simulate(8, Span(DAYS), faults="heavy").journal_hash != simulate(9, Span(DAYS), faults="heavy").journal_hash
 
 
 def test_without_faults_nothing_is_violated() -> None:
-    outcome = simulate(1, days=DAYS, faults="none")
+    outcome = simulate(1, Span(DAYS), faults="none")
 
     assert ([], 0) == (list(outcome.violations), outcome.faults)
     assert outcome.orders > 50

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trading_orchestrator.simulation.faults import CAN_MEET, FaultKind
+from trading_orchestrator.simulation.faults import FaultKind
+from trading_orchestrator.simulation.meetings import IMPOSSIBLE, can_meet
 from trading_orchestrator.trading.orders.life import At
 
 Cell = tuple[FaultKind, At]
 
 
 class Coverage:
-    """Counts of meetings; add those of several runs together."""
+    """Counts of meetings, and of the faults that met nobody too; add those of several runs together."""
 
     def __init__(self) -> None:
         self.met: dict[Cell, int] = {}
+        self.faults = 0
 
     def meet(self, kind: FaultKind, state: At, times: int = 1) -> None:
         self.met[kind, state] = self.met.get((kind, state), 0) + times
@@ -27,21 +29,26 @@ class Coverage:
     def unreached(self) -> list[Cell]:
         """Return the pairs that can meet and have not."""
         return [
-            (kind, state)
-            for kind in FaultKind
-            for state in At
-            if state in CAN_MEET[kind] and not self.met.get((kind, state))
+            (kind, state) for kind in FaultKind for state in At if can_meet(kind, state) and not self._met(kind, state)
         ]
+
+    def impossible(self) -> list[tuple[FaultKind, At, str]]:
+        """Return the pairs that have met although we hold that they cannot, with our reason: one of us is wrong."""
+        return [(kind, state, IMPOSSIBLE[kind, state]) for kind, state in self.met if not can_meet(kind, state)]
 
     def table(self) -> list[str]:
         """Return the lines of the table: one a fault, one column a state, `·` where they cannot meet."""
-        states = [state for state in At if any(state in states for states in CAN_MEET.values())]
-        lines = [f"{'fault':<18}" + "".join(f"{state.value:>18}" for state in states)]
+        lines = [f"{'fault':<18}" + "".join(f"{_HEADS[state]:>13}" for state in At)]
         for kind in FaultKind:
-            cells = [self._cell(kind, state) for state in states]
-            lines.append(f"{kind.name.lower():<18}" + "".join(f"{cell:>18}" for cell in cells))
+            cells = [self._cell(kind, state) for state in At]
+            lines.append(f"{kind.name.lower():<18}" + "".join(f"{cell:>13}" for cell in cells))
         return lines
 
+    def _met(self, kind: FaultKind, state: At) -> int:
+        return self.met.get((kind, state), 0)
+
     def _cell(self, kind: FaultKind, state: At) -> str:
-        count = self.met.get((kind, state), 0)
-        return f"{count:,}" if count or state in CAN_MEET[kind] else "·"
+        return f"{self._met(kind, state):,}" if self._met(kind, state) or can_meet(kind, state) else "·"
+
+
+_HEADS = {state: "part. filled" if state is At.PARTIALLY_FILLED else state.value.replace("_", " ") for state in At}

@@ -80,7 +80,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.turns = 0
         self.on_failure: Callable[[str, BaseException], None] = _not_told
         self.set_task_factory(self._make_task)
-        self.set_exception_handler(_say_nothing)
+        self.set_exception_handler(_tell_of_callbacks)
 
     # -- time
 
@@ -244,8 +244,11 @@ def _not_told(strand: str, error: BaseException) -> None:
     """The default of `on_failure`."""
 
 
-def _say_nothing(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Errors that nobody retrieved are those of tasks whose node died before it could."""
+def _tell_of_callbacks(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A callback that failed is a bug; errors nobody retrieved are those of tasks whose node died before it could."""
+    error, handle = context.get("exception"), context.get("handle")
+    if isinstance(loop, VirtualLoop) and isinstance(error, Exception) and handle is not None:
+        loop.on_failure(_strand_of(handle), error)
 
 
 def _strand_of(handle: asyncio.Handle) -> str:

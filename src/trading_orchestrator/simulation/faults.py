@@ -1,13 +1,11 @@
-"""What can go wrong, as a table: every kind of fault, how often it strikes, and which order states it can meet."""
+"""What can go wrong, as a table: every kind of fault, and how often it strikes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import msgspec
-
-from trading_orchestrator.trading.orders.life import At
 
 
 class FaultKind(Enum):
@@ -38,47 +36,38 @@ class FaultKind(Enum):
     STOPPED = "a node stands still and then goes on (F27, F30)"
     STOPPED_AT_SEND = "a node stands still between its last look at the lease and its bytes (F27)"
     RETIRED = "a node leaves in order and another comes"
+    BLACKOUT = "every node dies at once"
     # storage
     COMMIT_REFUSED = "the journal takes nothing (F32)"
     COMMIT_UNKNOWN = "the journal does not say whether it took it"
     COMMIT_TORN = "the disk fails in the middle of a commit (F32)"
+    RESTORED = "every node dies and the journal is put back to an earlier copy (F33)"
     # time
-    WALL_STEPPED = "the wall clock steps (F35)"
+    WALL_STEPPED = "the wall clock steps by up to an hour (F35)"
+    # people
+    HUMAN_ORDERED = "somebody orders and cancels by hand on the same account (F41)"
+    TRANSFERRED = "money comes or goes, and is explained to the desk a little later (F41)"
+    MODE_ASKED = "an operator halts the desk, drains it or lets it only reduce, and lets it go on"
+    KILL_SWITCHED = "an operator turns the kill switch on and lifts it later (F18)"
 
 
-CALL_KINDS = (
-    FaultKind.GHOST,
-    FaultKind.GARBLED,
-    FaultKind.LOST,
-    FaultKind.LATE,
-    FaultKind.UNSENT,
-    FaultKind.BANNED,
-)
-SUBMIT_KINDS = (*CALL_KINDS, FaultKind.REFUSED, FaultKind.DOUBLED)
-QUERY_KINDS = (FaultKind.LOST, FaultKind.UNSENT, FaultKind.BANNED, FaultKind.LAGGING)
-REPORT_KINDS = (FaultKind.DROPPED, FaultKind.TWICE, FaultKind.DELAYED)
-
-_OPEN = frozenset({At.PENDING_NEW, At.NEW, At.PARTIALLY_FILLED, At.UNKNOWN})
-_ACCEPTED = frozenset({At.NEW, At.PARTIALLY_FILLED})
-
-CAN_MEET: Mapping[FaultKind, frozenset[At]] = {
-    FaultKind.GHOST: frozenset({At.PENDING_NEW}) | _ACCEPTED,
-    FaultKind.GARBLED: frozenset({At.PENDING_NEW}) | _ACCEPTED,
-    FaultKind.LOST: _OPEN,
-    FaultKind.LATE: frozenset({At.PENDING_NEW}) | _ACCEPTED,
-    FaultKind.UNSENT: _OPEN,
-    FaultKind.REFUSED: frozenset({At.PENDING_NEW}),
-    FaultKind.BANNED: _OPEN,
-    FaultKind.DOUBLED: frozenset({At.PENDING_NEW}),
-    FaultKind.LAGGING: frozenset({At.UNKNOWN}),
-    FaultKind.DROPPED: _OPEN,
-    FaultKind.TWICE: _OPEN,
-    FaultKind.DELAYED: _OPEN,
-} | {kind: _OPEN for kind in FaultKind if kind not in (*SUBMIT_KINDS, *QUERY_KINDS, *REPORT_KINDS)}
-"""Which states an order can be in when a fault strikes it, or strikes while it is open: the coverage table's cells.
-
-PENDING_NEW: nobody asks for an order that is being sent, so only its own submit and the stream meet it.
-"""
+CALL_KINDS: Mapping[FaultKind, int] = {
+    FaultKind.GHOST: 3,
+    FaultKind.GARBLED: 3,
+    FaultKind.LOST: 2,
+    FaultKind.LATE: 4,
+    FaultKind.UNSENT: 1,
+    FaultKind.BANNED: 1,
+}
+"""Weights of what befalls a call about one order. After the last two a desk pauses, so that they must be rare."""
+SUBMIT_KINDS: Mapping[FaultKind, int] = {**CALL_KINDS, FaultKind.REFUSED: 3, FaultKind.DOUBLED: 3}
+QUERY_KINDS: Mapping[FaultKind, int] = {
+    FaultKind.LOST: 2,
+    FaultKind.UNSENT: 1,
+    FaultKind.BANNED: 1,
+    FaultKind.LAGGING: 3,
+}
+REPORT_KINDS: Mapping[FaultKind, int] = {FaultKind.DROPPED: 1, FaultKind.TWICE: 1, FaultKind.DELAYED: 1}
 
 
 class Rates(msgspec.Struct, frozen=True):
@@ -93,8 +82,15 @@ class Rates(msgspec.Struct, frozen=True):
 RATES: Mapping[str, Rates] = {
     "none": Rates(),
     "light": Rates(submit_ratio=0.03, query_ratio=0.01, report_ratio=0.02, apart_s=6.0),
-    "heavy": Rates(submit_ratio=0.20, query_ratio=0.05, report_ratio=0.12, apart_s=1.0),
+    "heavy": Rates(submit_ratio=0.20, query_ratio=0.05, report_ratio=0.12, apart_s=2.0),
 }
+
+
+def drawn(weights: Mapping[FaultKind, int]) -> Sequence[FaultKind]:
+    """Return each kind as often as its weight, to pick from."""
+    return [kind for kind, weight in weights.items() for _ in range(weight)]
+
+
 LARGE_KINDS: Mapping[FaultKind, int] = {
     FaultKind.MUTE: 2,
     FaultKind.CUT: 2,
@@ -109,5 +105,10 @@ LARGE_KINDS: Mapping[FaultKind, int] = {
     FaultKind.COMMIT_UNKNOWN: 2,
     FaultKind.COMMIT_TORN: 1,
     FaultKind.WALL_STEPPED: 1,
+    FaultKind.BLACKOUT: 1,
+    FaultKind.HUMAN_ORDERED: 3,
+    FaultKind.TRANSFERRED: 1,
+    FaultKind.MODE_ASKED: 1,
+    FaultKind.KILL_SWITCHED: 1,
 }
-"""Weights of the larger faults."""
+"""Weights of the larger faults. RESTORED is none of them: a world knows at its birth whether it will meet one."""

@@ -1,4 +1,4 @@
-"""A strategy that never rests: it orders, cancels and changes its mind, so that every path of an order is walked."""
+"""A strategy that never rests: it orders, cancels and replaces, so that every path of an order is walked."""
 
 from __future__ import annotations
 
@@ -52,8 +52,12 @@ class Fidget(Strategy[FidgetParams, FidgetState]):
 
     def _cancel_some(self) -> None:
         for order in self.orders():
-            if self._roll(3) == 0:
+            choice = self._roll(6)
+            if choice < 2:
                 self.cancel(order.cl_ord_id, "changed its mind")
+            elif choice == 2 and order.px is not None:
+                tick = self.instrument(order.symbol).tick_px
+                self.replace(order.cl_ord_id, px=order.px + (self._roll(3) - 1) * tick, reason="a better price")
 
     def _order(self, quote: Quote) -> None:
         side = Side.BUY if self._roll(2) else Side.SELL

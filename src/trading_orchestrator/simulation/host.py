@@ -1,22 +1,20 @@
-"""What nodes of one host share: clocks, journal file, network, and the knowledge of deaths."""
+"""What nodes of one host share: clocks, journal file, accounts, and the knowledge of deaths."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trading_orchestrator.brokers.simulated.venue import SimulatedVenue
+from trading_orchestrator.simulation.account import Account
 from trading_orchestrator.simulation.chance import Chance
 from trading_orchestrator.simulation.clocks import HostClock
 from trading_orchestrator.simulation.deaths import ToldDeaths
 from trading_orchestrator.simulation.event_loop import VirtualLoop
-from trading_orchestrator.simulation.wire import Network
 from trading_orchestrator.storage.sqlite import Bell
-from trading_orchestrator.trading.config import DeskConfig
 
 
 @dataclass
@@ -29,11 +27,8 @@ class Host:
     path: Path
     bell: Bell
     host_clock: HostClock
-    venue: SimulatedVenue
-    network: Network
+    accounts: Sequence[Account]
     deaths: ToldDeaths
-    desk_name: str
-    desk_config: DeskConfig
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

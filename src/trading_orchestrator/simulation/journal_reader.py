@@ -1,4 +1,4 @@
-"""The judge's own eyes on the journal file: a connection that no node shares."""
+"""The judge's own eyes on the journal file: one connection a judge, which no node shares."""
 
 from __future__ import annotations
 
@@ -11,28 +11,45 @@ import apsw
 from trading_orchestrator.storage.ports import Fact
 from trading_orchestrator.storage.sqlite import queries
 from trading_orchestrator.storage.sqlite.connection import connect_reader
+from trading_orchestrator.trading.rows import SNAPSHOT
 
 PAGE = 10_000
 
 
 class JournalReader:
-    """Reads on from where it stopped. Use within one thread."""
+    """Reads one stream on from where it stopped. Use within one thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stream: str) -> None:
         self._connection: apsw.Connection = connect_reader(path)
+        self._stream = stream
         self._pos = 0
         self._version: object = None
 
     def new_facts(self) -> Sequence[Fact]:
-        """Return the facts written since the last call, in the order of their positions."""
+        """Return the stream's facts written since the last call, oldest first."""
         version = self._connection.execute("PRAGMA data_version").fetchall()[0][0]
         if version == self._version:
             return ()
         self._version = version
+        found = self._facts_after(self._pos)
+        if found:
+            self._pos = found[-1].pos
+        return found
+
+    def facts_of_stream(self) -> Sequence[Fact]:
+        """Return every fact of the stream, oldest first."""
+        return self._facts_after(0)
+
+    def snapshot(self, desk: str) -> bytes | None:
+        """Return the newest snapshot of the desk's book."""
+        row = queries.row(self._connection, SNAPSHOT, desk)
+        return row.value if row is not None else None
+
+    def _facts_after(self, pos: int) -> list[Fact]:
         found: list[Fact] = []
-        while page := queries.facts_after(self._connection, stream=None, after_pos=self._pos, limit=PAGE, kinds=()):
+        while page := queries.facts_after(self._connection, self._stream, pos, limit=PAGE, kinds=()):
             found += page
-            self._pos = page[-1].pos
+            pos = page[-1].pos
             if len(page) < PAGE:
                 break
         return found

@@ -1,35 +1,54 @@
 """The judge: holds the journal against the venue's own record, all the time and at the end.
 
 It asks no node and believes none. What it knows comes from three places: the facts in the file, the venue's orders
-and trades, and the packets on the wire.
+and trades, and the packets on the wire. Where each invariant of ORDER_PROTOCOL section 10 is judged:
+
+I1   `sent` (once a client id, over restores too), `_on_intended` (once an intent and generation)
+I2   `sent`, `cancel_sent`, and `_on_report` for what reaches the venue whoever sent it
+I3   `_on_booked` (once each, as the venue has it) and `at_rest` (none missing; position and cash are the venue's)
+I4   `_on_report` and `_after` from both sides; `_on_evidence` and `_before`: nobody is quoted who did not speak
+I5   `_judge_fact` (a fact that contradicts the others does not fold) and `_after` (cum_qty never falls)
+I6   `at_rest` after every crash, at every await; `at_rest` folds from the newest snapshot and from the first fact
+I7   `at_rest` after reports that were lost, doubled, late and overtaken
+I8   `sent` by the venue's record, `_on_intended` by the journal's; reduce_only and blocked symbols only reduce
+I9   `sent` and `cancel_sent` (who holds the lease), `_judge_fact` (epochs never fall)
+I10  `asked` (the budget's own arithmetic, done here again), `cancel_waited`, and memory in `_on_intended`
+I11  `at_rest`: nothing unsettled or blocked, everybody may trade; `to_write_off`: only a human's doing needs help
+I12  `_on_evidence`, `_on_abandoned` (rule R4 by the answers that truly came) and OrderRefused in `_before`
+Beyond them: the latch (`_on_latch`), and the program itself (`blame`: a task or node that ended by a bug).
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
 
-from trading_orchestrator.brokers.port import NewOrder, OrderNotFound, OrderRefused, OrderReport, VenueStatus
+from trading_orchestrator.brokers.budget import BudgetConfig, BudgetSpent
+from trading_orchestrator.brokers.port import NewOrder, OrderNotFound, OrderRefused, OrderReport, TradeReport
 from trading_orchestrator.brokers.simulated.venue import SimulatedVenue
 from trading_orchestrator.errors import Broken, Transient
 from trading_orchestrator.kernel.money import ZERO
 from trading_orchestrator.simulation.coverage import Coverage
+from trading_orchestrator.simulation.exposures import LIVE, Exposures, is_humans
 from trading_orchestrator.simulation.faults import FaultKind
 from trading_orchestrator.simulation.journal_reader import JournalReader
+from trading_orchestrator.simulation.meter import Meter
 from trading_orchestrator.simulation.wire import VALIDITY_S
 from trading_orchestrator.storage.ports import Fact
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.orders.life import At
+from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.positions.position import assets_of
 
 NOT_FOUNDS_NEEDED = 3
-REQUESTS_PER_S_MOST = 250
 HELD_MOST = 400
-_LIVE = (VenueStatus.NEW, VenueStatus.PARTIALLY_FILLED)
+LATCHED = ("killed", "halted", "draining")
+"""Modes in which no order leaves."""
 
 
 class Violation(Broken):
@@ -38,59 +57,75 @@ class Violation(Broken):
     code = "simulation.violation"
 
 
-class Judge:
-    """Implements `Witness`. Raises nothing into the system it watches: `violations` fills instead.
+@dataclass(frozen=True)
+class Terms:
+    """What a desk is judged by: its names, its limit (I8), its patience (R4) and its request budget (I10)."""
 
-    Args:
-        max_position_qty: the desk's limit, which must hold whatever still may fill (I8).
-        grace_s: the desk's, for rule R4.
-        journal_id: the timeline of the ids.
+    desk: str
+    account: str
+    symbol: str
+    max_position_qty: Decimal
+    grace_s: float
+    budget: BudgetConfig
+
+
+class Judge:
+    """Implements `Witness` for one desk. Raises nothing into the system it watches: `violations` fills instead.
 
     `under_way` is set by whoever makes the network: the ids whose submit has left and not arrived.
     """
 
     def __init__(
         self,
-        reader: JournalReader,
+        terms: Terms,
         venue: SimulatedVenue,
+        coverage: Coverage,
         *,
-        desk: str,
-        account: str,
-        symbol: str,
-        max_position_qty: Decimal,
-        grace_s: float,
         now_s: Callable[[], float],
+        violations: list[Violation],
+        reader: JournalReader,
         journal_id: str,
     ) -> None:
-        self.violations: list[Violation] = []
+        self.violations = violations
         self.on_violation: Callable[[], object] = lambda: None
-        self.coverage = Coverage()
-        self.faults = 0
-        self.book = Book(desk, account=account, timeline=journal_id)
+        self.coverage = coverage
         self.sends: dict[str, int] = {}
         self.under_way: Callable[[], set[str]] = set
-        self._reader = reader
+        self.written_off: set[str] = set()
+        self._humans_traded = False
+        self._seen_quarantined: set[str] = set()
+        self._terms = terms
         self._venue = venue
-        self._stream = f"desk/{desk}"
-        self._lease = self._stream
-        self._symbol = symbol
-        self._max_position_qty = max_position_qty
+        self._lease = f"desk/{terms.desk}"
         self._opened_qty = {balance.asset: balance.total for balance in venue.balances()}
+        self._moved_qty: dict[str, Decimal] = {}
         self._now_s = now_s
-        self._epoch = 0
-        self._seq = 0
-        self._intents: dict[tuple[str, int], str] = {}
         self._orders: dict[str, NewOrder] = {}
         self._cancels: set[str] = set()
         self._denied_by_venue: set[str] = set()
         self._not_founds: dict[tuple[str, str], list[float]] = {}
         self._sent_s: dict[str, float] = {}
-        self._grace_s = grace_s
-        self._closed: dict[str, At] = {}
-        self._booked: dict[str, int] = {}
-        self._asked: dict[str, deque[float]] = {}
-        self._open_at_venue: dict[str, NewOrder] = {}
+        self._meter = Meter(terms.budget)
+        self._exposures = Exposures(terms.symbol)
         venue.on_report.append(self._on_report)
+        self.read_anew(reader, journal_id)
+
+    def read_anew(self, reader: JournalReader, journal_id: str) -> None:
+        """Judge this journal from here on; what it holds already was judged, or is an earlier copy of what was."""
+        terms = self._terms
+        # An id that never reached the venue may be given again: a journal put back by hand does not know that it was.
+        self.sends = {cl_ord_id: 1 for cl_ord_id in self.sends if self._venue.known(cl_ord_id) is not None}
+        self._reader = reader
+        self.book = Book(terms.desk, account=terms.account, timeline=journal_id)
+        self._epoch = self._seq = 0
+        self._intents: dict[tuple[str, int], str] = {}
+        self._closed: dict[str, At] = {}
+        self._cum: dict[str, Decimal] = {}
+        self._booked: dict[str, int] = {}
+        self._exposures.begin_anew()
+        self._silent = True
+        self.catch_up()
+        self._silent = False
 
     # -- what the wire shows (Witness)
 
@@ -101,98 +136,95 @@ class Judge:
         self.sends[cl_ord_id] = self.sends.get(cl_ord_id, 0) + 1
         self._demand(self.sends[cl_ord_id] == 1, "I1", f"{cl_ord_id} was sent {self.sends[cl_ord_id]} times")
         self._demand(self._orders.get(cl_ord_id) == order, "I2", f"{cl_ord_id} left without a durable intent")
-        holder = self._reader.holder(self._lease)
-        self._demand(holder == node, "I9", f"{node} sent {cl_ord_id} while {holder} holds the lease")
-        self._check_exposure(order)
+        self._demand_lease(node, cl_ord_id)
+        self._demand(self.book.mode not in LATCHED, "latch", f"{cl_ord_id} left while the desk is {self.book.mode}")
+        under_way = {each: self._orders[each] for each in self.under_way() if each in self._orders}
+        worst_qty, limit = self._exposures.worst_if_sent(order, under_way), self._terms.max_position_qty
+        self._demand(worst_qty <= limit, "I8", f"{order.side.value} exposure may become {worst_qty}, limit {limit}")
 
     def cancel_sent(self, node: str, cl_ord_id: str) -> None:
         self.catch_up()
         self._demand(cl_ord_id in self._cancels, "I2", f"a cancel of {cl_ord_id} left without a durable intent")
+        self._demand_lease(node, f"a cancel of {cl_ord_id}")
+
+    def cancel_waited(self, node: str, cl_ord_id: str, waited_s: float) -> None:
+        self._demand(False, "I10", f"{node} kept the cancel of {cl_ord_id} back for {waited_s:.3f} s: no budget")
 
     def answered(self, node: str, on: str, cl_ord_id: str, outcome: object) -> None:
         if on == "order" and isinstance(outcome, OrderNotFound):
             self._not_founds.setdefault((node, cl_ord_id), []).append(self._now_s())
         if on == "submit" and isinstance(outcome, OrderRefused | Transient):
             self._denied_by_venue.add(cl_ord_id)
+        if isinstance(outcome, Transient) and outcome.retry_after_s and not isinstance(outcome, BudgetSpent):
+            self._meter.banned(node, self._now_s() + outcome.retry_after_s)
 
     def struck(self, kind: FaultKind, cl_ord_id: str) -> None:
-        """Count the fault; without an id it meets every open order."""
-        self.faults += 1
-        self.catch_up()
-        met = [cl_ord_id] if cl_ord_id else [order.cl_ord_id for order in self.book.open_orders()]
-        for each in met:
-            state = self.state_of(each)
+        """Count the fault."""
+        self.coverage.faults += 1
+        if not cl_ord_id:
+            self.met_all(kind)
+        elif is_ours(cl_ord_id):
+            self.catch_up()
+            state = self.state_of(cl_ord_id)
             if state is not None:
                 self.coverage.meet(kind, state)
 
+    def met_all(self, kind: FaultKind) -> None:
+        """Note that it met every order of ours for which something is still to come."""
+        self.catch_up()
+        for order in self.book.unfinished_orders():
+            if not order.foreign:
+                self.coverage.meet(kind, order.status)
+
     def asked(self, node: str) -> None:
-        now_s, lately = self._now_s(), self._asked.setdefault(node, deque())
-        lately.append(now_s)
-        while lately and lately[0] < now_s - 1.0:
-            lately.popleft()
-        self._demand(len(lately) <= REQUESTS_PER_S_MOST, "I10", f"{node} sent {len(lately)} requests within a second")
+        spent = self._meter.count(node, self._now_s())
+        self._demand(not spent, "I10", f"{node} {spent}")
+
+    def holder(self) -> str:
+        """Return who holds the desk's lease, by its row."""
+        return self._reader.holder(self._lease)
+
+    def _demand_lease(self, node: str, what: str) -> None:
+        holder = self.holder()
+        self._demand(holder == node, "I9", f"{node} sent {what} while {holder} holds the lease")
 
     # -- what the venue records
 
     def _on_report(self, report: OrderReport) -> None:
+        if is_humans(report):
+            self._humans_traded |= bool(report.trades)
+            return
         self.catch_up()
+        self._exposures.heard(report)
         cl_ord_id = report.cl_ord_id
-        if report.status in _LIVE:
+        if report.status in LIVE:
             closed = self._closed.get(cl_ord_id)
             self._demand(closed is None, "I4", f"{cl_ord_id} is live at the venue and {closed} in the journal")
-            self._open_at_venue[cl_ord_id] = self._orders.get(cl_ord_id) or _as_sent(report)
-        else:
-            self._open_at_venue.pop(cl_ord_id, None)
         intended = cl_ord_id in self._orders
         self._demand(intended, "I2", f"the venue has {cl_ord_id}, which the journal never intended")
 
-    def _check_exposure(self, sending: NewOrder) -> None:
-        """Position plus whatever may still fill on this order's side, packets under way included (I8)."""
-        may_fill = {
-            cl_ord_id: self._orders[cl_ord_id].order_qty for cl_ord_id in self.under_way() & self._orders.keys()
-        }
-        may_fill |= {cl_ord_id: self._leaves(cl_ord_id) for cl_ord_id in self._open_at_venue}
-        may_fill[sending.cl_ord_id] = sending.order_qty
-        on_side = [qty for each, qty in may_fill.items() if self._orders.get(each, sending).side is sending.side]
-        worst_qty = self.venue_position_qty() * sending.side.sign + sum(on_side, ZERO)
-        limit = self._max_position_qty
-        self._demand(worst_qty <= limit, "I8", f"{sending.side.value} exposure may become {worst_qty}, limit {limit}")
-
-    def _check_reserve(self, intended: NewOrder) -> None:
-        """Position plus every order that is not proved closed, added up here and not by the Book (I8)."""
-        side = intended.side
-        worst_qty = self.book.position(self._symbol).qty * side.sign
-        for order in self.book.orders():
-            if order.side is side:
-                open_qty = ZERO if order.is_closed else order.order_qty - order.cum_qty
-                worst_qty += max(open_qty, order.venue_cum - order.cum_qty)
-        limit = self._max_position_qty
-        self._demand(worst_qty <= limit, "I8", f"{side.value} exposure reserved may be {worst_qty}, limit {limit}")
-
-    def _leaves(self, cl_ord_id: str) -> Decimal:
-        report = self._venue.order(self._symbol, cl_ord_id)
-        return report.order_qty - report.cum_qty
+    def moved(self, asset: str, qty: Decimal) -> None:
+        """A human moved money into the account, or out of it."""
+        self._moved_qty[asset] = self._moved_qty.get(asset, ZERO) + qty
 
     def venue_position_qty(self) -> Decimal:
-        """Return what the account holds beyond its opening, by the venue's own balances."""
-        base = assets_of(self._symbol)[0]
+        """Return what the account holds beyond its opening and its transfers, by the venue's own balances."""
+        base = assets_of(self._terms.symbol)[0]
         held = {balance.asset: balance.total for balance in self._venue.balances()}
-        return held.get(base, ZERO) - self._opened_qty.get(base, ZERO)
+        return held.get(base, ZERO) - self._opened_qty.get(base, ZERO) - self._moved_qty.get(base, ZERO)
 
     # -- what the journal says
 
     def catch_up(self) -> None:
         """Judge every fact written since the last look."""
         for fact in self._reader.new_facts():
-            if fact.stream == self._stream:
-                self._judge_fact(fact)
+            self._judge_fact(fact)
 
     def _judge_fact(self, fact: Fact) -> None:
         self._demand(fact.seq == self._seq + 1, "chain", f"seq {fact.seq} follows {self._seq}")
         self._demand(fact.epoch >= self._epoch, "I9", f"{fact.kind} with epoch {fact.epoch} after {self._epoch}")
         self._epoch, self._seq = max(self._epoch, fact.epoch), fact.seq
-        kind = f.KINDS[fact.kind]
-        body = msgspec.json.decode(fact.body, type=kind)
+        body = msgspec.json.decode(fact.body, type=f.KINDS[fact.kind])
         self._before(body, fact)
         try:
             self.book.apply_fact(fact)
@@ -203,54 +235,114 @@ class Judge:
 
     def _before(self, body: f.Body, fact: Fact) -> None:
         if isinstance(body, f.OrderIntended):
-            self._on_intended(body)
+            self._on_latch(body)
         elif isinstance(body, f.CancelIntended):
             self._cancels.add(body.cl_ord_id)
         elif isinstance(body, f.OrderRefused):
-            known = body.cl_ord_id in self._denied_by_venue
-            self._demand(known, "I4", f"{body.cl_ord_id} is refused in the journal, and nobody refused it")
+            was_sent = body.cl_ord_id in self._sent_s
+            denied = body.cl_ord_id in self._denied_by_venue or not was_sent
+            self._demand(denied, "I4", f"{body.cl_ord_id} is refused in the journal, and nobody refused it")
         elif isinstance(body, f.OrderAbandoned):
-            self._on_abandoned(body.cl_ord_id, fact.node)
+            self._on_abandoned(body, fact.node)
         elif isinstance(body, f.TradeBooked):
             self._on_booked(body)
+        elif isinstance(body, f.DeskKillVerified):
+            self._demand(not self._exposures.open, "latch", f"verified with {list(self._exposures.open)[:5]} open")
+
+    def _on_latch(self, body: f.OrderIntended) -> None:
+        mode = self.book.mode
+        self._demand(mode not in LATCHED, "latch", f"{body.order.cl_ord_id} is intended while the desk is {mode}")
 
     def _on_intended(self, body: f.OrderIntended) -> None:
+        order, limit = body.order, self._terms.max_position_qty
         key = (body.intent_id, body.generation)
         self._demand(key not in self._intents, "I1", f"intent {key} has a second order")
-        self._intents[key] = body.order.cl_ord_id
-        self._orders[body.order.cl_ord_id] = body.order
+        self._intents[key] = order.cl_ord_id
+        self._orders[order.cl_ord_id] = order
+        worst_qty = self._exposures.worst_reserved(self.book, order.side)
+        self._demand(
+            worst_qty <= limit, "I8", f"{order.side.value} exposure reserved may be {worst_qty}, limit {limit}"
+        )
+        if self.book.mode == "reduce_only" or self._is_blocked():
+            self._demand(worst_qty <= ZERO, "I8", f"{order.cl_ord_id} may add to the position, which may only shrink")
+        held = len(self.book.orders())
+        self._demand(held <= HELD_MOST, "I10", f"{held} orders are held in memory")
 
-    def _on_abandoned(self, cl_ord_id: str, node: str) -> None:
+    def _is_blocked(self) -> bool:
+        quarantined = any(order.lack is At.QUARANTINED for order in self.book.open_orders())
+        return quarantined or self._terms.symbol in self.book.blocked
+
+    def _on_abandoned(self, body: f.OrderAbandoned, node: str) -> None:
         """Rule R4, by the answers that truly reached the node: enough of them, far enough apart, and late enough."""
+        cl_ord_id, grace_s = body.cl_ord_id, self._terms.grace_s
+        if body.request_pos:
+            written_off = cl_ord_id in self.written_off
+            self._demand(written_off, "R5", f"{cl_ord_id} was written off, and nobody asked for it")
+            return
         told_s = self._not_founds.get((node, cl_ord_id), [])
-        enough = len(told_s) >= NOT_FOUNDS_NEEDED and told_s[-1] - told_s[0] >= self._grace_s
-        late_s = self._sent_s.get(cl_ord_id, 0.0) + VALIDITY_S + self._grace_s
+        enough = len(told_s) >= NOT_FOUNDS_NEEDED and told_s[-1] - told_s[0] >= grace_s
+        late_s = self._sent_s.get(cl_ord_id, 0.0) + VALIDITY_S + grace_s
         proved = enough and (told_s[-1] >= late_s or cl_ord_id not in self._sent_s)
         self._demand(proved, "R4", f"{cl_ord_id} was abandoned after not-founds at {told_s}, sent before {late_s}")
 
+    def to_write_off(self) -> list[str]:
+        """Return the orders quarantined since the last look that an operator finds nowhere, nor under way.
+
+        A human's trade that names no order keeps the desk from its proof (F6): it may have been of this one. Without
+        such a trade nobody helps.
+        """
+        self.catch_up()
+        found = {order.cl_ord_id for order in self.book.quarantined_orders() if self._humans_traded}
+        absent = {each for each in found & self._seen_quarantined if self._venue.known(each) is None}
+        self._seen_quarantined = found
+        self.written_off |= absent - self.under_way()
+        return sorted(absent - self.under_way())
+
+    def adopted(self) -> list[str]:
+        """Return the open orders that no strategy owns: the journal lost them, and found them at the venue (F33)."""
+        self.catch_up()
+        orders = self.book.open_orders()
+        return [order.cl_ord_id for order in orders if not (order.foreign or order.strategy)]
+
     def _on_booked(self, body: f.TradeBooked) -> None:
-        trade = body.trade
+        trade, found = body.trade, self._venue.trade(body.trade.trade_id)
         self._booked[trade.trade_id] = self._booked.get(trade.trade_id, 0) + 1
         self._demand(self._booked[trade.trade_id] == 1, "I3", f"trade {trade.trade_id} is booked twice")
-        found = self._venue.trades(self._symbol, str(int(trade.trade_id) - 1))
-        self._demand(bool(found) and found[0] == trade, "I3", f"trade {trade.trade_id} is not the venue's")
+        self._demand(_is_same(trade, found), "I3", f"trade {trade.trade_id} is not the venue's")
+        if found is not None and not is_ours(found.cl_ord_id):
+            self._exposures.booked_for_a_human(trade.last_qty * trade.side.sign)
+
+    def _on_evidence(self, report: OrderReport) -> None:
+        """What the journal quotes of the venue, the venue has said, or it has said more since."""
+        now = self._venue.known(report.cl_ord_id)
+        told = now is not None and report.cum_qty <= now.cum_qty
+        if now is not None and report.status not in LIVE:
+            told = told and report.status is now.status and report.cum_qty == now.cum_qty
+        self._demand(told, "I12", f"the journal quotes {report}, the venue has {now}")
 
     def _after(self, body: f.Body) -> None:
         if isinstance(body, f.OrderIntended):
-            self._check_reserve(body.order)
+            self._on_intended(body)
             return
-        cl_ord_id = _order_of(body)
-        order = self.book.order(cl_ord_id) if cl_ord_id else None
-        if order is None:
+        report = getattr(body, "report", None)
+        if isinstance(report, OrderReport):
+            self._on_evidence(report)
+        order = self._spoken_of(body, report)
+        if order is None or order.foreign:
             return
+        cl_ord_id = order.cl_ord_id
+        self._demand(order.cum_qty >= self._cum.get(cl_ord_id, ZERO), "I5", f"cum_qty of {cl_ord_id} fell")
+        self._cum[cl_ord_id] = order.cum_qty
         if not order.is_closed:
-            self._closed.pop(order.cl_ord_id, None)
+            self._closed.pop(cl_ord_id, None)
             return
-        self._closed[order.cl_ord_id] = order.status
-        live = order.cl_ord_id in self._open_at_venue
-        self._demand(not live, "I4", f"{order.cl_ord_id} is {order.status.value} in the journal and lives at the venue")
-        held = len(self.book.orders())
-        self._demand(held <= HELD_MOST, "I10", f"{held} orders are held in memory")
+        self._closed[cl_ord_id] = order.status
+        live = cl_ord_id in self._exposures.open
+        self._demand(not live, "I4", f"{cl_ord_id} is {order.status.value} in the journal and lives at the venue")
+
+    def _spoken_of(self, body: f.Body, report: OrderReport | None) -> Order | None:
+        cl_ord_id: str = getattr(body, "cl_ord_id", "") or (report.cl_ord_id if report is not None else "")
+        return self.book.order(cl_ord_id) if cl_ord_id else None
 
     def state_of(self, cl_ord_id: str) -> At | None:
         """Return where the journal has the order, None when it does not know it."""
@@ -260,40 +352,54 @@ class Judge:
     # -- the end
 
     def at_rest(self) -> None:
-        """Judge what must hold once everything has healed and nothing is under way (I3, I11)."""
+        """Judge what must hold once everything has healed and nothing is under way (I3, I6, I7, I11)."""
         self.catch_up()
-        trades = self._venue.trades(self._symbol)
+        trades = self._venue.trades(self._terms.symbol)
         missing = [trade.trade_id for trade in trades if trade.trade_id not in self._booked]
         self._demand(not missing, "I3", f"{len(missing)} venue trades were never booked: {missing[:5]}")
-        unfinished = self.book.unfinished_orders()
+        unfinished = [order for order in self.book.unfinished_orders() if not order.foreign]
         told = [f"{order.cl_ord_id} {order.status.value}" for order in unfinished[:5]]
         self._demand(not unfinished, "I11", f"{len(unfinished)} orders are unsettled after healing: {told}")
-        self._demand(
-            not self._open_at_venue, "I11", f"open at the venue after healing: {list(self._open_at_venue)[:5]}"
-        )
+        still_open = list(self._exposures.open)
+        self._demand(not still_open, "I11", f"open at the venue after healing: {still_open[:5]}")
+        self._demand(not self.book.blocked, "I11", f"still blocked after healing: {self.book.blocked}")
+        self._demand(self.book.mode == "normal", "I11", f"the desk is {self.book.mode} after healing")
         self._compare_sums()
+        self._compare_folds()
 
     def _compare_sums(self) -> None:
-        position_qty = self.book.position(self._symbol).qty
-        self._demand(
-            position_qty == self.venue_position_qty(),
-            "I3",
-            f"position {position_qty}, the venue's {self.venue_position_qty()}",
-        )
+        symbol = self._terms.symbol
+        position_qty, venues_qty = self.book.position(symbol).qty, self.venue_position_qty()
+        self._demand(position_qty == venues_qty, "I3", f"position {position_qty}, the venue's {venues_qty}")
         ours = self.book.balances()
         for balance in self._venue.balances():
             told = ours.get(balance.asset, ZERO)
             self._demand(told == balance.total, "I3", f"{balance.asset}: {told}, the venue's {balance.total}")
+
+    def _compare_folds(self) -> None:
+        """A successor that begins at the newest snapshot knows what one knows that begins at the first fact (I6)."""
+        snapshot = self._reader.snapshot(self._terms.desk)
+        if snapshot is None:
+            return
+        book = Book.from_snapshot(snapshot)
+        for fact in self._reader.facts_of_stream():
+            book.apply_fact(fact)
+        same = book.to_snapshot() == self.book.to_snapshot()
+        self._demand(same, "I6", "the fold from the newest snapshot differs from the fold of all facts")
 
     def blame(self, invariant: str, sentence: str) -> None:
         """Note a violation that somebody else saw."""
         self._demand(False, invariant, sentence)
 
     def _demand(self, holds: bool, invariant: str, sentence: str) -> None:
-        if not holds:
-            at = f"at {self._now_s():.6f} s: {invariant}: {sentence}"
+        if not holds and not self._silent:
+            at = f"at {self._now_s():.6f} s: {self._terms.desk}: {invariant}: {sentence}"
             self.violations.append(Violation(at, invariant=invariant))
             self.on_violation()
+
+    def close(self) -> None:
+        """Look at the journal no more; only before another one is read."""
+        self._reader.close()
 
     @property
     def order_count(self) -> int:
@@ -304,11 +410,6 @@ class Judge:
         return list(self._booked)
 
 
-def _order_of(body: f.Body) -> str:
-    named: str = getattr(body, "cl_ord_id", "")
-    report = getattr(body, "report", None)
-    return named or (report.cl_ord_id if isinstance(report, OrderReport) else "")
-
-
-def _as_sent(report: OrderReport) -> NewOrder:
-    return NewOrder(report.cl_ord_id, report.symbol, report.side, report.ord_type, report.order_qty, report.px)
+def _is_same(trade: TradeReport, found: TradeReport | None) -> bool:
+    """A venue may name an execution's order by its own id only."""
+    return found is not None and msgspec.structs.replace(trade, cl_ord_id=found.cl_ord_id) == found

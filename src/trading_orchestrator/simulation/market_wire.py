@@ -50,7 +50,7 @@ class Market:
         self._tick = venue.instruments[symbol].tick_px
         self._clock = clock
         self._chance = chance
-        self._bid_px = START_BID_PX
+        self.bid_px = START_BID_PX
 
     async def run(self) -> None:
         """Show quotes for ever."""
@@ -59,8 +59,8 @@ class Market:
             await self._clock.sleep(self._chance.between(*STEP_S))
 
     def step(self) -> None:
-        moved = self._bid_px + (self._chance.below(5) - 2) * self._tick
-        self._bid_px = min(max(moved, LEAST_BID_PX), MOST_BID_PX)
-        ask_px = self._bid_px + self._tick
-        self._venue.show_quote(self._symbol, self._bid_px, ask_px, Decimal(1 + self._chance.below(30)))
-        self._venue.show_trade(self._symbol, ask_px if self._chance.hits(0.5) else self._bid_px, Decimal(1))
+        moved = self.bid_px + (self._chance.below(5) - 2) * self._tick
+        self.bid_px = min(max(moved, LEAST_BID_PX), MOST_BID_PX)
+        ask_px = self.bid_px + self._tick
+        self._venue.show_quote(self._symbol, self.bid_px, ask_px, Decimal(1 + self._chance.below(30)))
+        self._venue.show_trade(self._symbol, ask_px if self._chance.hits(0.5) else self.bid_px, Decimal(1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from trading_orchestrator.simulation.simulated_node import journal_path
 from trading_orchestrator.simulation.world import NODES, World
 
 DAY_S = 86_400.0
-CALM_S, HEAL_S, REST_S = 3.0, 5.0, 12.0
+CALM_S, HEAL_S, REST_S = 3.0, 2.0, 12.0
 """After the larger faults messages are still lost for a while; then nothing goes wrong; then the market stands still.
 
 A doubt may take the time-out, the validity window and the grace, and the answer to a cancel as long again.
@@ -30,11 +30,55 @@ MEMORY_DISK = Path("/dev/shm")
 """A journal in a simulation needs no disk, and is faster without."""
 
 
+LONGEST = 4.0
+"""So many times the span is waited for orders and faults that do not come."""
+LOOK_AGAIN_S = 0.5
+STEPS = 20
+
+
+@dataclass(frozen=True)
+class Span:
+    """How long things go wrong: `days` of virtual time, and on until there were so many orders and faults."""
+
+    days: float
+    orders: int = 0
+    faults: int = 0
+
+    @property
+    def s(self) -> float:
+        return self.days * DAY_S
+
+    def has_enough(self, orders: int, faults: int) -> bool:
+        return orders >= self.orders and faults >= self.faults
+
+    def told(self) -> str:
+        """Return the arguments that repeat it."""
+        least = [
+            f" --least-{name} {count}" for name, count in (("orders", self.orders), ("faults", self.faults)) if count
+        ]
+        return f"--days {self.days:g}" + "".join(least)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a simulation is: the part of its span that is over, and what it has done so far."""
+
+    ratio: float
+    virtual_s: float
+    orders: int
+    faults: int
+
+
+Told = Callable[[Progress], None]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What one simulation did, and what was wrong. `replay`: the arguments that repeat it."""
 
+    seed: int
     replay: str
+    desks: int
     orders: int
     trades: int
     faults: int
@@ -50,13 +94,18 @@ class Outcome:
         return not self.violations
 
 
-def simulate(seed: int, *, days: float, faults: str, stop_early: bool = False) -> Outcome:
+def nobody_is_told(progress: Progress) -> None:
+    """The default: no progress is shown."""
+
+
+def simulate(seed: int, span: Span, *, faults: str, stop_early: bool = False, told: Told = nobody_is_told) -> Outcome:
     """Run one simulation and judge it.
 
     Args:
-        days: virtual time under faults, before healing; > 0.
+        span: how long things go wrong, before healing.
         faults: "none", "light" or "heavy".
         stop_early: end at the first violation instead of judging on.
+        told: hears twenty times how far it is.
 
     Raises:
         Refused: there is no such level.
@@ -68,59 +117,85 @@ def simulate(seed: int, *, days: float, faults: str, stop_early: bool = False) -
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=folder) as made, no_outside_world(), no_collector():
         loop = VirtualLoop(chance.fork("schedule"))
         try:
-            return loop.run_until_complete(_play(loop, chance, Path(made), seed, days, faults, stop_early))
+            return loop.run_until_complete(
+                _play(loop, chance, Path(made), seed, span, faults, stop_early=stop_early, told=told)
+            )
         finally:
             loop.close()
 
 
 async def _play(
-    loop: VirtualLoop, chance: Chance, folder: Path, seed: int, days: float, faults: str, stop_early: bool
+    loop: VirtualLoop,
+    chance: Chance,
+    folder: Path,
+    seed: int,
+    span: Span,
+    faults: str,
+    *,
+    stop_early: bool,
+    told: Told,
 ) -> Outcome:
     path = journal_path(folder)
     world = await World.make(loop, chance, path, RATES[faults])
-    judge = world.judge
-    living = world.host.spawn(_live(world, days * DAY_S))
-    if stop_early:
-        judge.on_violation = living.cancel
+    judges = [account.judge for account in world.accounts]
+    living = world.host.spawn(_live(world, span, told))
+    for judge in judges:
+        judge.on_violation = living.cancel if stop_early else _not_now
     await asyncio.wait([living])
-    judge.on_violation = _not_now
+    for judge in judges:
+        judge.on_violation = _not_now
     if not living.cancelled():
         living.result()
     report = verify(path)
     if not report.ok:
-        judge.blame("chain", f"the journal does not verify: {report.broken}")
+        judges[0].blame("chain", f"the journal does not verify: {report.broken}")
     outcome = Outcome(
-        replay=f"--seed {seed} --days {days:g} --faults {faults}",
-        orders=judge.order_count,
-        trades=len(judge.trade_ids),
-        faults=judge.faults,
+        seed=seed,
+        replay=f"--seed {seed} {span.told()} --faults {faults}",
+        desks=len(judges),
+        orders=sum(judge.order_count for judge in judges),
+        trades=sum(len(judge.trade_ids) for judge in judges),
+        faults=world.coverage.faults,
         virtual_s=loop.time(),
         turns=loop.turns,
         facts=report.facts,
-        journal_hash=world.reader.digest(),
-        violations=[violation.message for violation in judge.violations],
-        met=judge.coverage.met,
+        journal_hash=world.digest(),
+        violations=[violation.message for violation in world.violations],
+        met=world.coverage.met,
     )
     await world.end()
     return outcome
 
 
 def _not_now() -> None:
-    """The play is over: what is found now is found at its end."""
+    """Nobody ends the play for a violation: not at all, or not any more."""
 
 
-async def _live(world: World, faulty_s: float) -> None:
-    market = world.host.spawn(world.market.run())
+async def _live(world: World, span: Span, told: Told) -> None:
+    markets = [world.host.spawn(account.market.run()) for account in world.accounts]
     for _ in range(NODES):
         world.add_node()
-    mischief = Mischief(world, world.network.rates, world.chance.fork("mischief"))
-    trouble = world.host.spawn(mischief.run())
-    await world.true_clock.sleep(faulty_s)
+    mischief = Mischief(world, world.accounts[0].network.rates, world.chance.fork("mischief"))
+    world.host.spawn(world.look_after_quarantine())
+    trouble, restoring = world.host.spawn(mischief.run()), world.host.spawn(mischief.restore())
+    await _until_over(world, span, told)
     trouble.cancel()
-    mischief.heal()
+    await asyncio.wait([restoring])
+    await mischief.heal()
     await world.true_clock.sleep(CALM_S)
-    mischief.calm()
+    await mischief.calm()
     await world.true_clock.sleep(HEAL_S)
-    market.cancel()
+    for market in markets:
+        market.cancel()
     await world.true_clock.sleep(REST_S)
-    world.judge.at_rest()
+    for account in world.accounts:
+        account.judge.at_rest()
+
+
+async def _until_over(world: World, span: Span, told: Told) -> None:
+    """Return when the span is over, and what it asks for has happened, or never will."""
+    for step in range(STEPS):
+        told(Progress(step / STEPS, world.loop.time(), world.order_count, world.coverage.faults))
+        await world.true_clock.sleep(span.s / STEPS)
+    while world.loop.time() < LONGEST * span.s and not span.has_enough(world.order_count, world.coverage.faults):
+        await world.true_clock.sleep(LOOK_AGAIN_S)

@@ -1,16 +1,17 @@
-"""One node of the simulation: the keeper's real Node with a real Desk, in a strand of its own."""
+"""One node of the simulation: the keeper's real Node with real Desks, in a strand of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from trading_orchestrator.journal.leases import LeaseKeeper
 from trading_orchestrator.keeper.cluster import Cluster
 from trading_orchestrator.keeper.node import Node
+from trading_orchestrator.simulation.account import Account
 from trading_orchestrator.simulation.event_loop import STRAND
 from trading_orchestrator.simulation.host import Host
 from trading_orchestrator.simulation.market_wire import MarketWire
@@ -44,8 +45,8 @@ class SimulatedNode:
         self.armed_point = ""
         self.at_point: Callable[[], None] = self.kill
         self.disk = TearingDisk(f"{host.path.parent.name}-{name}")
-        self.wire = Wire(host.network, name, host.host_clock)
-        self.feed = MarketWire(host.venue)
+        self.wires = [Wire(account.network, name, host.host_clock) for account in host.accounts]
+        self.feeds = [MarketWire(account.venue) for account in host.accounts]
         self.store: ShakyStore | None = None
         self.ready = False
         self._sqlite: SqliteStore | None = None
@@ -70,11 +71,16 @@ class SimulatedNode:
             return
         self.is_dead = True
         self._host.loop.halt(self.name)
-        self.wire.unplug()
-        self.feed.unplug()
+        self._unplug()
         if self._sqlite is not None:
             self._host.spawn(self._sqlite.close())
         self._killed(self)
+
+    def _unplug(self) -> None:
+        for wire in self.wires:
+            wire.unplug()
+        for feed in self.feeds:
+            feed.unplug()
 
     def halt(self) -> None:
         """Stop it where it is (SIGSTOP)."""
@@ -85,6 +91,8 @@ class SimulatedNode:
         """Let it run again (SIGCONT)."""
         if self.is_halted and not self.is_dead:
             self.is_halted = False
+            for wire in self.wires:
+                wire.stood_still_until_s = self._host.loop.time()
             self._host.loop.go_on(self.name)
 
     def bury(self) -> None:
@@ -106,19 +114,8 @@ class SimulatedNode:
             self._sqlite, host.host_clock, host.loop, host.chance.fork(f"disk of {self.name}"), self.kill
         )
         self.store = store
-        desk = Desk(
-            host.desk_name,
-            host.desk_config,
-            store=store,
-            node=self.name,
-            broker=self.wire,
-            feed=self.feed,
-            clock=host.host_clock,
-            random_bytes=host.chance.fork(f"jitter of {self.name}").octets,
-            fault=self._reach,
-        )
         node = Node(
-            [desk],
+            [self._desk(account, store, wire, feed) for account, wire, feed in self._places()],
             store=store,
             leases=LeaseKeeper(store, host.host_clock, holder=self.name),
             deaths=host.deaths,
@@ -133,6 +130,22 @@ class SimulatedNode:
         finally:
             await self._sqlite.close()
 
+    def _places(self) -> Iterator[tuple[Account, Wire, MarketWire]]:
+        return zip(self._host.accounts, self.wires, self.feeds, strict=True)
+
+    def _desk(self, account: Account, store: ShakyStore, wire: Wire, feed: MarketWire) -> Desk:
+        return Desk(
+            account.desk,
+            account.config,
+            store=store,
+            node=self.name,
+            broker=wire,
+            feed=feed,
+            clock=self._host.host_clock,
+            random_bytes=self._host.chance.fork(f"jitter of {self.name} {account.desk}").octets,
+            fault=self._reach,
+        )
+
     def beat(self) -> None:
         """A sign of life; nobody here reads it, for the simulation stops nodes itself."""
 
@@ -146,8 +159,7 @@ class SimulatedNode:
             await self._host.host_clock.sleep(0)
 
     def _over(self, task: asyncio.Task[None]) -> None:
-        self.wire.unplug()
-        self.feed.unplug()
+        self._unplug()
         if self.is_dead:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 task.result()

@@ -7,6 +7,9 @@ import contextvars
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from msgspec import structs
+
+from trading_orchestrator.brokers.budget import ASKING, BudgetConfig, Purpose, RequestBudget
 from trading_orchestrator.brokers.port import (
     Balance,
     Connected,
@@ -31,9 +34,11 @@ from trading_orchestrator.simulation.faults import (
     SUBMIT_KINDS,
     FaultKind,
     Rates,
+    drawn,
 )
 
 T = TypeVar("T")
+_PURPOSE_OF = {"submit": Purpose.ORDER, "cancel": Purpose.CANCEL}
 Report = OrderReport | TradeReport | Connected
 
 VALIDITY_S = 0.5
@@ -41,6 +46,8 @@ TIMEOUT_S = 0.25
 LATENCY_S = (0.0005, 0.02)
 LAG_S = 1.0
 BAN_S = 0.5
+CANCEL_MAY_WAIT_S = 0.05
+"""A cancel goes to the bottom of the budget and waits for other cancels at most: one more refills in this time."""
 
 
 class Witness(Protocol):
@@ -51,6 +58,9 @@ class Witness(Protocol):
 
     def cancel_sent(self, node: str, cl_ord_id: str) -> None:
         """A cancel's bytes leave a node, now."""
+
+    def cancel_waited(self, node: str, cl_ord_id: str, waited_s: float) -> None:
+        """The node's request budget kept a cancel back, and no ban was the reason."""
 
     def answered(self, node: str, on: str, cl_ord_id: str, outcome: object) -> None:
         """An answer reached the node that asked: a report, or the error it stands for."""
@@ -66,6 +76,9 @@ class Network:
     """All that lies between: latency, loss, and what is under way when its sender dies.
 
     Packets belong to the world, not to a node, so they arrive after their sender is gone.
+
+    Args:
+        names_orders: whether lists of trades name our id of their order; Binance's name its own alone.
     """
 
     def __init__(
@@ -76,6 +89,9 @@ class Network:
         chance: Chance,
         witness: Witness,
         rates: Rates,
+        *,
+        budget: BudgetConfig,
+        names_orders: bool,
     ) -> None:
         self.loop = loop
         self.venue = venue
@@ -83,7 +99,11 @@ class Network:
         self.chance = chance
         self.witness = witness
         self.rates = rates
+        self.budget = budget
+        self.names_orders = names_orders
         self.is_out = False
+        self._submit_kinds, self._call_kinds = drawn(SUBMIT_KINDS), drawn(CALL_KINDS)
+        self._query_kinds, self._report_kinds = drawn(QUERY_KINDS), drawn(REPORT_KINDS)
         self.accepted_ns: dict[str, int] = {}
         self.under_way: set[str] = set()
         self.world = contextvars.copy_context()
@@ -109,10 +129,12 @@ class Network:
 
     def _odds(self, on: str) -> tuple[Sequence[FaultKind], float]:
         if on == "submit":
-            return SUBMIT_KINDS, self.rates.submit_ratio
+            return self._submit_kinds, self.rates.submit_ratio
         if on == "cancel":
-            return CALL_KINDS, self.rates.submit_ratio
-        return (REPORT_KINDS, self.rates.report_ratio) if on == "report" else (QUERY_KINDS, self.rates.query_ratio)
+            return self._call_kinds, self.rates.submit_ratio
+        if on == "report":
+            return self._report_kinds, self.rates.report_ratio
+        return self._query_kinds, self.rates.query_ratio
 
 
 class Wire:
@@ -127,6 +149,9 @@ class Wire:
         self._clock = clock
         self._inbox: Inbox[Report] | None = None
         self._newest_at_s = 0.0
+        self._banned_until_s = 0.0
+        self.stood_still_until_s = 0.0
+        self.budget = RequestBudget(network.budget, clock=clock)
         self.is_mute = False
         self.is_cut = False
         network.venue.on_report.append(self._on_report)
@@ -135,10 +160,16 @@ class Wire:
         await self._ask("connect", lambda: None)
 
     async def submit(self, order: NewOrder) -> OrderReport:
+        await self._pass_budget("submit", order.cl_ord_id)
         self._network.witness.sent(self._node, order)
         return await self._ask("submit", lambda: self._network.venue.accept(order), order.cl_ord_id)
 
     async def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        since_s = self._network.loop.time()
+        await self._pass_budget("cancel")
+        waited_s = self._network.loop.time() - max(since_s, self._banned_until_s, self.stood_still_until_s)
+        if waited_s > CANCEL_MAY_WAIT_S:
+            self._network.witness.cancel_waited(self._node, cl_ord_id, waited_s)
         self._network.witness.cancel_sent(self._node, cl_ord_id)
         return await self._ask("cancel", lambda: self._network.venue.cancel(symbol, cl_ord_id), cl_ord_id)
 
@@ -151,10 +182,10 @@ class Wire:
     async def trades(
         self, symbol: str, *, after_id: str | None = None, since_ns: int | None = None
     ) -> Sequence[TradeReport]:
-        return await self._ask("trades", lambda: self._network.venue.trades(symbol, after_id, since_ns))
+        return await self._ask("trades", lambda: self._named(self._network.venue.trades(symbol, after_id, since_ns)))
 
     async def trades_of(self, symbol: str, venue_order_id: str) -> Sequence[TradeReport]:
-        return await self._ask("trades", lambda: self._network.venue.trades_of(symbol, venue_order_id))
+        return await self._ask("trades", lambda: self._named(self._network.venue.trades_of(symbol, venue_order_id)))
 
     async def balances(self) -> Sequence[Balance]:
         return await self._ask("balances", self._network.venue.balances)
@@ -171,6 +202,7 @@ class Wire:
 
     async def close(self) -> None:
         """End the stream; what is under way still arrives."""
+        await self.budget.close()
         self.unplug()
         if self._inbox is not None:
             self._inbox.end()
@@ -188,8 +220,20 @@ class Wire:
 
     # -- requests
 
+    def _named(self, trades: list[TradeReport]) -> list[TradeReport]:
+        return trades if self._network.names_orders else [structs.replace(trade, cl_ord_id="") for trade in trades]
+
+    async def _pass_budget(self, on: str, cl_ord_id: str = "") -> None:
+        try:
+            await self.budget.enter(1.0, _PURPOSE_OF.get(on) or ASKING.get())
+        except Transient as error:
+            self._network.witness.answered(self._node, on, cl_ord_id, error)
+            raise
+
     async def _ask(self, on: str, do: Callable[[], T], cl_ord_id: str = "") -> T:
         network = self._network
+        if on not in _PURPOSE_OF:
+            await self._pass_budget(on)
         network.witness.asked(self._node)
         fault = network.strike(on, cl_ord_id)
         answer: asyncio.Future[T] = network.loop.create_future()
@@ -206,6 +250,9 @@ class Wire:
         try:
             found = await answer
         except OrchestratorError as error:
+            if isinstance(error, Transient) and error.retry_after_s:
+                self._banned_until_s = network.loop.time() + error.retry_after_s
+                self.budget.pause(error.retry_after_s)
             network.witness.answered(self._node, on, cl_ord_id, error)
             raise
         network.witness.answered(self._node, on, cl_ord_id, found)

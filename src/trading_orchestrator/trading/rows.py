@@ -25,7 +25,11 @@ def rows_touched(desk: Desk) -> Iterator[Put]:
     """Yield the rows of everything the last facts touched, as it is now."""
     state = desk.state
     for cl_ord_id, order in desk.orders.items():
-        yield Put(ORDERS, cl_ord_id, order_row(state, order))
+        key = cl_ord_id
+        if order.foreign:  # ours name their account; what others call theirs may recur on another account
+            key = f"{state.account}/{cl_ord_id}"
+            yield Put(ORDER_IDS, key, {"cl_ord_id": key})
+        yield Put(ORDERS, key, order_row(state, order))
     for other_id, cl_ord_id in desk.ids.items():
         yield Put(ORDER_IDS, f"{state.account}/{other_id}", {"cl_ord_id": cl_ord_id})
     for key, trade in desk.trades.items():

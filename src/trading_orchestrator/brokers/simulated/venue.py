@@ -35,10 +35,7 @@ class _Order:
     venue_order_id: str
     status: VenueStatus = VenueStatus.NEW
     trades: list[TradeReport] = field(default_factory=list)
-
-    @property
-    def cum_qty(self) -> Decimal:
-        return sum((trade.last_qty for trade in self.trades), ZERO)
+    cum_qty: Decimal = ZERO
 
     @property
     def leaves_qty(self) -> Decimal:
@@ -89,6 +86,10 @@ class SimulatedVenue:
         now = self._clock
         self._tell_market(Trade(symbol, f"p{self._public_trades}", px, qty, now.wall_ns(), now.monotonic_ns()))
 
+    def transfer(self, asset: str, amount: Decimal) -> None:
+        """Move money into the account, or with an amount below 0 out of it."""
+        self._move(asset, amount)
+
     def accept(self, new: NewOrder) -> OrderReport:
         """Take the order or refuse it, match it, and return the answer with its trades."""
         self._refuse_bad(new)
@@ -113,6 +114,11 @@ class SimulatedVenue:
             raise OrderNotFound("-2013 Order does not exist.", venue_code="-2013", text="Order does not exist.")
         return self._report(order, "query")
 
+    def known(self, cl_ord_id: str) -> OrderReport | None:
+        """Return the order as it is, or None when nothing of this name ever came."""
+        order = self._orders.get(cl_ord_id)
+        return self._report(order, "query") if order is not None else None
+
     def open_orders(self, symbols: Sequence[str]) -> list[OrderReport]:
         found = [order for order in self._open.values() if order.new.symbol in symbols]
         return [self._report(order, "open_orders") for order in found]
@@ -132,6 +138,11 @@ class SimulatedVenue:
     def trades_of(self, symbol: str, venue_order_id: str) -> list[TradeReport]:
         order = self._by_venue_id.get(venue_order_id)
         return [trade for trade in order.trades if trade.symbol == symbol] if order is not None else []
+
+    def trade(self, trade_id: str) -> TradeReport | None:
+        """Return the trade with this id, if there was one."""
+        place = int(trade_id) - 1 if trade_id.isdigit() else -1
+        return self._trades[place] if 0 <= place < len(self._trades) else None
 
     def balances(self) -> list[Balance]:
         locked = dict.fromkeys(self._totals, ZERO)
@@ -201,6 +212,7 @@ class SimulatedVenue:
         )
         self._trades.append(trade)
         order.trades.append(trade)
+        order.cum_qty += qty
         order.status = VenueStatus.FILLED if order.cum_qty == new.order_qty else VenueStatus.PARTIALLY_FILLED
         if order.status is VenueStatus.FILLED:
             del self._open[new.cl_ord_id]
