@@ -11,6 +11,8 @@ from trading_orchestrator.cli import (
     config,
     desk,
     desks,
+    features,
+    incidents,
     init,
     journal,
     orders,
@@ -46,6 +48,8 @@ def build() -> typer.Typer:
     app.command("positions")(positions.positions)
     app.add_typer(journal.build(), name="journal")
     app.add_typer(config.build(), name="config")
+    app.add_typer(incidents.build(), name="incidents")
+    app.add_typer(features.build(), name="features")
     app.command("simulate")(simulate.simulate)
     app.command("venue", context_settings=venue.PASS_THROUGH)(venue.venue)
     app.command("watchdog")(watchdog.watchdog)

@@ -2,6 +2,55 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from trading_orchestrator.perpetual_operations.enable import enable_perpetual_operations
 
-__all__ = ["enable_perpetual_operations"]
+if TYPE_CHECKING:
+    from trading_orchestrator.kernel.circuit_breaker import CircuitBreaker, CircuitConfig
+    from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager
+    from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker
+    from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
+    from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
+    from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import AutoRecoveryManager
+    from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder, Step
+    from trading_orchestrator.storage.connection_pool import PoolConfig
+    from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager
+
+_OPERATIONS = "trading_orchestrator.perpetual_operations"
+_HOMES = {  # imported when asked for: a node that only trades must not pay for all of them
+    "AlertManager": f"{_OPERATIONS}.alerts.alert_manager",
+    "AutoRecoveryManager": f"{_OPERATIONS}.recovery.auto_recovery_manager",
+    "CircuitBreaker": "trading_orchestrator.kernel.circuit_breaker",
+    "CircuitConfig": "trading_orchestrator.kernel.circuit_breaker",
+    "ConnectionPoolManager": "trading_orchestrator.storage.connection_pool_manager",
+    "HealthChecker": f"{_OPERATIONS}.health.health_checker",
+    "Ladder": f"{_OPERATIONS}.recovery.ladder",
+    "PerpetualOperationsManager": f"{_OPERATIONS}.manager",
+    "PoolConfig": "trading_orchestrator.storage.connection_pool",
+    "Step": f"{_OPERATIONS}.recovery.ladder",
+    "SystemMonitor": f"{_OPERATIONS}.monitoring.system_monitor",
+}
+
+__all__ = [
+    "AlertManager",
+    "AutoRecoveryManager",
+    "CircuitBreaker",
+    "CircuitConfig",
+    "ConnectionPoolManager",
+    "HealthChecker",
+    "Ladder",
+    "PerpetualOperationsManager",
+    "PoolConfig",
+    "Step",
+    "SystemMonitor",
+    "enable_perpetual_operations",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)

@@ -61,7 +61,7 @@ def refuse_conflicts(app: FastAPI, console: FastAPI, prefix: str, *, ours: BaseR
         if route is ours or all(_answers(route, path) for path in NOBODYS):
             continue
         for path in paths:
-            if _answers(route, path.replace("{name}", "name")):
+            if _answers(route, re.sub(r"\{\w+(:path)?\}", "name", path)):
                 raise RoutesTaken(
                     f"the app answers {path} itself ({_named(route)}): set perpetual_operations.console.path_prefix, "
                     'for example to "/ops", to mount the console elsewhere',
@@ -76,7 +76,8 @@ def _paths(console: FastAPI) -> list[str]:
 
 
 def _pattern(path: str) -> str:
-    return re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
+    whole_paths = re.sub(r"\\{\w+:path\\}", ".+", re.escape(path))
+    return re.sub(r"\\{\w+\\}", "[^/]+", whole_paths)
 
 
 def _path_in(scope: Scope) -> str:

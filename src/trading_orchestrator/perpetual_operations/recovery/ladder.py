@@ -61,6 +61,21 @@ class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     again_s: Annotated[float, Meta(ge=1)] = 300.0
     halts_safely: str = ""
 
+    def check(self, actions: Collection[str]) -> None:
+        """Refuse a rung whose action nobody registered.
+
+        Raises:
+            LadderRefused: the sentence names ladder, rung and the nearest known action.
+        """
+        for number, step in enumerate(self.steps, 1):
+            if step.action not in actions:
+                raise LadderRefused(
+                    f"ladder {self.failure!r}, step {number}: no action is named {step.action!r}; "
+                    f"{nearest(step.action, [*actions])}",
+                    ladder=self.failure,
+                    step=number,
+                )
+
 
 class Ladders:
     """Which ladder a failure climbs: by its class first, then by the part's name, then by `otherwise`.
@@ -92,11 +107,4 @@ class Ladders:
             LadderRefused: the sentence names ladder, rung and the nearest known action.
         """
         for ladder in (*self.by_failure.values(), self._otherwise):
-            for number, step in enumerate(ladder.steps, 1):
-                if step.action not in actions:
-                    raise LadderRefused(
-                        f"ladder {ladder.failure!r}, step {number}: no action is named {step.action!r}; "
-                        f"{nearest(step.action, [*actions])}",
-                        ladder=ladder.failure,
-                        step=number,
-                    )
+            ladder.check(actions)

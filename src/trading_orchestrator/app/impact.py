@@ -1,0 +1,80 @@
+"""What orders and money did while something was broken: sentences for an incident's report, from desk facts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from trading_orchestrator.perpetual_operations.incidents.incident import Incident
+from trading_orchestrator.storage.ports import Fact, FactStore
+from trading_orchestrator.trading.facts import TradeBooked
+
+AROUND_NS = 2_000_000_000
+PAGE = 1_000
+FACTS_MAX = 50_000
+WINDOW_MAX_NS = 3_600_000_000_000
+
+
+async def desk_impact(store: FactStore, incident: Incident) -> Sequence[str]:
+    """Return what each desk did from just before the incident until just after it, at most an hour of it."""
+    since_ns = (incident.last_well_ns or incident.opened_ns) - AROUND_NS
+    until_ns = min((incident.ended_ns or since_ns + WINDOW_MAX_NS) + AROUND_NS, since_ns + WINDOW_MAX_NS)
+    told: list[str] = []
+    for head in await store.heads():
+        if head.stream.startswith("desk/"):
+            facts = await _within(store, head.stream, since_ns, until_ns)
+            told += _sentences(head.stream.removeprefix("desk/"), facts, (until_ns - since_ns) / 1e9)
+    return told
+
+
+async def _within(store: FactStore, stream: str, since_ns: int, until_ns: int) -> Sequence[Fact]:
+    """Facts of the window, oldest first; the newest 50,000 of them at most."""
+    found: list[Fact] = []
+    before_pos: int | None = None
+    while len(found) < FACTS_MAX:
+        page = await store.read_before(stream=stream, before_pos=before_pos, limit=PAGE)
+        found += [fact for fact in page if since_ns <= fact.at_ns <= until_ns]
+        if len(page) < PAGE or page[-1].at_ns < since_ns:
+            break
+        before_pos = page[-1].pos
+    return found[::-1]
+
+
+def _sentences(desk: str, facts: Sequence[Fact], seconds: float) -> Sequence[str]:
+    count = Counter(fact.kind for fact in facts)
+    intents_ns = [fact.at_ns for fact in facts if fact.kind == "order.intended"]
+    orders = f"{count['order.intended']} orders intended, {count['order.accepted']} accepted"
+    said = [f"Desk {desk}, {seconds:.0f} s around it: {orders}, {count['order.refused']} refused by the venue."]
+    if count["order.doubted"]:
+        said.append(
+            f"{count['order.doubted']} orders were without an answer: {count['order.adopted']} found at the venue, "
+            f"{count['order.abandoned']} proved never accepted, {count['order.quarantined']} quarantined."
+        )
+    if len(intents_ns) > 1:
+        pause_s = max(later - earlier for earlier, later in zip(intents_ns, intents_ns[1:], strict=False)) / 1e9
+        said.append(f"The longest pause between two orders was {pause_s:.2f} s.")
+    said += _money([fact for fact in facts if fact.kind == "trade.booked"])
+    modes = [fact for fact in facts if fact.kind in ("desk.mode_changed", "desk.killed", "desk.kill_lifted")]
+    said += [f"The desk's mode changed: {fact.kind} {fact.body.decode()}." for fact in modes[:5]]
+    return said
+
+
+def _money(facts: Sequence[Fact]) -> Sequence[str]:
+    if not facts:
+        return []
+    trades = [msgspec.json.decode(fact.body, type=TradeBooked).trade for fact in facts]
+    turnover: Counter[str] = Counter()
+    fees: Counter[str] = Counter()
+    for trade in trades:
+        quote = trade.symbol.partition("/")[2].partition(":")[0]
+        turnover[quote] += trade.last_qty * trade.last_px  # type: ignore[assignment]  # a Counter of decimals
+        if trade.fee:
+            fees[trade.fee_asset] += trade.fee  # type: ignore[assignment]
+    return [f"{len(trades)} trades were booked: turnover {_amounts(turnover)}, fees {_amounts(fees) or 'none'}."]
+
+
+def _amounts(sums: Counter[str]) -> str:
+    return ", ".join(f"{Decimal(amount):f} {asset}" for asset, amount in sorted(sums.items()))

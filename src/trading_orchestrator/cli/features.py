@@ -1,0 +1,80 @@
+"""`features`: switches of the operations wing, followed by every node of the data directory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from trading_orchestrator.app import settings as hall
+from trading_orchestrator.cli import reading
+from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
+from trading_orchestrator.kernel.clock import SystemClock
+from trading_orchestrator.perpetual_operations.features import PROJECTION, Switched, switch
+from trading_orchestrator.storage.ports import FactStore
+from trading_orchestrator.storage.sqlite import open_store
+
+NODE = "operator"
+NameArgument = Annotated[str, typer.Argument(help="The feature; GET /api/features of a running system lists them.")]
+ByOption = Annotated[str, typer.Option("--by", help="Who takes the decision; stands in the journal for ever.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
+
+
+def build() -> typer.Typer:
+    """Return the sub-commands."""
+    app = typer.Typer(help="Switch parts of operations on and off, with name and reason.", no_args_is_help=True)
+    app.command("list")(list_)
+    app.command("on")(on)
+    app.command("off")(off)
+    return app
+
+
+def list_(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+    """List what was switched by hand; everything else is as the config says."""
+
+    async def question(store: FactStore) -> Sequence[Switched]:
+        return [msgspec.json.decode(row.value, type=Switched) for row in await store.rows(PROJECTION)]
+
+    found = reading.ask(config, data_dir, question)
+    if as_json:
+        print(reading.as_json(found))
+        return
+    if not found:
+        print("nothing was switched by hand: everything is as the config says")
+        return
+    table = Table("feature", "is", "by", "reason", box=None)
+    for one in found:
+        table.add_row(one.feature, "on" if one.on else "off", one.by, one.reason)
+    Console().print(table)
+
+
+def on(
+    name: NameArgument, by: ByOption, reason: ReasonOption, config: ConfigOption = None, data_dir: DataDirOption = None
+) -> None:
+    """Switch a feature on."""
+    _switch(name, True, by, reason, config, data_dir)
+
+
+def off(
+    name: NameArgument, by: ByOption, reason: ReasonOption, config: ConfigOption = None, data_dir: DataDirOption = None
+) -> None:
+    """Switch a feature off."""
+    _switch(name, False, by, reason, config, data_dir)
+
+
+def _switch(name: str, turn_on: bool, by: str, reason: str, config: ConfigOption, data_dir: DataDirOption) -> None:
+    async def append() -> None:
+        clock = SystemClock()
+        store = await open_store(hall.find_data_dir(config, data_dir) / hall.JOURNAL_FILE, clock=clock, create=False)
+        try:
+            await switch(store, name, turn_on, by=by, reason=reason, node=NODE, at_ns=clock.wall_ns())
+        finally:
+            await store.close()
+
+    asyncio.run(append())
+    print(f"{name} is switched {'on' if turn_on else 'off'}; running nodes follow within a second")

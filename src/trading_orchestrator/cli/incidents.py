@@ -1,0 +1,111 @@
+"""`incidents`: what broke, what it cost, what repaired it; read from the journal, with or without a system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+from trading_orchestrator.app.impact import desk_impact
+from trading_orchestrator.cli import reading
+from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
+from trading_orchestrator.perpetual_operations.incidents.incident import Incident
+from trading_orchestrator.perpetual_operations.incidents.read import incident_of, incidents_of
+from trading_orchestrator.perpetual_operations.incidents.report import report
+from trading_orchestrator.perpetual_operations.recovery.statistics import ClassStatistics, statistics
+from trading_orchestrator.storage.ports import FactStore
+
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, newest first.")]
+IdArgument = Annotated[str, typer.Argument(help="An incident's id, or an unambiguous beginning of it.")]
+
+
+def build() -> typer.Typer:
+    """Return the sub-commands."""
+    app = typer.Typer(help="Incidents: list them, read a report, count what recovery achieved.", no_args_is_help=True)
+    app.command("list")(list_)
+    app.command("show")(show)
+    app.command("statistics")(show_statistics)
+    return app
+
+
+def list_(
+    limit: LimitOption = 20,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List incidents, those that changed last first."""
+
+    async def question(store: FactStore) -> Sequence[Incident]:
+        return await incidents_of(store, limit=limit)
+
+    found = reading.ask(config, data_dir, question)
+    if as_json:
+        print(reading.as_json(found))
+        return
+    if not found:
+        print("no incident yet")
+        return
+    table = Table("id", "opened (UTC)", "part", "failure", "state", "took", box=None)
+    for one in found:
+        opened = f"{datetime.fromtimestamp(one.opened_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}"
+        took = f"{one.recovered_after_s:.1f} s" if one.recovered_after_s is not None else ""
+        table.add_row(one.incident_id, opened, one.part, one.failure, _state(one), took)
+    Console().print(table)
+
+
+def show(
+    incident_id: IdArgument,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the report of one incident; Markdown when the output is not a terminal."""
+
+    async def question(store: FactStore) -> tuple[Incident, Sequence[str]]:
+        incident = await incident_of(store, incident_id)
+        return incident, await desk_impact(store, incident)
+
+    incident, impact = reading.ask(config, data_dir, question)
+    console = Console()
+    if as_json:
+        print(reading.as_json(incident))
+    elif console.is_terminal:
+        console.print(Markdown(report(incident, impact)))
+    else:
+        print(report(incident, impact), end="")
+
+
+def show_statistics(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+    """Count attempts and successes, and the times to detect and to recover, by class of failure."""
+
+    async def question(store: FactStore) -> Sequence[ClassStatistics]:
+        return statistics(await incidents_of(store, limit=1000))
+
+    found = reading.ask(config, data_dir, question)
+    if as_json:
+        print(reading.as_json(found))
+        return
+    table = Table("failure", "incidents", "repaired", "by itself", "open", "detect p50", "recover p50", "p99", box=None)
+    for row in found:
+        counts = (row.incidents, row.repaired, row.by_themselves, row.open)
+        seconds = (row.detect.p50_s, row.recover.p50_s, row.recover.p99_s)
+        table.add_row(row.failure, *(str(count) for count in counts), *(_seconds(one) for one in seconds))
+    Console().print(table)
+
+
+def _state(incident: Incident) -> str:
+    if incident.state == "resolved":
+        return f"over, {incident.ended_by or 'by itself'}"
+    if incident.state == "merged":
+        return f"part of {incident.merged_into}"
+    return "needs a person" if incident.state == "exhausted" else "open"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f} s"
