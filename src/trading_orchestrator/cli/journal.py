@@ -19,10 +19,14 @@ from trading_orchestrator.cli.reading import ask
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.journal.verify import VerifyReport, verify
 from trading_orchestrator.kernel.config import nearest
-from trading_orchestrator.storage.ports import Fact, FactStore
+from trading_orchestrator.storage.ports import Fact, FactStore, Fence
+from trading_orchestrator.trading.rebuild import Rebuilt, rebuild_rows
 
 PAGE = 1_000
 LOOK_AGAIN_S = 1.0
+OPERATOR = "operator"
+REBUILD_TTL_S = 600.0
+"""Longer than the rebuild of a large desk takes; it is given back at the end."""
 
 
 def build() -> typer.Typer:
@@ -31,6 +35,7 @@ def build() -> typer.Typer:
     app.callback()(lambda: None)
     app.command("verify")(verify_journal)
     app.command("tail")(tail)
+    app.command("rebuild-projections")(rebuild_projections)
     return app
 
 
@@ -39,6 +44,44 @@ def verify_journal(config: ConfigOption = None, data_dir: DataDirOption = None, 
     report = verify(hall.find_data_dir(config, data_dir) / hall.JOURNAL_FILE)
     print(msgspec.json.encode(report).decode() if as_json else _sentence(report))
     sys.exit(0 if report.ok else 1)
+
+
+def rebuild_projections(
+    config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """Write every desk's rows (orders, trades, positions, desks, snapshot) again from its facts.
+
+    They are a cache: whatever was deleted or damaged in them comes back, and what no fact explains goes. It takes each
+    desk's lease meanwhile, so stop the system first; interrupted, it is begun again.
+    """
+    done = ask(config, data_dir, _rebuilt)
+    if as_json:
+        print(json_line({desk: rebuilt._asdict() for desk, rebuilt in done.items()}))
+        return
+    for desk, rebuilt in done.items():
+        print(f"desk {desk}: {rebuilt.rows:,} rows from {rebuilt.facts:,} facts, {rebuilt.removed:,} removed")
+    if not done:
+        print("no desk has acted on this journal yet")
+
+
+async def _rebuilt(store: FactStore) -> dict[str, Rebuilt]:
+    """Rebuild under each desk's lease in turn.
+
+    Raises:
+        LeaseHeld: a living node holds one; the sentence names it.
+    """
+    streams = [head.stream for head in await store.heads() if head.stream.startswith("desk/")]
+    done: dict[str, Rebuilt] = {}
+    for stream in sorted(streams):
+        row = await store.claim_lease(stream, holder=OPERATOR, ttl_s=REBUILD_TTL_S)
+        try:
+            fence = Fence(stream, row.epoch)
+            done[stream.removeprefix("desk/")] = await rebuild_rows(
+                store, stream.removeprefix("desk/"), node=OPERATOR, fence=fence
+            )
+        finally:
+            await store.release_lease(stream, holder=OPERATOR, epoch=row.epoch)
+    return done
 
 
 def tail(

@@ -18,12 +18,13 @@ from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
 from trading_orchestrator.kernel.ids import RandomBytes, system_random
 from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.market.port import Feed, Instrument, Quote, Trade
-from trading_orchestrator.storage.ports import FactStore, StaleEpoch
+from trading_orchestrator.storage.ports import FactStore, Fence, StaleEpoch
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.emergency import EmergencyCancels
 from trading_orchestrator.trading.floor import NowRunning
 from trading_orchestrator.trading.follower import Follower
+from trading_orchestrator.trading.rebuild import has_lost_rows, rebuild_rows
 from trading_orchestrator.trading.record import RecordLost
 from trading_orchestrator.trading.shift import Report, Shift, Surroundings
 from trading_orchestrator.trading.strategies.bar_history import BarHistory
@@ -198,6 +199,7 @@ class Desk:
         self._follower = None  # its Book belongs to the shift now
         try:
             await follower.stop_at_head()
+            await self._restore_rows(follower, seat)
             folded_ns = self._clock.monotonic_ns()
             await shift.begin(trigger)
             if shift.record.is_lost:
@@ -215,6 +217,14 @@ class Desk:
             "%s acts with epoch %d (%s) after %.1f ms: %.1f to fold to the head, %.1f to reconcile",
             *(self.lease, seat.epoch, trigger, whole_ms, folded_ms, shift.reconciled_ms),
         )
+
+    async def _restore_rows(self, follower: Follower, seat: Seat) -> None:
+        """Write the projections back if they were deleted: a late report is looked up in them."""
+        store, fence = self._around.store, Fence(seat.lease, seat.epoch)
+        if await has_lost_rows(store, follower.book):
+            rebuilt = await rebuild_rows(store, self.name, node=self._around.node, fence=fence)
+            log.warning("%s: wrote %d lost projection rows back from %d facts", self.lease, rebuilt.rows, rebuilt.facts)
+            await follower.stop_at_head()
 
     def _on_lost(self, shift: Shift, error: OrchestratorError) -> None:
         """The journal did not take a fact: nothing more is sent; begin anew once it takes facts again."""

@@ -59,6 +59,12 @@ class StrategyBlamed(Body, frozen=True):
     times: int
 
 
+class ProjectionsRebuilt(Body, frozen=True):
+    """So many projection rows were written back from the facts before this one; nothing else changed."""
+
+    rows: int
+
+
 class StrategySaved(Body, frozen=True):
     """A strategy's typed state as it was when the decisions of the same commit were made."""
 

@@ -43,6 +43,10 @@ def _strategy_blamed(desk: Desk, body: f.StrategyBlamed, at_ns: int) -> None:
     desk.state.blamed = {**desk.state.blamed, body.strategy: body.times}
 
 
+def _projections_rebuilt(desk: Desk, body: f.ProjectionsRebuilt, at_ns: int) -> None:
+    """Rows are no part of what a desk knows."""
+
+
 def _strategy_saved(desk: Desk, body: f.StrategySaved, at_ns: int) -> None:
     desk.state.strategy_states[body.strategy] = body.state.copy()
 
@@ -90,6 +94,7 @@ FOLDS_OF_DESK: dict[type[f.Body], Fold] = {
     f.SymbolBlocked: _symbol_blocked,
     f.SymbolReleased: _symbol_released,
     f.StrategyBlamed: _strategy_blamed,
+    f.ProjectionsRebuilt: _projections_rebuilt,
     f.StrategySaved: _strategy_saved,
     f.DeskReconciled: _desk_reconciled,
     f.DeskModeChanged: _desk_mode_changed,
