@@ -105,6 +105,20 @@ JUDGES: dict[str, Callable[[Case], list[str]]] = {
 }
 
 
+DRIVERS: dict[str, Callable[[Case], object]] = {
+    "routing": receivers_of,
+    "timeline": lambda case: Timeline(case).play(),
+    "rules": states_of,
+    "escalation": lambda case: Ladder(case).play(),
+}
+
+
+def nameless(case: Case) -> dict[str, Any]:
+    """Return the case without its expectations and without anything by which it could be told from another."""
+    needed = ("kind", "config", "events", "series", "checks", "horizon", "horizon_min")
+    return {key: value for key, value in without_expectations(case).items() if key in needed}
+
+
 def without_expectations(case: Case) -> dict[str, Any]:
     bare = {key: value for key, value in case.items() if key not in EXPECTATIONS}
     if "checks" in case:
@@ -122,6 +136,20 @@ def test_a_case_ends_as_expected(case: Case) -> None:
 def test_a_case_without_its_expectations_fails(case: Case) -> None:
     with pytest.raises(KeyError):
         JUDGES[case["kind"]](without_expectations(case))
+
+
+@pytest.mark.parametrize("case", cases())
+def test_a_driver_does_the_same_for_a_case_without_name_and_expectations(case: Case) -> None:
+    driver = DRIVERS[case["kind"]]
+
+    assert driver(case) == driver(nameless(case))
+
+
+def test_no_driver_names_a_case() -> None:
+    sources = "".join(file.read_text() for file in sorted(HERE.glob("alert_*.py")))
+    names = [json.loads(file.read_text())["id"] for file in files()]
+
+    assert [] == [name for name in names if name in sources]
 
 
 def test_there_are_cases_of_our_own_of_every_kind() -> None:

@@ -48,6 +48,12 @@ def test_an_alert_that_goes_on_firing_is_posted_and_is_no_fact() -> None:
     assert [1, 1, 1] == [len(one.alerts) for one in evaluations]
 
 
+def test_an_alert_starts_when_it_fires_and_not_when_it_became_pending() -> None:
+    evaluations = told(RuleBook([rule(**{"for": 2})]), [150, 150, 150, 150, 50])
+
+    assert [2 * S, 2 * S, 2 * S] == [alert.starts_at_ns for one in evaluations for alert in one.alerts]
+
+
 def test_texts_speak_of_labels_and_value() -> None:
     book = RuleBook([rule(annotations={"summary": "{{ $labels.feed }} is {{ $value }} ms late"})])
 

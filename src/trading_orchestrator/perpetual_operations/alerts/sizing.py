@@ -66,6 +66,9 @@ def _flushed(body: f.GroupFlushed) -> Iterator[f.Body]:
 
 
 def _swept(body: f.Swept) -> Iterator[f.Body]:
+    if len(body.groups) + len(body.alerts) + len(body.told) <= ENTRIES_A_FACT:
+        yield body
+        return
     empty = f.Swept(at_ns=body.at_ns, groups=(), alerts=(), silences=(), told=())
     for name in ("groups", "alerts", "silences", "told"):
         for lot in in_lots(getattr(body, name), NAMES_A_FACT):

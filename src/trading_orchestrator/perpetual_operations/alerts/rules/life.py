@@ -16,11 +16,16 @@ class RuleState(Enum):
 
 
 class Active(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert of a rule. `since_ns`: when its condition began to hold; `kept_since_ns`: when it ceased to."""
+    """One alert of a rule. `since_ns`: when its condition began to hold; `kept_since_ns`: when it ceased to.
+
+    `fired_ns`: when it began to fire. That is its start for whoever is told: one that was pending for long is news,
+    not late.
+    """
 
     state: RuleState
     since_ns: int
     kept_since_ns: int | None = None
+    fired_ns: int | None = None
 
 
 def next_life(active: Active | None, *, holds: bool, now_ns: int, for_ns: int, keep_ns: int) -> Active | None:
@@ -32,8 +37,9 @@ def next_life(active: Active | None, *, holds: bool, now_ns: int, for_ns: int, k
         if active is not None and active.state is not RuleState.PENDING:
             return msgspec.structs.replace(active, state=RuleState.FIRING, kept_since_ns=None)
         since_ns = now_ns if active is None else active.since_ns
-        state = RuleState.FIRING if now_ns - since_ns >= for_ns else RuleState.PENDING
-        return Active(state=state, since_ns=since_ns)
+        if now_ns - since_ns >= for_ns:
+            return Active(state=RuleState.FIRING, since_ns=since_ns, fired_ns=now_ns)
+        return Active(state=RuleState.PENDING, since_ns=since_ns)
     if active is None or active.state is RuleState.PENDING or keep_ns == 0:
         return None
     kept_since_ns = now_ns if active.kept_since_ns is None else active.kept_since_ns

@@ -232,11 +232,13 @@ def _posted(rule: Rule, fact: RuleChanged, old: Known | None) -> Iterable[Posted
     yield Posted(
         labels=fact.labels,
         annotations={name: filled(text, fact.source, fact.value) for name, text in rule.annotations.items()},
-        starts_at_ns=_since_ns(fact, old),
+        starts_at_ns=_fired_ns(fact, old),
         ends_at_ns=fact.at_ns if fact.active is None else None,
     )
 
 
-def _since_ns(fact: RuleChanged, old: Known | None) -> int | None:
+def _fired_ns(fact: RuleChanged, old: Known | None) -> int | None:
     known = fact.active or (None if old is None else old.active)
-    return None if known is None else known.since_ns
+    if known is None:
+        return None
+    return known.since_ns if known.fired_ns is None else known.fired_ns
