@@ -51,6 +51,17 @@ def test_the_ends_of_a_storm_are_a_digest_too() -> None:
     assert [("firing", 5), ("resolved", 5)] == [(status, len(what)) for _, status, what in messages]
 
 
+def test_a_digest_names_all_that_fires_for_whoever_escalates_it() -> None:
+    line = timeline(
+        [{"t": 0, "op": "receiver_script", "receiver": "r", "answers": [503] * 99}, *storm(150)], storm=STORM
+    )
+    line.play()
+
+    (outgoing,) = line.engine.state.outbox.values()
+    assert set(line.engine.state.alerts) == set(outgoing.message.firing)
+    assert (150, 100, 50) == (outgoing.message.digest_of, len(outgoing.message.alerts), outgoing.message.unlisted)
+
+
 def test_a_digest_that_fails_is_tried_again_as_it_was() -> None:
     line = timeline([{"t": 0, "op": "receiver_script", "receiver": "r", "answers": [503, 503]}, *storm(5)], storm=STORM)
 
