@@ -47,6 +47,7 @@ class Desk:
     fees: Fees
     now_ms: Callable[[], int]
     weight_limit: int
+    may_withdraw: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,21 @@ def _day_of(market: Market, now_ms: int) -> Any:
 def _account(desk: Desk, account: str, params: Params) -> Any:
     ledger = desk.exchange.ledger
     return account_view(ledger.accounts[account], ledger.last_at_ms, desk.fees.maker_ratio, desk.fees.taker_ratio)
+
+
+def _key_rights(desk: Desk, account: str, params: Params) -> Any:
+    return {
+        "ipRestrict": False,
+        "createTime": 0,
+        "enableReading": True,
+        "enableSpotAndMarginTrading": True,
+        "enableWithdrawals": desk.may_withdraw(account),
+        "enableInternalTransfer": False,
+        "permitsUniversalTransfer": False,
+        "enableMargin": False,
+        "enableFutures": False,
+        "enableVanillaOptions": False,
+    }
 
 
 def _place(desk: Desk, account: str, params: Params) -> Any:
@@ -261,6 +277,7 @@ ROWS = (
     Row("klines", ("GET", "/api/v3/klines"), "klines", False, _klines, 2),
     Row("day", ("GET", "/api/v3/ticker/24hr"), "ticker.24hr", False, _day, 2, 80),
     Row("account.query", ("GET", "/api/v3/account"), "account.status", True, _account, 20),
+    Row("key.rights", ("GET", "/sapi/v1/account/apiRestrictions"), None, True, _key_rights),
     Row("order.place", ("POST", "/api/v3/order"), "order.place", True, _place),
     Row("order.cancel", ("DELETE", "/api/v3/order"), "order.cancel", True, _cancel),
     Row("order.query", ("GET", "/api/v3/order"), "order.status", True, _query, 4),

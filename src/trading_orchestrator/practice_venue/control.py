@@ -54,7 +54,7 @@ class Control:
                 web.delete("/control/orders/{order_id}", self.cancel_order),
                 web.post("/control/transfers", self.transfer),
                 web.post("/control/misdeeds", self.misbehave),
-                web.post("/control/keys", self.revoke_key),
+                web.post("/control/keys", self.change_key),
                 web.post("/control/market", self.hold_market),
                 web.post("/control/streams/close", self.close_streams),
             ]
@@ -112,10 +112,14 @@ class Control:
         commit(self._exchange, msgspec.json.decode(await request.read(), type=Misdeed))
         return _json({})
 
-    async def revoke_key(self, request: web.Request) -> web.Response:
-        """POST /control/keys {account, revoked}: refuse the account's key with -2015, or accept it again."""
+    async def change_key(self, request: web.Request) -> web.Response:
+        """POST /control/keys {account, revoked | may_withdraw}: refuse its key with -2015 or not; its rights."""
         body = await _body(request)
-        self._credentials.revoke(self._known_account(body["account"]), revoked=bool(body["revoked"]))
+        account = self._known_account(body["account"])
+        if "may_withdraw" in body:
+            self._credentials.allow_withdrawals(account, allowed=bool(body["may_withdraw"]))
+        if "revoked" in body or "may_withdraw" not in body:
+            self._credentials.revoke(account, revoked=bool(body["revoked"]))
         return _json({})
 
     async def hold_market(self, request: web.Request) -> web.Response:

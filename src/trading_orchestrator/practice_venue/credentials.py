@@ -29,11 +29,20 @@ class Credentials:
         self._by_key = {key.key: key for key in keys}
         self._now_ms = now_ms
         self._revoked: set[str] = set()
+        self._withdrawing: set[str] = set()
 
     def revoke(self, account: str, *, revoked: bool) -> None:
         """Refuse the account's key with -2015 from now on, or accept it again."""
         change = self._revoked.add if revoked else self._revoked.discard
         change(account)
+
+    def allow_withdrawals(self, account: str, *, allowed: bool) -> None:
+        """Say from now on that the account's key may withdraw, or may not."""
+        change = self._withdrawing.add if allowed else self._withdrawing.discard
+        change(account)
+
+    def may_withdraw(self, account: str) -> bool:
+        return account in self._withdrawing
 
     def account_of(self, api_key: str | None) -> str | None:
         known = self._by_key.get(api_key or "")

@@ -114,7 +114,7 @@ class Venue:
         self._replays = self._all_replays(markets, opened_ms, now_ms)
         faults = Faults(options.seed, asyncio.get_running_loop().time)
         credentials = Credentials([account.key for account in options.accounts], now_ms)
-        desk = Desk(self._exchange, options.fees, now_ms, options.weight_limit)
+        desk = Desk(self._exchange, options.fees, now_ms, options.weight_limit, credentials.may_withdraw)
         gateway = Gateway(desk, credentials, faults, Weights(options.weight_limit, now_ms))
         market_streams = self._market_streams = MarketStreams(self._exchange, faults, now_ms)
         user_streams = UserStreams(self._exchange, gateway, faults)

@@ -22,7 +22,7 @@ class KeyWatch:
     """A `Broker` that passes everything on and tells `on_refused` of each answer that refuses the key."""
 
     def __init__(self, broker: Broker, on_refused: Callable[[KeyRefused], None]) -> None:
-        self._broker = broker
+        self._broker = self.inner = broker
         self._on_refused = on_refused
 
     @property

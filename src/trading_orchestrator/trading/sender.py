@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from trading_orchestrator.brokers.budget import BudgetSpent
-from trading_orchestrator.brokers.capabilities import Budgeted
+from trading_orchestrator.brokers.capabilities import budget_of
 from trading_orchestrator.brokers.port import Broker, NewOrder, OrderReport
 from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
@@ -60,7 +60,7 @@ class OrderGateway:
         self._on_doubt = on_doubt
         self._on_answer = on_answer
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._budget = broker.budget if isinstance(broker, Budgeted) else None
+        self._budget = budget_of(broker)
         self._hold_until_ns = 0
 
     @property

@@ -20,6 +20,7 @@ from trading_orchestrator.storage.ports import FactStore, Fence
 from trading_orchestrator.trading.arming import arming_at_start
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.countdown import Countdown
 from trading_orchestrator.trading.emergency import journal_notes
 from trading_orchestrator.trading.facts import DeskKeyRefused, DeskModeChanged, StrategyBlamed
 from trading_orchestrator.trading.floor import NowRunning, Performer, TradingFloor
@@ -145,6 +146,7 @@ class Shift:
         self._replacing = Replacing(self.record, self.floor, config, clock)
         stakes = Stakes(live=around.live, symbols=tuple(config.symbols))
         self._requests = ModeRequests(self.record, around.store, clock, stakes)
+        self._countdown = Countdown(around.broker, seat, clock)
         self._kill_switch = KillSwitch(
             self.record, self._intake, broker, config, clock=clock, withdraw=self.floor.withdraw
         )
@@ -180,6 +182,7 @@ class Shift:
             asyncio.create_task(self._save_now_and_then(), name="save strategies"),
             asyncio.create_task(self._requests.keep_following(), name="follow requests"),
             asyncio.create_task(self._kill_switch.keep_down(), name="kill switch"),
+            asyncio.create_task(self._countdown.keep(), name="countdown"),
             asyncio.create_task(self._replacing.keep_going(), name="replacing"),
             asyncio.create_task(self._loss_watch.keep_watch(), name="daily loss"),
         ]
@@ -202,6 +205,8 @@ class Shift:
         if deadline_s <= 0:
             self.record.stop()
         await self._gateway.finish(deadline_s)
+        if deadline_s > 0:
+            await self._countdown.clear()
         await self._polls.close()
         await self._resolver.close()
         await self._intake.close()

@@ -139,6 +139,16 @@ class BinanceSpot:
         with reading("candles"):
             return [words.candle(raw, symbol, candle_s) for raw in raws]
 
+    async def may_withdraw(self) -> bool | None:
+        """See `Dialect`. Not asked where the config names addresses of its own and none for sapi: it may have none."""
+        own = self._client.config.urls.get("api", {})
+        if own and "sapi" not in own:
+            return None
+        exchange = self._client.exchange
+        raw = await self._client.call("key rights", lambda: exchange.sapi_get_account_apirestrictions({}))
+        with reading("key rights"):
+            return bool(raw["enableWithdrawals"])
+
     @property
     def tells_every_order(self) -> bool:
         return True

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from trading_orchestrator.brokers.budget import RequestBudget
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
+from trading_orchestrator.brokers.ccxt.client_ids import check_client_ids
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.dialect import Dialect
 from trading_orchestrator.brokers.ccxt.dialects import dialect_of
+from trading_orchestrator.brokers.ccxt.key_rights import check_key
 from trading_orchestrator.brokers.ccxt.probes import AccountProbe
 from trading_orchestrator.brokers.ccxt.streams import Stream
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, TradeReport
@@ -56,8 +59,17 @@ class CcxtBroker:
         return self._client.budget
 
     async def connect(self) -> None:
+        check_client_ids(self._config.exchange)
         await self._client.ready()
-        await self.clock_offset_s()
+        await asyncio.gather(self.clock_offset_s(), check_key(self._dialect, self._config))
+
+    @property
+    def countdown_s(self) -> float:
+        return self._config.countdown_s if self._client.exchange.has.get("cancelAllOrdersAfter") else 0.0
+
+    async def cancel_all_after(self, seconds: float) -> None:
+        exchange = await self._client.ready()
+        await self._client.call("countdown", lambda: exchange.cancel_all_orders_after(round(seconds * 1000)))
 
     async def submit(self, order: NewOrder) -> OrderReport:
         began_ns = self._clock.monotonic_ns()

@@ -34,7 +34,7 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.config import merged, nearest, variable
 
 _CLOSE_S = 0.5
-_PURPOSE_OF = {"submit": Purpose.ORDER, "cancel": Purpose.CANCEL}
+_PURPOSE_OF = {"submit": Purpose.ORDER, "cancel": Purpose.CANCEL, "countdown": Purpose.CANCEL}
 _TOO_MANY = (418, 429)
 
 # At DEBUG the library logs signed URLs and the key's header: this logger stays above it whatever the root says.

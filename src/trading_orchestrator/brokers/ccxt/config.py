@@ -38,8 +38,10 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     Defaults: `timeout_s` and `validity_s` of 1 s let a successor know soon that a lost request can no longer
     arrive; `ping_s` finds a half-open stream within 15 s; `quiet_s` of 10 s: how long a stream may be silent before it
     is probed, which costs 20 of Binance's 6,000 a minute (the account) or 2 a symbol (prices); `lag_s` of 2 s: how long
-    a frame may stay behind an answer before its stream is held to be mute; `reconnect_most_s` keeps a day-long outage
-    below 6,000 attempts.
+    a frame may stay behind an answer before its stream is held to be mute; `countdown_s` of 60 s: where ccxt offers a
+    cancel-all countdown (Binance Spot has none), how long the venue waits for us before it cancels every order of the
+    account, a human's too; longer than a restart of the host takes, 0: never; `reconnect_most_s` keeps an outage of a
+    day below 6,000 attempts.
     """
 
     exchange: str = "binance"
@@ -57,6 +59,7 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ping_s: float = 5.0
     quiet_s: float = 10.0
     lag_s: float = 2.0
+    countdown_s: float = 60.0
     reconnect_first_s: float = 0.1
     reconnect_most_s: float = 15.0
     budget: BudgetConfig = BudgetConfig()
@@ -65,6 +68,8 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         for name in _POSITIVE:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: expected seconds > 0, was {getattr(self, name)}")
+        if self.countdown_s < 0:
+            raise ValueError(f"countdown_s: expected seconds, or 0 for never, was {self.countdown_s}")
 
     def __repr__(self) -> str:
         return f"CcxtConfig(exchange={self.exchange!r}, key=***)"

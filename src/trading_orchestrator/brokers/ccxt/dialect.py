@@ -45,6 +45,10 @@ class Dialect(Protocol):
         """Return up to `limit` candles that begin at `since_ns` or later, oldest first, the growing one included."""
         ...
 
+    async def may_withdraw(self) -> bool | None:
+        """Return whether the key may withdraw; None when the venue does not tell."""
+        ...
+
     @property
     def tells_every_order(self) -> bool:
         """Return whether the report stream is known to tell of each accepted or canceled order, not of trades only."""

@@ -161,6 +161,9 @@ class Unified:
         with reading("candles"):
             return [words.candle(raw, symbol, candle_s) for raw in raws]
 
+    async def may_withdraw(self) -> bool | None:
+        return None  # no unified word asks for it
+
     @property
     def tells_every_order(self) -> bool:
         return False

@@ -1,0 +1,72 @@
+"""Paragraph 11: no key that may withdraw, no venue that cannot be asked by our ids; told in one clear sentence."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from tests.integration.brokers.conftest import ACCOUNT, config_for
+from tests.venue_process import VenueProcess
+from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
+from trading_orchestrator.brokers.ccxt.client_ids import NotAskedByClientId
+from trading_orchestrator.brokers.ccxt.config import CcxtConfig
+from trading_orchestrator.brokers.ccxt.key_rights import KeyMayWithdraw
+from trading_orchestrator.kernel.clock import SystemClock
+
+
+async def test_a_key_that_may_withdraw_is_refused_where_the_venue_tells(own_venue: VenueProcess) -> None:
+    own_venue.control("POST", "keys", {"account": ACCOUNT, "may_withdraw": True})
+    broker = CcxtBroker(config_for(own_venue), clock=SystemClock())
+
+    with pytest.raises(KeyMayWithdraw, match="expected one that may only trade"):
+        await broker.connect()
+    own_venue.control("POST", "keys", {"account": ACCOUNT, "may_withdraw": False})
+    await broker.connect()
+
+    await broker.close()
+
+
+@pytest.mark.parametrize("extra", [{"status": 503}, {"status": 404, "code": -1000}, {"code": -1002}])
+async def test_a_venue_that_does_not_tell_is_used_with_a_warning(
+    own_venue: VenueProcess, extra: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    own_venue.fault(effect="refuse", call="key.rights", **extra)
+    broker = CcxtBroker(config_for(own_venue), clock=SystemClock())
+
+    with caplog.at_level(logging.WARNING):
+        await broker.connect()
+
+    assert ["binance did not tell whether the API key may withdraw"] == [
+        record.getMessage().partition(":")[0] for record in caplog.records if "withdraw" in record.getMessage()
+    ]
+    await broker.close()
+
+
+async def test_addresses_without_the_endpoint_are_not_asked(own_venue: VenueProcess) -> None:
+    config = config_for(own_venue)
+    urls = {"api": {name: url for name, url in config.urls["api"].items() if name != "sapi"}}
+    own_venue.control("POST", "keys", {"account": ACCOUNT, "may_withdraw": True})
+    broker = CcxtBroker(CcxtConfig(api_key=config.api_key, secret=config.secret, urls=urls), clock=SystemClock())
+
+    await broker.connect()
+
+    await broker.close()
+
+
+async def test_an_exchange_that_cannot_be_asked_by_our_ids_is_refused_before_anything_is_sent() -> None:
+    broker = CcxtBroker(CcxtConfig(exchange="bitflyer"), clock=SystemClock())
+
+    with pytest.raises(NotAskedByClientId, match="exchange bitflyer: expected one that ccxt can ask"):
+        await broker.connect()
+
+
+async def test_binance_spot_offers_no_countdown() -> None:
+    spot = CcxtBroker(CcxtConfig(exchange="binance"), clock=SystemClock())
+    other = CcxtBroker(CcxtConfig(exchange="kraken"), clock=SystemClock())
+    never = CcxtBroker(CcxtConfig(exchange="kraken", countdown_s=0.0), clock=SystemClock())
+
+    assert [0.0, 60.0, 0.0] == [broker.countdown_s for broker in (spot, other, never)]
+    for broker in (spot, other, never):
+        await broker.close()
