@@ -15,6 +15,7 @@ from trading_orchestrator.keeper.config import KeeperConfig
 from trading_orchestrator.kernel.config import ConfigRefused, build, environment, merged, nearest, read_toml
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.risk.daily_loss import loss_asset
 from trading_orchestrator.trading.strategies.load import load_strategy
 from trading_orchestrator.watchdog.config import WatchdogConfig
 
@@ -146,6 +147,7 @@ def configured(values: dict[str, Any], source: str) -> Configured:
                 key=f"trading.desk.{name}.broker",
                 source=source,
             )
+        loss_asset(desk.symbols, desk.risk, source=f"{source}: trading.desk.{name}")
         for strategy in desk.strategies:
             load_strategy(
                 strategy.class_, strategy.params, source=f"{source}: trading.desk.{name}.strategies.{strategy.name}"

@@ -45,7 +45,7 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class Remark:
-    """What is wrong with settings that can be read: an error stops the start or a desk, a warning does not."""
+    """What is wrong with settings that can be read: an error stops the start or a desk; a warning or note does not."""
 
     level: str
     key: str
@@ -141,6 +141,9 @@ def remarks_on(ready: Configured) -> Iterator[Remark]:
     if not ready.settings.trading.desk:
         yield Remark("warning", "trading.desk", "there is no desk, so nothing will trade")
     for name, desk in ready.settings.trading.desk.items():
+        if ready.settings.brokers[desk.broker].live:
+            text = f"real money: desk {name} sends no order before `trading-orchestrator desk arm {name}`"
+            yield Remark("note", f"brokers.{desk.broker}.live", text)
         if not any(strategy.enabled for strategy in desk.strategies):
             yield Remark(
                 "warning", f"trading.desk.{name}.strategies", "no strategy is enabled: the desk will not decide"

@@ -93,7 +93,10 @@ def test_a_key_that_nobody_keeps_is_told_before_the_start(config: Path) -> None:
 
 
 def test_a_desk_that_cannot_decide_is_a_warning(config: Path) -> None:
-    config.write_text(config.read_text().replace('name = "maker"', 'name = "maker"\nenabled = false'))
+    text = config.read_text()
+    for name in ("maker", "trend"):
+        text = text.replace(f'name = "{name}"', f'name = "{name}"\nenabled = false')
+    config.write_text(text)
     said = run("check")
 
     assert 0 == said.exit_code
