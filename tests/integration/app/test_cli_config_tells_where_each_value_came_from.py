@@ -109,3 +109,20 @@ def test_a_wrong_key_names_the_nearest(config: Path) -> None:
         error = run(command).exception
         assert isinstance(error, ConfigRefused)
         assert "did you mean `hang_kill_s`?" in error.message
+
+
+def test_a_live_broker_is_a_note_that_names_the_command_which_arms_it(config: Path) -> None:
+    config.write_text(config.read_text().replace("live = false", "live = true "))
+    said = run("check")
+
+    assert "note: brokers.practice.live: real money: desk practice sends no order before" in said.stdout
+    assert 0 == said.exit_code
+
+
+def test_a_days_loss_in_two_kinds_of_money_is_refused(config: Path) -> None:
+    text = config.read_text().replace('symbols = ["EUR/USDT"]', 'symbols = ["EUR/USDT", "BTC/EUR"]')
+    config.write_text(text.replace("max_orders_per_s = 20", 'max_orders_per_s = 20\nmax_daily_loss = "50"'))
+    said = run("check")
+
+    assert isinstance(said.exception, ConfigRefused)
+    assert "risk.max_daily_loss: expected symbols quoted in one asset, was EUR, USDT" in said.exception.message
