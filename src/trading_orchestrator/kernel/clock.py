@@ -49,6 +49,21 @@ class SystemClock:
         return time.strftime("%H:%M:%S")
 
 
+class Stopwatch:
+    """Real time for a program that drives others from outside and may block: drills, never a node."""
+
+    def __init__(self) -> None:
+        self._began_ns = time.monotonic_ns()
+
+    def elapsed_s(self) -> float:
+        """Return the seconds since it was made."""
+        return (time.monotonic_ns() - self._began_ns) / 1e9
+
+    def pause(self, seconds: float) -> None:
+        """Block for so long."""
+        time.sleep(seconds)
+
+
 class VirtualClock:
     """A clock that moves only when told: months pass in seconds.
 
