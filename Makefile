@@ -5,9 +5,11 @@ PORT = 8000
 DATA = data
 SPEED =
 CHAOS = short
+SIMULATION = short
 SEED = 1
 SEEDS = 200
-DAYS = 0.0006
+DAYS = 0.0003
+ORDERS = 500
 FAULTS = heavy
 ARGS =
 
@@ -30,12 +32,12 @@ setup-dev: ## install what tests and checks need as well
 run: setup ## trade on the practice venue and open the dashboard: PORT=8000 DATA=data SPEED=n; Ctrl-C stops
 	@exec $(BIN)/trading-orchestrator run --practice --port "$(PORT)" --data-dir "$(DATA)" $(if $(SPEED),--speed "$(SPEED)")
 
-test: setup-dev ## run the whole suite: CHAOS=long kills 40 times, ARGS='-k journal' picks tests
-	@$(if $(filter long,$(CHAOS)),CHAOS_KILLS=40) $(BIN)/pytest $(ARGS)
+test: setup-dev ## run the whole suite: CHAOS=long kills 40 times, SIMULATION=long is 200 seeds, ARGS='-k journal' picks
+	@$(if $(filter long,$(CHAOS)),CHAOS_KILLS=40) $(if $(filter long,$(SIMULATION)),SIMULATION_SEEDS=200) $(BIN)/pytest $(ARGS)
 
-simulate: setup ## break the trading wing on a virtual clock: SEED=1 SEEDS=200 DAYS=0.0006 FAULTS=heavy; exit 1 on a violation
+simulate: setup ## break the trading wing on a virtual clock: SEED=1 SEEDS=200 ORDERS=500 FAULTS=heavy; exit 1 on a violation
 	@exec $(BIN)/trading-orchestrator simulate --seed "$(SEED)" --seeds "$(SEEDS)" --days "$(DAYS)" --faults "$(FAULTS)" \
-		--jobs "$$(nproc)" --table --complete $(ARGS)
+		--least-orders "$(ORDERS)" --least-faults 200 --jobs "$$(nproc)" --table --complete $(ARGS)
 
 check: setup-dev ## ruff, formatting, types, and imports that point down only
 	@$(BIN)/ruff check .

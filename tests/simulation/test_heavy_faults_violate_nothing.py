@@ -21,7 +21,7 @@ from trading_orchestrator.simulation.simulate import Outcome, Span, simulate
 SHORT = 12
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", str(SHORT)))
 IS_LONG = SEEDS > SHORT
-SPAN = Span(0.0003, orders=400, faults=200) if IS_LONG else Span(0.0002)
+SPAN = Span(0.0003, orders=500, faults=200) if IS_LONG else Span(0.0002)
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ class Rates(msgspec.Struct, frozen=True):
 RATES: Mapping[str, Rates] = {
     "none": Rates(),
     "light": Rates(submit_ratio=0.03, query_ratio=0.01, report_ratio=0.02, apart_s=6.0),
-    "heavy": Rates(submit_ratio=0.20, query_ratio=0.05, report_ratio=0.12, apart_s=2.0),
+    "heavy": Rates(submit_ratio=0.20, query_ratio=0.05, report_ratio=0.12, apart_s=1.2),
 }
 
 

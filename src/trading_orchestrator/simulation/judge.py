@@ -72,7 +72,8 @@ class Terms:
 class Judge:
     """Implements `Witness` for one desk. Raises nothing into the system it watches: `violations` fills instead.
 
-    `under_way` is set by whoever makes the network: the ids whose submit has left and not arrived.
+    `under_way` is set by whoever makes the network: the ids whose submit has left and not arrived. `on_order` hears of
+    every order that moved and for which something is still to come.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Judge:
         self.coverage = coverage
         self.sends: dict[str, int] = {}
         self.under_way: Callable[[], set[str]] = set
+        self.on_order: Callable[[Order], object] = lambda order: None
         self.written_off: set[str] = set()
         self._humans_traded = False
         self._seen_quarantined: set[str] = set()
@@ -331,6 +333,8 @@ class Judge:
         if order is None or order.foreign:
             return
         cl_ord_id = order.cl_ord_id
+        if not order.is_finished:
+            self.on_order(order)
         self._demand(order.cum_qty >= self._cum.get(cl_ord_id, ZERO), "I5", f"cum_qty of {cl_ord_id} fell")
         self._cum[cl_ord_id] = order.cum_qty
         if not order.is_closed:

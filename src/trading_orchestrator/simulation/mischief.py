@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -13,6 +14,8 @@ from trading_orchestrator.simulation.shaky_store import AtCommit
 from trading_orchestrator.simulation.simulated_node import SimulatedNode
 from trading_orchestrator.simulation.wire import Wire
 from trading_orchestrator.simulation.world import World
+from trading_orchestrator.trading.orders.life import At
+from trading_orchestrator.trading.orders.order import Order
 
 NOTHING = Rates()
 TURNS_TO_LIVE = 400
@@ -33,6 +36,7 @@ EXPLAINED_S = (0.5, 4.0)
 RESTORED_RATIO = 0.3
 COPIED_S, PUT_BACK_S = (1.0, 12.0), (0.5, 8.0)
 LIFTED_S = 0.5
+AIMED_RATIO, AIM_S = 0.5, 1.5
 
 
 class Mischief:
@@ -75,6 +79,8 @@ class Mischief:
         while True:
             await self._world.true_clock.sleep(self._chance.between(0.0, 2 * self._rates.apart_s))
             kind = self._chance.pick(self._kinds)
+            if self._chance.hits(AIMED_RATIO):
+                await self._order_in(self._chance.pick(list(At)))
             if kind in self._strikes:
                 self._world.struck(kind)
                 self._strikes[kind]()
@@ -82,6 +88,22 @@ class Mischief:
                 account = self._chance.pick(self._world.accounts)
                 self._world.struck(kind, account)
                 self._strikes_one[kind](account)
+
+    async def _order_in(self, state: At) -> None:
+        """Wait for an order in this state, as long as `AIM_S`: some states last for milliseconds."""
+        met = self._world.loop.create_future()
+        late = self._world.loop.call_later(AIM_S, _noted, met)
+
+        def look(order: Order) -> None:
+            if order.status is state:
+                _noted(met)
+
+        for account in self._world.accounts:
+            account.judge.on_order = look
+        try:
+            await met
+        finally:
+            late.cancel()
 
     async def restore(self) -> None:
         """In some worlds, put the journal back once: to a copy some seconds old."""
@@ -124,7 +146,7 @@ class Mischief:
 
     def _heal_node(self, node: SimulatedNode) -> None:
         node.armed_point = ""
-        node.disk.fail_syncs = node.disk.fail_writes = 0
+        node.disk.mend()
         if node.store is not None:
             node.store.armed, node.store.refusing = None, False
         self._world.loop.forget_alarm(node.name)
@@ -233,11 +255,16 @@ class Mischief:
     def _tear_commit(self) -> None:
         if (node := self._victim()) is not None:
             if self._chance.hits(0.5):
-                node.disk.fail_writes = 1
+                node.disk.fail_write()
             else:
-                node.disk.fail_syncs = 1
+                node.disk.fail_sync()
 
     def _step_wall(self) -> None:
         clock = self._world.host_clock
         clock.set_off(int(self._chance.pick(STEPS_S) * 1e9))
         self._for_a_while(STEPPED_S, lambda: clock.set_off(0))
+
+
+def _noted(met: asyncio.Future[None]) -> None:
+    if not met.done():
+        met.set_result(None)

@@ -107,32 +107,42 @@ def _wake(turn: asyncio.Future[None]) -> None:
 
 
 class TearingDisk(apsw.VFS):
-    """The system's own files, but for the next writes or syncs of a log that is told to fail."""
+    """The system's own files, but for the next write or sync of a log that is told to fail.
+
+    Only a log that is to fail has methods in Python: SQLite writes 20,000 times a seed.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.fail_writes = 0
-        self.fail_syncs = 0
+        self._logs: list[_TearingFile] = []
         super().__init__(name, "")
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> _TearingFile:  # noqa: N802 - SQLite's name
-        return _TearingFile(self, name, flags)
+        file = _TearingFile("", name, flags)
+        if str(name.filename() if isinstance(name, apsw.URIFilename) else name).endswith("-wal"):
+            self._logs.append(file)
+        return file
+
+    def fail_write(self) -> None:
+        """Let the next write to the log fail."""
+        for log in self._logs:
+            log.fail_next("xWrite", "the disk did not write", self.mend)
+
+    def fail_sync(self) -> None:
+        """Let the next sync of the log fail."""
+        for log in self._logs:
+            log.fail_next("xSync", "the disk did not sync", self.mend)
+
+    def mend(self) -> None:
+        """Fail nothing any more."""
+        for log in self._logs:
+            log.__dict__.clear()
 
 
 class _TearingFile(apsw.VFSFile):
-    def __init__(self, disk: TearingDisk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
-        self._disk = disk
-        self._is_log = str(name.filename() if isinstance(name, apsw.URIFilename) else name).endswith("-wal")
-        super().__init__("", name, flags)
+    def fail_next(self, call: str, sentence: str, failed: Callable[[], None]) -> None:
+        def fail(*_: object) -> None:
+            failed()
+            raise apsw.IOError(sentence)
 
-    def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite's name
-        if self._is_log and self._disk.fail_syncs > 0:
-            self._disk.fail_syncs -= 1
-            raise apsw.IOError("the disk did not sync")
-        super().xSync(flags)
-
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
-        if self._is_log and self._disk.fail_writes > 0:
-            self._disk.fail_writes -= 1
-            raise apsw.IOError("the disk did not write")
-        super().xWrite(data, offset)
+        self.__dict__[call] = fail

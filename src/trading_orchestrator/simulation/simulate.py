@@ -21,7 +21,7 @@ from trading_orchestrator.simulation.simulated_node import journal_path
 from trading_orchestrator.simulation.world import NODES, World
 
 DAY_S = 86_400.0
-CALM_S, HEAL_S, REST_S = 3.0, 2.0, 12.0
+CALM_S, HEAL_S, REST_S = 2.0, 1.0, 12.0
 """After the larger faults messages are still lost for a while; then nothing goes wrong; then the market stands still.
 
 A doubt may take the time-out, the validity window and the grace, and the answer to a cancel as long again.
@@ -34,6 +34,7 @@ LONGEST = 4.0
 """So many times the span is waited for orders and faults that do not come."""
 LOOK_AGAIN_S = 0.5
 STEPS = 20
+SHARE_UNDER_FAULTS = 0.8
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Span:
         return self.days * DAY_S
 
     def has_enough(self, orders: int, faults: int) -> bool:
-        return orders >= self.orders and faults >= self.faults
+        """Return whether it may heal: the last orders come while it does."""
+        return orders >= SHARE_UNDER_FAULTS * self.orders and faults >= self.faults
 
     def told(self) -> str:
         """Return the arguments that repeat it."""
@@ -185,6 +187,7 @@ async def _live(world: World, span: Span, told: Told) -> None:
     await world.true_clock.sleep(CALM_S)
     await mischief.calm()
     await world.true_clock.sleep(HEAL_S)
+    await _until(world, span, lambda: world.order_count >= span.orders)
     for market in markets:
         market.cancel()
     await world.true_clock.sleep(REST_S)
@@ -197,5 +200,9 @@ async def _until_over(world: World, span: Span, told: Told) -> None:
     for step in range(STEPS):
         told(Progress(step / STEPS, world.loop.time(), world.order_count, world.coverage.faults))
         await world.true_clock.sleep(span.s / STEPS)
-    while world.loop.time() < LONGEST * span.s and not span.has_enough(world.order_count, world.coverage.faults):
+    await _until(world, span, lambda: span.has_enough(world.order_count, world.coverage.faults))
+
+
+async def _until(world: World, span: Span, enough: Callable[[], bool]) -> None:
+    while world.loop.time() < LONGEST * span.s and not enough():
         await world.true_clock.sleep(LOOK_AGAIN_S)
