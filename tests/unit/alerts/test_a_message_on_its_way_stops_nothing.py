@@ -86,5 +86,6 @@ def test_an_end_that_is_said_again_is_told_with_the_next_message_of_a_living_gro
     again = [posted(0, "a"), posted(1, "b", ends_at=1), posted(3.2, "b", ends_at=3.2), posted(4, "c")]
 
     assert "a:firing b:resolved c:firing" == arrived(again, 9)[-1][2]
+    assert "b:resolved c:firing" == arrived([posted(0, "b", ends_at=0), *again[2:]], 9)[-1][2]
     alone = [posted(0, "b"), posted(2, "b", ends_at=2), posted(6, "b", ends_at=6)]
     assert ["firing", "resolved"] == [status for _, status, _ in arrived(alone, 30)]

@@ -104,7 +104,7 @@ class Engine:
             new = merged(old, alert, now_ns)
             routes = self.policy.tree.match(new.labels)
             if old is not None and old.is_resolved(now_ns) and new.is_resolved(now_ns):
-                routes = [route for route in routes if self._is_living(_group_id(route, new))]
+                routes = [route for route in routes if _group_id(route, new) in self.state.groups]
                 if not routes:
                     continue  # its source says the end again and again, and nobody else is spoken of
             groups = [self._group_for(new, route, alert, now_ns) for route in routes]
@@ -259,10 +259,6 @@ class Engine:
             self._ticks.pop(group_id, None)
             self._decide(f.GroupTimed(group_id=group_id, due_ns=due_ns))
         return group
-
-    def _is_living(self, group_id: str) -> bool:
-        group = self.state.groups.get(group_id)
-        return group is not None and bool(group.alerts)
 
     def _due_ns(self, group: Group) -> int:
         if group.in_flight is not None:
