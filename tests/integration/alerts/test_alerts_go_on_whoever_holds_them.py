@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from trading_orchestrator.journal.leases import HeldLease
@@ -19,6 +20,7 @@ from trading_orchestrator.perpetual_operations.alerts.alert_manager import Alert
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
+from trading_orchestrator.perpetual_operations.alerts.history import HISTORY, SentLine
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
@@ -280,3 +282,58 @@ async def test_the_same_config_is_no_change(place: Place) -> None:
         await place.pass_time(0.5)
 
     assert ["config.alerts_changed"] == await place.kinds("config")
+
+
+LADDER = """
+[receivers.people]
+escalation = "first"
+[escalations.first]
+steps = [{ delay_s = 10, targets = ["anna"] }, { delay_s = 10, targets = ["schedule:nights"] }]
+[users.anna]
+contacts = [{ channel = "log" }, { channel = "log", delay_s = 5 }]
+[users.ben]
+contacts = [{ channel = "log" }]
+[schedules.nights]
+rotations = [{ people = ["ben"], start = "2020-01-01T00:00" }]
+"""
+
+
+def called(place: Place) -> list[str]:
+    return [letter.message.receiver for letter in place.mailbox.letters if "/" in letter.message.receiver]
+
+
+async def test_a_ladder_calls_people_until_somebody_takes_it(place: Place) -> None:
+    place.path.write_text(PLAN.replace("[receivers.people]", LADDER))
+    place.readings = [("heat", {}, 95.0)]
+    async with place.running():
+        await place.pass_time(3)
+        assert ["anna/log"] == called(place)
+        assert ["Hot"] == [one.labels["alertname"] for one in place.mailbox.letters[-1].message.alerts]
+    async with place.running("b") as one:
+        await place.pass_time(6)
+        assert ["anna/log", "anna/log"] == called(place)
+        await place.pass_time(6)
+        assert ["anna/log", "anna/log", "ben/log"] == called(place)
+        await place.do(one.manager.acknowledge(next(iter(one.manager.state.alerts)), by="ben"))
+        await place.pass_time(60)
+        assert 3 == len(called(place))
+        place.readings = [("heat", {}, 20.0)]
+        await place.pass_time(3)
+        assert one.manager.calls is not None
+        assert {} == one.manager.calls.escalator.state.open
+
+    kinds = await place.kinds("ops/alerts")
+    assert (3, 3) == (kinds.count("escalation.contact_due"), kinds.count("call.delivered"))
+
+
+async def test_every_message_stands_in_the_history_with_its_answer(place: Place) -> None:
+    place.path.write_text(PLAN.replace("[receivers.people]", LADDER))
+    place.readings = [("heat", {}, 95.0)]
+    async with place.running():
+        await place.pass_time(4)
+
+    lines = [msgspec.json.decode(row.value, type=SentLine) for row in await place.store.rows(HISTORY)]
+    assert {("people", "firing", "delivered", "200"), ("anna by log", "call", "delivered", "200")} == {
+        (line.receiver, line.status, line.outcome, line.answer) for line in lines
+    }
+    assert all(line.ended_at_ns is not None and 1 == line.tries for line in lines)

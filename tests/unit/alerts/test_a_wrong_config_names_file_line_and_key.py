@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from trading_orchestrator.app.settings import read_settings
+from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.config import ConfigRefused
+from trading_orchestrator.perpetual_operations.alerts.board import open_board
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig, ReceiverConfig, RouteConfig
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
 from trading_orchestrator.perpetual_operations.alerts.secret_reference import SecretRefused, revealed
@@ -67,6 +69,41 @@ WRONG = {
         9,
         "receivers.desk.escalation",
         "there is no [escalations] at all",
+    ),
+    "a channel of no kind": (
+        "[receivers.desk]",
+        '[channels.chat]\nkind = "chat"\n[receivers.desk]',
+        9,
+        "channels.chat.kind",
+        "no kind of channel is named 'chat'",
+    ),
+    "a channel with a key it has not": (
+        "[receivers.desk]",
+        '[channels.hook]\nkind = "webhook"\nurl = "http://a"\nsecrett = "env:A"\n[receivers.desk]',
+        11,
+        "channels.hook.secrett",
+        "did you mean `secret`?",
+    ),
+    "a ladder to nobody": (
+        "[receivers.desk]",
+        '[escalations.all]\nsteps = [{ delay_s = 1, targets = ["anna"] }]\n[receivers.desk]',
+        9,
+        "escalations.all.steps",
+        "anna",
+    ),
+    "a person without a channel": (
+        "[receivers.desk]",
+        '[users.anna]\ncontacts = [{ channel = "sms" }]\n[receivers.desk]',
+        9,
+        "users.anna.contacts.0.channel",
+        "is named 'sms'",
+    ),
+    "a schedule in no zone": (
+        "[receivers.desk]",
+        '[schedules.n]\ntime_zone = "Mars"\nrotations = [{ people = ["a"], start = "2026-01-01" }]\n[receivers.desk]',
+        9,
+        "schedules.n.time_zone",
+        "Mars",
     ),
     "a rule to leave out that is not there": (
         "\n[route]",
@@ -183,3 +220,13 @@ def test_settings_built_in_code_are_read_as_those_of_a_file() -> None:
     alerts = AlertsConfig(route=RouteConfig(receiver="r", routes=routes), receivers={"r": ReceiverConfig()})
 
     assert alerts == settings_of(OperationsConfig(alerts=alerts)).alerts
+
+
+def test_a_channel_without_its_secret_is_refused_at_its_place(tmp_path: Path) -> None:
+    hook = '[channels.hook]\nkind = "webhook"\nurl = "http://a"\nsecret = "env:NO_SUCH_SECRET"\n'
+    plan = load(tmp_path, WELL + hook)
+
+    with pytest.raises(ConfigRefused) as raised:
+        open_board(plan, VirtualClock())
+    assert raised.value.message.startswith(f"{tmp_path}/alerts.toml: line 18: channels.hook: ")
+    assert "NO_SUCH_SECRET" in raised.value.message

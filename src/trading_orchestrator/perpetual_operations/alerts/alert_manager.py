@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +16,17 @@ from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert, Posted, admitted
 from trading_orchestrator.perpetual_operations.alerts.attention import Attention
+from trading_orchestrator.perpetual_operations.alerts.calls import Calls
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
 from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery, Ways
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
+from trading_orchestrator.perpetual_operations.alerts.escalation.policy import EscalationRefused
+from trading_orchestrator.perpetual_operations.alerts.history import History
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.record import Record
 from trading_orchestrator.perpetual_operations.alerts.rider import Body, Rider
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence
-from trading_orchestrator.perpetual_operations.alerts.state import State
+from trading_orchestrator.perpetual_operations.alerts.state import Outgoing, State
 from trading_orchestrator.storage.ports import FactStore, Fence
 
 NOT_ALLOWED_WAIT_NS = 100_000_000
@@ -66,6 +70,7 @@ class AlertManager:
         channels: the ways to each receiver of the policy, or its one channel.
         fault: asked before and after each append, by kind of fact.
         riders: other folds over the same stream, whose decisions are appended with the engine's.
+        calls: the ladders of the receivers that have one. contacts: the ways to people, by `PERSON/CHANNEL`.
         may_act: asked before anything is sent; a holder whose lease may have run out sends nothing.
 
     Raises:
@@ -86,18 +91,25 @@ class AlertManager:
         channels: Mapping[str, Channel | Ways],
         fault: FaultPoint = no_fault,
         riders: Sequence[Rider] = (),
+        calls: Calls | None = None,
+        contacts: Mapping[str, Ways] | None = None,
         may_act: Callable[[], bool] = lambda: True,
     ) -> None:
         missing = sorted({route.receiver for route in policy.routes.values()} - set(channels))
         if missing:
             raise ChannelMissing(f"no channel reaches the receiver {missing[0]!r}", receiver=missing[0])
         self.attention = Attention()
-        self._riders: Sequence[Rider] = (self.attention, *riders)
+        self.calls = calls
+        own: Sequence[Rider] = (self.attention, History()) if calls is None else (self.attention, calls, History())
+        self._riders: Sequence[Rider] = (*riders, *own)
         self._record = Record(store, node=node, fence=fence, riders=self._riders, fault=fault)
         self._may_act = may_act
         self._clock = clock
         self._policy = policy
         self._delivery = Delivery(channels, clock, key_prefix=store.journal_id, report=self._heard, fault=fault)
+        self._calling = Delivery(
+            contacts or {}, clock, key_prefix=store.journal_id, report=self._heard_of_call, fault=fault
+        )
         self._engine: Engine | None = None
         self._asked: list[Asked] = []
         self._wake = asyncio.Event()
@@ -173,7 +185,11 @@ class AlertManager:
 
         def deed(engine: Engine, now_ns: int) -> Sequence[Body]:
             _firing(engine, fingerprint, now_ns)
-            return [self.attention.acknowledge(fingerprint, by, note, now_ns)]
+            said: list[Body] = [self.attention.acknowledge(fingerprint, by, note, now_ns)]
+            for name in self.calls.of_alert(fingerprint) if self.calls is not None else ():
+                with suppress(EscalationRefused):  # it is acknowledged already
+                    said += self.calls.escalator.acknowledge(name, by, now_ns, note)  # type: ignore[union-attr]
+            return said
 
         await self._ask(deed)
 
@@ -230,6 +246,7 @@ class AlertManager:
             self._engine, self._asked = None, []
             self.started.clear()
             await self._delivery.stop()
+            await self._calling.stop()
 
     # -- turns
 
@@ -263,14 +280,16 @@ class AlertManager:
             _end(asked, None)
         if self._may_act():
             self._delivery.follow(engine.state.outbox, engine.due_sends(now_ns))
+            if self.calls is not None:
+                self._calling.follow(self.calls.outbox, self.calls.due_sends(now_ns))
 
     async def _rest(self, engine: Engine) -> None:
         """Sleep until something is due or asked."""
         if self._asked:
             self._wake.clear()
             return
-        outbox = engine.state.outbox
-        times = [outgoing.retry_at_ns for name, outgoing in outbox.items() if not self._delivery.is_trying(name)]
+        times = _retries(engine.state.outbox, self._delivery)
+        times += _retries(self.calls.outbox, self._calling) if self.calls is not None else []
         if times and not self._may_act():
             times = [max(min(times), self.now_ns() + NOT_ALLOWED_WAIT_NS)]
         dues = [engine.next_due_ns(), *(rider.next_due_ns() for rider in self._riders)]
@@ -297,13 +316,25 @@ class AlertManager:
         self._asked.append(Asked(deed, done))
         self._wake.set()
 
+    def _heard_of_call(self, deed: Deed) -> None:
+        """A call's outbox takes the same deeds as the engine."""
+        self._heard(lambda engine, now_ns: deed(self.calls, now_ns))  # type: ignore[arg-type]  # it has what a deed asks
+
     # -- start
 
     async def _load(self) -> Engine:
         state = await self._record.load()
         # Timers must not move with the wall clock, and no fact may be of the future: from here on, time only runs.
         self._base_ns = max(self._clock.wall_ns(), state.at_ns) - self._clock.boot_ns()
-        return Engine(self._policy, state)
+        engine = Engine(self._policy, state)
+        if self.calls is not None:
+            self.calls.engine = engine
+            self.calls.escalator.start(self.now_ns())
+        return engine
+
+
+def _retries(outbox: Mapping[str, Outgoing], delivery: Delivery) -> list[int]:
+    return [outgoing.retry_at_ns for name, outgoing in outbox.items() if not delivery.is_trying(name)]
 
 
 def _firing(engine: Engine, fingerprint: str, now_ns: int) -> Alert:

@@ -10,6 +10,7 @@ from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.delivery import Ways
+from trading_orchestrator.perpetual_operations.alerts.escalation.policy import target_of
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan
 from trading_orchestrator.perpetual_operations.alerts.secret_reference import revealed
 from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchboard
@@ -32,6 +33,20 @@ def open_board(plan: Plan, clock: Clock) -> Switchboard:
 def ways_of(plan: Plan, board: Switchboard) -> Mapping[str, Ways]:
     """Return the ways to each receiver."""
     return {name: board.ways(receiver.channels) for name, receiver in plan.receivers.items()}
+
+
+def contacts_of(plan: Plan, board: Switchboard) -> Mapping[str, Ways]:
+    """Return the ways to each person by `PERSON/CHANNEL`, and to the rooms that ladders name."""
+    people = {
+        f"{name}/{contact.channel}": [board.way(contact.channel)]
+        for name, user in plan.config.users.items()
+        for contact in user.contacts
+    }
+    targets = {
+        target for ladder in plan.config.escalations.values() for step in ladder.steps for target in step.targets
+    }
+    rooms = {name for kind, name in map(target_of, targets) if kind == "channel"}
+    return people | {f"channel:{name}/{name}": [board.way(name)] for name in rooms}
 
 
 def _culprit(plan: Plan, kinds: Mapping[str, str], opening: Opening) -> str:

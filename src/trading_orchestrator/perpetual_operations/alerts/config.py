@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from trading_orchestrator.perpetual_operations.alerts.escalation.policy import EscalationPolicy
+from trading_orchestrator.perpetual_operations.alerts.escalation.policy import Contact, EscalationPolicy
+from trading_orchestrator.perpetual_operations.alerts.escalation.schedule import ScheduleConfig
 from trading_orchestrator.perpetual_operations.alerts.flapping import FlappingConfig
 from trading_orchestrator.perpetual_operations.alerts.root_cause import RootCauseConfig
 from trading_orchestrator.perpetual_operations.alerts.storm import StormConfig
@@ -78,6 +79,12 @@ class AlertingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     end_always_told: bool = False
 
 
+class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A person, and how that person wants to be called: one channel after another, each after its delay."""
+
+    contacts: Annotated[tuple[Contact, ...], Meta(min_length=1)]
+
+
 class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything about alerts. TOML: `[perpetual_operations.alerts]`, or a file of its own that `path` names.
 
@@ -91,9 +98,10 @@ class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         without a route everything goes to one receiver that writes to the log.
     external_url: where readers of a message reach our console, for its links.
     channels: `kind` and that kind's own keys; a secret only by reference (`env:NAME`, `file:PATH`).
-    rules: see `rules/rule.py`.
-    escalations: ladders by name. users: who stands on them, and how each wants to be called. schedules: who is on
-        call when. heartbeats: what must be heard of within `timeout_s`.
+    rules: each of a `kind`; see `rules/kinds/`.
+    escalations: ladders by name. users: who stands on them. schedules: who is on call when.
+    group_flapping, digest_storms, inhibit_by_root_cause: what Alertmanager has not; their numbers stand in the tables
+        `flapping`, `storm` and `root_cause`. On, because each of them only spares a reader.
     """
 
     enabled: bool = True
@@ -112,6 +120,11 @@ class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     channels: dict[str, dict[str, Any]] = {}
     rules: tuple[dict[str, Any], ...] = ()
     escalations: dict[str, EscalationPolicy] = {}
-    users: dict[str, dict[str, Any]] = {}
-    schedules: dict[str, dict[str, Any]] = {}
-    heartbeats: dict[str, dict[str, Any]] = {}
+    users: dict[str, UserConfig] = {}
+    schedules: dict[str, ScheduleConfig] = {}
+    group_flapping: bool = True
+    flapping: FlappingConfig = FlappingConfig()
+    digest_storms: bool = True
+    storm: StormConfig = StormConfig()
+    inhibit_by_root_cause: bool = True
+    root_cause: RootCauseConfig = RootCauseConfig()

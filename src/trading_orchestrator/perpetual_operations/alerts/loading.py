@@ -20,6 +20,8 @@ from trading_orchestrator.perpetual_operations.alerts.config import (
     ReceiverConfig,
     RouteConfig,
 )
+from trading_orchestrator.perpetual_operations.alerts.escalation.policy import check_targets
+from trading_orchestrator.perpetual_operations.alerts.escalation.schedule import Schedule, checked_schedules
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.matchers import parse_matcher
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy, policy_of
@@ -28,7 +30,7 @@ from trading_orchestrator.perpetual_operations.alerts.time_intervals import chec
 from trading_orchestrator.perpetual_operations.alerts.toml_lines import line_of
 
 OWN_TABLE = ("perpetual_operations", "alerts")
-LOG_RECEIVER = "log"
+LOG_RECEIVER = NODE_LOG = "log"
 EVERYTHING_TO_THE_LOG = RouteConfig(receiver=LOG_RECEIVER, group_by=("alertname",), group_wait=1, group_interval=60)
 Key = tuple[str, ...]
 
@@ -68,6 +70,7 @@ class Plan:
     rules: tuple[AnyRule, ...]
     receivers: Mapping[str, ReceiverConfig]
     channels: Mapping[str, LaneConfig]
+    schedules: Mapping[str, Schedule]
     place: Place
 
     @property
@@ -78,6 +81,11 @@ class Plan:
     def books(self) -> Books:
         """Return the rules, ready to evaluate and without a past."""
         return books_of(RulesConfig(every=self.config.interval_s, watch=self.rules))
+
+
+def route_of(config: AlertsConfig) -> RouteConfig:
+    """Return the configured tree; without one, everything goes to the log."""
+    return EVERYTHING_TO_THE_LOG if config.route is None else config.route
 
 
 def load_alerts(config: AlertsConfig, *, source: str) -> Plan:
@@ -111,9 +119,8 @@ _DEFAULT: Mapping[str, object] = msgspec.structs.asdict(AlertsConfig())
 
 def _checked(config: AlertsConfig, place: Place) -> Plan:
     receivers = dict(config.receivers)
-    route = config.route
-    if route is None:
-        route = EVERYTHING_TO_THE_LOG
+    route = route_of(config)
+    if config.route is None:
         receivers.setdefault(LOG_RECEIVER, ReceiverConfig())
     _check_receivers(config, place)
     _check_time_intervals(config, place)
@@ -129,10 +136,14 @@ def _checked(config: AlertsConfig, place: Place) -> Plan:
         resolve_timeout=config.resolve_timeout,
         hold_after_start=config.hold_after_start,
         end_always_told=config.end_always_told,
+        flapping=config.flapping if config.group_flapping else None,
+        storm=config.storm if config.digest_storms else None,
+        root_cause=config.root_cause if config.inhibit_by_root_cause else None,
     )
     with place.at("route"):
         policy = policy_of(engine)
-    return Plan(config, policy, _rules(config, place), receivers, _channels(config, place), place)
+    channels, schedules = _channels(config, place), _schedules(config, place)
+    return Plan(config, policy, _rules(config, place), receivers, channels, schedules, place)
 
 
 # -- who hears
@@ -154,6 +165,25 @@ def _check_receivers(config: AlertsConfig, place: Place) -> None:
         if receiver.escalation is not None:
             key = ("receivers", name, "escalation")
             _check_names([receiver.escalation], config.escalations, "escalations", place, key)
+
+
+def _schedules(config: AlertsConfig, place: Place) -> dict[str, Schedule]:
+    """Return who is on call when; ladders are checked with it, for their targets are people, schedules and channels."""
+    for name, user in config.users.items():
+        for number, contact in enumerate(user.contacts):
+            at = ("users", name, "contacts", str(number), "channel")
+            _check_names([contact.channel], [*config.channels, NODE_LOG], "channels", place, at)
+    found: dict[str, Schedule] = {}
+    for name, schedule in config.schedules.items():
+        try:
+            found |= checked_schedules({name: schedule}, config.users)
+        except Refused as error:
+            key = str(error.facts.get("key", ""))
+            raise place.refused(("schedules", name, *_words(key)), error.message) from None
+    for name, ladder in config.escalations.items():
+        with place.at("escalations", name, "steps"):
+            check_targets({name: ladder}, people=config.users, schedules=found, channels=[*config.channels, NODE_LOG])
+    return found
 
 
 def _check_route(
@@ -222,7 +252,7 @@ def _read_rules(several: Sequence[Mapping[str, Any]], place: Place) -> Iterator[
         try:
             books_of(RulesConfig(watch=(rule,)))
         except Refused as error:
-            raise place.refused((*at, *str(error.facts.get("key", "")).split(".")), error.message) from None
+            raise place.refused((*at, *_words(str(error.facts.get("key", "")))), error.message) from None
         yield rule
 
 
@@ -232,9 +262,14 @@ def _built(kind: type[Any], values: Mapping[str, Any], place: Place, at: Key) ->
         return build(kind, values, source="")
     except ConfigRefused as error:
         key = str(error.facts.get("key", ""))
-        inner = tuple(key.replace("[", ".").replace("]", "").split(".")) if key != "the top level" else ()
+        inner = _words(key) if key != "the top level" else ()
         reason = error.message.removeprefix(": ").removeprefix(f"{key}: ")
         raise place.refused((*at, *inner), reason) from None
+
+
+def _words(key: str) -> Key:
+    """Return `a[0].b` as ("a", "0", "b")."""
+    return tuple(word for word in key.replace("[", ".").replace("]", "").split(".") if word)
 
 
 def _text_of(path: Path) -> str:

@@ -16,8 +16,11 @@ from trading_orchestrator.journal.leases import HeldLease
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager, AlertManagerStopped
-from trading_orchestrator.perpetual_operations.alerts.board import ways_of
+from trading_orchestrator.perpetual_operations.alerts.board import contacts_of, ways_of
+from trading_orchestrator.perpetual_operations.alerts.calls import Calls
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
+from trading_orchestrator.perpetual_operations.alerts.escalation.escalator import Escalator
+from trading_orchestrator.perpetual_operations.alerts.last_resort import CANNOT_COMMIT, LastResort
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan
 from trading_orchestrator.perpetual_operations.alerts.readings import Reading
 from trading_orchestrator.perpetual_operations.alerts.rules_rider import RulesRider
@@ -93,6 +96,7 @@ class AlertsRuntime:
         self._manager: AlertManager | None = None
         self._watching: Watching | None = None
         self._board: Switchboard | None = None
+        self._last_resort = LastResort(clock, node=tenure.holder)
         self._quiet_since_ns = clock.monotonic_ns()
         self._is_ours = asyncio.Event()
         self._changed = asyncio.Event()
@@ -122,12 +126,19 @@ class AlertsRuntime:
 
     def _standing_by(self) -> Health:
         """A take-over takes moments and holds up nobody; one that does not come is an outage of its own."""
-        if self._tenure.held_by not in ("", self._tenure.holder):
+        if self.is_told_elsewhere:
             return Health(HealthState.HEALTHY, f"{self._tenure.held_by} tells of alerts")
+        if self._last_resort.trouble:
+            return Health(HealthState.UNHEALTHY, self._last_resort.trouble)
         waited_s = (self._clock.monotonic_ns() - self._quiet_since_ns) / 1e9
         if waited_s > TAKES_OVER_WITHIN_S:
             return Health(HealthState.UNHEALTHY, f"nobody has told of alerts for {waited_s:.0f} s")
         return Health(HealthState.HEALTHY, "takes over")
+
+    @property
+    def is_told_elsewhere(self) -> bool:
+        """Return whether another process holds the lease, and so answers for the alerts."""
+        return self._tenure.held_by not in ("", self._tenure.holder)
 
     @property
     def board(self) -> Switchboard:
@@ -177,14 +188,26 @@ class AlertsRuntime:
     async def run(self) -> None:
         """Wait for the lease, tell of alerts under it, and wait again when it is lost; until cancelled."""
         self._quiet_since_ns = self._clock.monotonic_ns()
-        while True:
-            held = await self._tenure.obtain()
-            try:
-                await self._under(held)
-            except StaleEpoch as error:
-                log.warning("alerts: %s", error.message)
-            finally:
-                await asyncio.shield(self._tenure.give_back(held))
+        if not self._last_resort.has_channels:
+            await self._last_resort.use(self._outside.open_board(self.plan))
+        try:
+            while True:
+                await self._hold_once()
+        except CANNOT_COMMIT as error:
+            await self._last_resort.heed(error)
+            raise
+        except asyncio.CancelledError:
+            await self._last_resort.close()
+            raise
+
+    async def _hold_once(self) -> None:
+        held = await self._tenure.obtain()
+        try:
+            await self._under(held)
+        except StaleEpoch as error:
+            log.warning("alerts: %s", error.message)
+        finally:
+            await asyncio.shield(self._tenure.give_back(held))
 
     async def _under(self, held: HeldLease) -> None:
         row = await self._store.row(CONFIG, CONFIG_KEY)
@@ -198,6 +221,7 @@ class AlertsRuntime:
         """Run by this plan until it changes or the lease is lost."""
         rules = RulesRider(plan.books())
         board = self._outside.open_board(plan)
+        await self._last_resort.use(self._outside.open_board(plan))
         manager = AlertManager(
             self._store,
             self._clock,
@@ -206,6 +230,8 @@ class AlertsRuntime:
             fence=held.fence,
             channels=ways_of(plan, board),
             riders=[rules],
+            calls=_calls(plan),
+            contacts=contacts_of(plan, board),
             may_act=held.may_act,
         )
         watching = Watching(
@@ -234,6 +260,7 @@ class AlertsRuntime:
             if not telling.done():
                 self._manager, self._watching, self._board = manager, watching, board
                 self._is_ours.set()
+                await self._last_resort.over()
                 tasks[1] = asyncio.ensure_future(watching.run(manager))
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
@@ -259,6 +286,16 @@ class AlertsRuntime:
 
     async def _append(self, kind: str, body: object, puts: Sequence[Put]) -> None:
         await self._store.append([NewFact("config", kind, body)], node=self._tenure.holder, fence=None, puts=puts)
+
+
+def _calls(plan: Plan) -> Calls | None:
+    ladders = plan.config.escalations
+    if not ladders:
+        return None
+    people = {name: user.contacts for name, user in plan.config.users.items()}
+    default = next(iter(ladders.values()))
+    escalator = Escalator(default, people, policies=ladders, schedules=plan.schedules)
+    return Calls(escalator, plan.receivers)
 
 
 def _keep(path: Path, config: AlertsConfig) -> None:

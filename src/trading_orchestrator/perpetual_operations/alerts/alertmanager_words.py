@@ -1,0 +1,173 @@
+"""Alerts and silences in the JSON of Alertmanager's API v2, so that amtool, Prometheus and Grafana can talk to us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.perpetual_operations.alerts import matchers as m
+from trading_orchestrator.perpetual_operations.alerts.alert import Posted
+from trading_orchestrator.perpetual_operations.alerts.silence import Silence
+from trading_orchestrator.perpetual_operations.alerts.standing import GroupStanding, Standing
+
+NEVER_YEAR = 1  # Go's zero time: 0001-01-01T00:00:00Z
+
+
+class WordsRefused(Refused):
+    """A body of API v2 cannot be understood. Facts: text."""
+
+    code = "alerts.words_refused"
+
+
+class PostedWords(msgspec.Struct, frozen=True, rename="camel"):
+    """An alert as a client posts it."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str] = {}
+    starts_at: str = ""
+    ends_at: str = ""
+    generator_url: str = msgspec.field(default="", name="generatorURL")
+
+
+class MatcherWords(msgspec.Struct, frozen=True, rename="camel"):
+    """One matcher of a silence. `is_equal` left out is true, as in older clients."""
+
+    name: str
+    value: str
+    is_regex: bool
+    is_equal: bool = True
+
+
+class SilenceWords(msgspec.Struct, frozen=True, rename="camel"):
+    """A silence as a client posts it."""
+
+    matchers: list[MatcherWords]
+    starts_at: str
+    ends_at: str
+    created_by: str
+    comment: str
+    id: str = ""
+
+
+def posted(words: PostedWords) -> Posted:
+    """Return the alert.
+
+    Raises:
+        WordsRefused: a time cannot be read.
+    """
+    return Posted(
+        labels=words.labels,
+        annotations=words.annotations,
+        starts_at_ns=time_ns(words.starts_at),
+        ends_at_ns=time_ns(words.ends_at),
+        generator_url=words.generator_url,
+    )
+
+
+def silence_of(words: SilenceWords, silence_id: str) -> Silence:
+    """Return the silence under this id.
+
+    Raises:
+        WordsRefused: a time is missing or cannot be read.
+        MatcherRefused: a matcher is no regular expression.
+    """
+    starts_at_ns, ends_at_ns = time_ns(words.starts_at), time_ns(words.ends_at)
+    if starts_at_ns is None or ends_at_ns is None:
+        raise WordsRefused("a silence needs startsAt and endsAt", text="")
+    ops = {(True, True): m.Op.REGEX, (True, False): m.Op.NOT_REGEX, (False, True): m.Op.EQUAL}
+    matchers = [
+        str(m.matcher(one.name, ops.get((one.is_regex, one.is_equal), m.Op.NOT_EQUAL), one.value))
+        for one in words.matchers
+    ]
+    return Silence(
+        silence_id=silence_id,
+        matchers=tuple(matchers),
+        starts_at_ns=starts_at_ns,
+        ends_at_ns=ends_at_ns,
+        created_by=words.created_by,
+        comment=words.comment,
+    )
+
+
+def alert_words(one: Standing) -> Mapping[str, object]:
+    """Return a gettableAlert."""
+    alert = one.alert
+    return {
+        "annotations": alert.annotations,
+        "endsAt": rfc3339(alert.ends_at_ns),
+        "fingerprint": alert.fingerprint,
+        "receivers": [{"name": name} for name in one.receivers],
+        "startsAt": rfc3339(alert.starts_at_ns),
+        "status": {"inhibitedBy": one.inhibited_by, "silencedBy": one.silenced_by, "state": one.state},
+        "updatedAt": rfc3339(alert.updated_at_ns),
+        "generatorURL": alert.generator_url,
+        "labels": alert.labels,
+    }
+
+
+def group_words(group: GroupStanding) -> Mapping[str, object]:
+    """Return an alertGroup."""
+    return {
+        "alerts": [alert_words(one) for one in group.alerts],
+        "labels": group.labels,
+        "receiver": {"name": group.receiver},
+    }
+
+
+def silence_words(silence: Silence, now_ns: int) -> Mapping[str, object]:
+    """Return a gettableSilence."""
+    state = "expired" if silence.is_expired(now_ns) else "active" if silence.is_active(now_ns) else "pending"
+    return {
+        "id": silence.silence_id,
+        "status": {"state": state},
+        "updatedAt": rfc3339(silence.starts_at_ns),
+        "comment": silence.comment,
+        "createdBy": silence.created_by,
+        "endsAt": rfc3339(silence.ends_at_ns),
+        "startsAt": rfc3339(silence.starts_at_ns),
+        "matchers": [
+            {
+                "isEqual": one.op in (m.Op.EQUAL, m.Op.REGEX),
+                "isRegex": one.op in (m.Op.REGEX, m.Op.NOT_REGEX),
+                "name": one.name,
+                "value": one.value,
+            }
+            for one in m.parse_matchers(silence.matchers)
+        ],
+    }
+
+
+def filtered(texts: Sequence[str]) -> tuple[m.Matcher, ...]:
+    """Return the matchers of `filter` parameters, each `name="value"` or `{a="1", b=~"x"}`.
+
+    Raises:
+        MatcherRefused: one cannot be read.
+    """
+    return m.parse_matchers(text.strip().strip("{}").rstrip(",") for text in texts if text.strip())
+
+
+def time_ns(text: str) -> int | None:
+    """Return RFC 3339 as ns; None for nothing and for Go's zero time.
+
+    Raises:
+        WordsRefused: it is no time.
+    """
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise WordsRefused(f"expected a time such as 2026-11-22T21:30:00Z, was {text!r}", text=text) from None
+    if at.year == NEVER_YEAR:
+        return None
+    whole = int(at.replace(microsecond=0, tzinfo=at.tzinfo or UTC).timestamp())
+    return whole * 1_000_000_000 + at.microsecond * 1_000
+
+
+def rfc3339(at_ns: int) -> str:
+    """Return the time to the millisecond, as Alertmanager writes it."""
+    at = datetime.fromtimestamp(at_ns // 1_000_000_000, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ns // 1_000_000 % 1000:03d}Z"

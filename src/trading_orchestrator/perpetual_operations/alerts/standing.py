@@ -1,0 +1,96 @@
+"""How alerts stand now, for whoever asks: what fires, what is kept quiet and why, and who hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from trading_orchestrator.perpetual_operations.alerts.alert import Alert
+from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager
+from trading_orchestrator.perpetual_operations.alerts.attention import Acknowledged
+from trading_orchestrator.perpetual_operations.alerts.engine import Engine
+from trading_orchestrator.perpetual_operations.alerts.group import Group
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert that fires. `state`: suppressed, active, or unprocessed before its group spoke (Alertmanager's words)."""
+
+    alert: Alert
+    state: str
+    silenced_by: tuple[str, ...] = ()
+    inhibited_by: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+    acknowledged: Acknowledged | None = None
+
+
+class GroupStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """A group and what fires in it."""
+
+    labels: Mapping[str, str]
+    receiver: str
+    alerts: tuple[Standing, ...]
+
+
+def standing(manager: AlertManager) -> list[Standing]:
+    """Return every alert that fires, the longest first.
+
+    Raises:
+        AlertManagerStopped: it is not running.
+    """
+    engine, now_ns = manager.engine, manager.now_ns()
+    groups = _groups_by_alert(engine.state.groups.values())
+    firing = _firing(engine, now_ns)
+    return sorted(
+        (_of(manager, engine, alert, groups.get(alert.fingerprint, []), now_ns) for alert in firing),
+        key=lambda one: (one.alert.starts_at_ns, one.alert.fingerprint),
+    )
+
+
+def standing_in_groups(manager: AlertManager) -> list[GroupStanding]:
+    """Return the groups with what fires in them.
+
+    Raises:
+        AlertManagerStopped: it is not running.
+    """
+    by_name = {one.alert.fingerprint: one for one in standing(manager)}
+    return [
+        GroupStanding(labels=group.labels, receiver=group.receiver, alerts=alerts)
+        for group in manager.state.groups.values()
+        if (alerts := tuple(by_name[name] for name in group.alerts if name in by_name))
+    ]
+
+
+def _firing(engine: Engine, now_ns: int) -> Iterator[Alert]:
+    for name in engine.state.alerts:
+        alert = engine.alert(name)
+        if alert is not None and not alert.is_resolved(now_ns):
+            yield alert
+
+
+def _groups_by_alert(groups: Iterable[Group]) -> dict[str, list[Group]]:
+    found: dict[str, list[Group]] = {}
+    for group in groups:
+        for name in group.alerts:
+            found.setdefault(name, []).append(group)
+    return found
+
+
+def _of(manager: AlertManager, engine: Engine, alert: Alert, groups: list[Group], now_ns: int) -> Standing:
+    silenced_by = tuple(engine.silencer.covering(alert.labels, engine.state.silences.values(), now_ns))
+    inhibited_by = _inhibited_by(engine, alert, now_ns)
+    has_spoken = any(group.has_flushed for group in groups)
+    return Standing(
+        alert=alert,
+        state="suppressed" if silenced_by or inhibited_by else "active" if has_spoken else "unprocessed",
+        silenced_by=silenced_by,
+        inhibited_by=inhibited_by,
+        receivers=tuple(dict.fromkeys(group.receiver for group in groups)),
+        acknowledged=manager.attention.of(alert.fingerprint),
+    )
+
+
+def _inhibited_by(engine: Engine, alert: Alert, now_ns: int) -> tuple[str, ...]:
+    by_rule = engine.inhibitor.inhibited_by(alert.labels, now_ns)
+    by_cause = engine.root_causes.inhibited_by(alert.labels, now_ns) if engine.policy.root_cause else None
+    return tuple(name for name in dict.fromkeys((by_rule, by_cause)) if name is not None)
