@@ -41,25 +41,35 @@ class Place:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         task = asyncio.ensure_future(self.switch.run())
-        await settle(self.clock)
+        await self.idle()
         try:
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    async def idle(self) -> None:
+        """Return once the switch sleeps: its round is over, and with it the thread that writes."""
+        async with asyncio.timeout(10):
+            while not self.clock._sleepers:
+                await SystemClock().sleep(0.002)
+
+    async def later(self, after_s: float) -> None:
+        """Let the time pass, and every round that it brings."""
+        for _ in range(round(after_s / 5)):
+            await settle(self.clock, 5)
+            await self.idle()
+
     def pulse(self) -> tuple[State, str, int]:
         found = read_pulse(self.folder / PULSE_FILE)
         assert found is not None
-        return found.state, found.says, (self.clock.boot_ns() - found.well_boot_ns) // 1_000_000_000
+        return found.state, found.says, round((self.clock.boot_ns() - found.well_boot_ns) / 1e9)
 
 
 async def heard(one: Receiver, count: int) -> None:
     async with asyncio.timeout(10):
         while len(one.bodies) < count:
             await SystemClock().sleep(0.005)
-    for _ in range(50):
-        await SystemClock().sleep(0.001)
 
 
 async def test_the_pulse_follows_progress_and_the_last_one_says_that_the_end_was_in_order(tmp_path: Path) -> None:
@@ -67,7 +77,7 @@ async def test_the_pulse_follows_progress_and_the_last_one_says_that_the_end_was
     async with place.running():
         assert (State.WELL, "all well", 0) == place.pulse()
         place.found = SICK
-        await settle(place.clock, 20)
+        await place.later(20)
         assert (State.UNWELL, "the journal cannot commit", 20) == place.pulse()
     assert State.STOPPED == place.pulse()[0]
 
@@ -76,7 +86,7 @@ async def test_who_does_not_answer_for_the_system_says_nothing_even_at_the_end(t
     place = Place(tmp_path)
     place.found = None
     async with place.running():
-        await settle(place.clock, 20)
+        await place.later(20)
 
     assert not (tmp_path / PULSE_FILE).exists()
 
@@ -86,13 +96,13 @@ async def test_the_url_is_called_while_there_is_progress_and_told_at_once_when_t
         place = Place(tmp_path, f"http://127.0.0.1:{one.port}/ping")
         async with place.running():
             await heard(one, 1)
-            await settle(place.clock, 30)
+            await place.later(30)
             assert 1 == len(one.bodies)
             place.found = SICK
-            await settle(place.clock, 5)
+            await place.later(5)
             await heard(one, 2)
             place.found = FINE
-            await settle(place.clock, 5)
+            await place.later(5)
             await heard(one, 3)
 
     assert ["POST /ping ", "POST /ping/fail ", "POST /ping "] == [head.split("HTTP")[0] for head in one.heads]
@@ -106,7 +116,7 @@ async def test_a_beat_that_did_not_arrive_is_repeated_with_the_next_pulse(tmp_pa
         async with place.running():
             await heard(one, 1)
             assert "the beat did not arrive: BeatRefused" == place.switch.health().reason
-            await settle(place.clock, 5)
+            await place.later(5)
             await heard(one, 2)
             assert HealthState.HEALTHY == place.switch.health().state
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,7 +38,8 @@ class BeatRefused(Transient):
 
 
 class DeadMansSwitch:
-    """A component (kernel.component.Component). Use from one event loop.
+    """A component (kernel.component.Component). Use from one event loop; the file is written by a worker thread, for
+    a disk that hangs must not stop the loop.
 
     Args:
         progress: how the system does, at once and without I/O; None while another process answers for it, and then
@@ -99,7 +101,7 @@ class DeadMansSwitch:
         is_well = found.state in WELL
         if is_well:
             self._well_boot_ns = self._clock.boot_ns()
-        self._leave(State.WELL if is_well else State.UNWELL, found.reason)
+        await asyncio.to_thread(self._leave, State.WELL if is_well else State.UNWELL, found.reason)
         if self._beat_url is not None and (self._clock.boot_ns() >= self._next_beat_ns or is_well != self._was_well):
             await self._beat(self._beat_url, is_well=is_well, reason=found.reason)
         self._was_well = is_well

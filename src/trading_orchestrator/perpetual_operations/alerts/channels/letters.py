@@ -19,6 +19,7 @@ def letter_of(
     description: str = "",
     runbook: str = "",
     labels: Mapping[str, str] | None = None,
+    is_resolved: bool = False,
 ) -> Letter:
     """Return a letter that tells of one thing.
 
@@ -28,24 +29,25 @@ def letter_of(
         runbook: the key of a runbook, "" for none.
     """
     annotations = {"summary": summary, "description": description, "runbook": runbook}
+    status = "resolved" if is_resolved else "firing"
     alert = Notified(
         fingerprint=key,
-        status="firing",
+        status=status,
         labels={"alertname": name, "severity": severity, **(labels or {})},
         annotations={name: text for name, text in annotations.items() if text},
         starts_at_ns=at_ns,
-        ends_at_ns=None,
+        ends_at_ns=at_ns if is_resolved else None,
     )
     message = NotificationDue(
         notification_id=key,
         group_id=name,
         group_key=f'{{}}:{{alertname="{name}"}}',
         receiver=receiver,
-        status="firing",
+        status=status,
         group_labels={"alertname": name},
         alerts=(alert,),
-        firing=(key,),
-        resolved=(),
+        firing=() if is_resolved else (key,),
+        resolved=(key,) if is_resolved else (),
         settled=(),
         at_ns=at_ns,
         next_due_ns=at_ns,
