@@ -56,7 +56,7 @@ def _why(row: dict[str, Any]) -> str:
         verified = "nothing of ours is open, verified twice" if row.get("kill_verified") else "NOT yet verified empty"
         return f"{name}: KILL SWITCH ON ({why}); no order leaves; {verified}; `desk resume {name}` lifts it"
     if row["mode"] == "unarmed":
-        return f"{name}: not armed ({why}); no order leaves"
+        return f"{name}: not armed ({why}); no order leaves; `desk arm {name}` lets them"
     return f"{name}: {row['mode'].replace('_', ' ')} ({why}); `desk resume {name}` ends it"
 
 

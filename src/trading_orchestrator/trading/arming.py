@@ -18,8 +18,7 @@ def arming_at_start(book: Book, *, live: bool, broker: str) -> Body | None:
     permit = book.permit
     if live:
         stands = not permit.armed or (permit.live and permit.account == book.account)
-        reason = f"broker {broker} moves real money: `desk arm {book.desk}` lets orders leave"
-        return None if stands else DeskDisarmed(by=DESK, reason=reason)
+        return None if stands else DeskDisarmed(by=DESK, reason=f"broker {broker} moves real money")
     if not permit.armed and permit.by == DESK:
         reason = f"broker {broker} is configured as a practice venue (live = false)"
         return DeskArmed(account=book.account, live=False, by=DESK, reason=reason)

@@ -37,6 +37,9 @@ from trading_orchestrator.trading.strategies.strategy import Wants
 log = logging.getLogger(__name__)
 NowRunning = Callable[[str], None]
 DENIALS_APART_NS = 1_000_000_000
+STANDING_DENIALS_APART_NS = 60_000_000_000
+"""For what a human has to end: a desk may wait for days to be armed."""
+STANDING = ("risk.mode", "risk.symbol_blocked")
 
 
 class NotNow(Refused):
@@ -333,11 +336,12 @@ class TradingFloor:
     ) -> None:
         """Journal what our own risk refused: it tells an operator why nothing is traded.
 
-        A strategy may try again with every quote: of each reason, one a second is enough.
+        A strategy may try again with every quote: of each reason, one a second is enough, or one a minute.
         """
         now_ns = self._clock.monotonic_ns()
         reason = (strategy, order.symbol, refusal.rule)
-        if now_ns - self._denied_ns.get(reason, -DENIALS_APART_NS) < DENIALS_APART_NS:
+        apart_ns = STANDING_DENIALS_APART_NS if refusal.rule in STANDING else DENIALS_APART_NS
+        if now_ns - self._denied_ns.get(reason, -apart_ns) < apart_ns:
             return
         self._denied_ns[reason] = now_ns
         decisions.told = True

@@ -44,10 +44,7 @@ async def test_a_desk_on_a_live_broker_starts_unarmed_and_says_how_to_arm_it(tmp
         assert "unarmed" == await mode(world)
         (disarmed,) = await world.facts("desk.disarmed")
         assert isinstance(disarmed, DeskDisarmed)
-        assert ("desk", "broker sim moves real money: `desk arm paper` lets orders leave") == (
-            disarmed.by,
-            disarmed.reason,
-        )
+        assert ("desk", "broker sim moves real money") == (disarmed.by, disarmed.reason)
         assert "the desk is unarmed" in node.desk.health().reason
 
 
@@ -156,6 +153,16 @@ async def test_an_order_decided_before_the_disarming_does_not_leave_after_it(tmp
 
         assert [] == world.submits
         assert ["rejected"] == await world.order_states()
+
+
+async def test_a_desk_that_waits_writes_one_denial_a_minute(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await start(world, "b" * 100)
+        for _ in range(50):
+            await world.quote("1.1000")
+            await world.run(1.5)
+
+        assert 2 == (await world.kinds()).count("order.denied")
 
 
 def test_nobody_arms_without_name_and_reason() -> None:

@@ -44,7 +44,8 @@ def _alarm(desk: Row) -> Html | None:
         verified = "nothing of ours is open, verified twice" if desk.get("kill_verified") else "canceling what is open"
         text = f"Kill switch on ({why}): no order leaves; {verified}. `desk resume {name}` lifts it."
     elif desk.get("mode") == "unarmed":
-        text = f"Not armed ({why}): no order leaves. `desk arm {name}` lets orders leave."
+        text = f"Not armed ({why}): no order leaves. `desk arm {name}` lets them."
+        return tag("p", text, class_="alarm waits", role="status")
     else:
         return None
     return tag("p", text, class_="alarm", role="alert")
