@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
     config = configured(spec.settings, spec.source)
     stop = asyncio.Event()
-    _stop_when_told(stop, keeper_fd, config.settings.keeper.stop_deadline_s)
+    leave = _stop_when_told(stop, keeper_fd, config.settings.keeper.stop_deadline_s)
     clock = SystemClock()
     boot_id = read_boot_id()
     incarnation = Incarnation.hold(incarnations_dir(config.data_dir), spec.node, clock=clock, boot_id=boot_id)
@@ -90,6 +90,16 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         held = [row.holder for row in await store.leases()]
         await asyncio.to_thread(clear_dead, incarnations_dir(config.data_dir), keep=held)
 
+    async def hand_over(because: str) -> bool:
+        """Leave in order: the standby takes the leases, and the keeper starts a fresh process in this one's place."""
+        alone = config.settings.keeper.nodes == 1
+        if not alone and not await cluster.others_ready(deaths.lives):
+            return False
+        log.warning("handing over to a fresh process: %s", because)
+        leave()
+        return True
+
+    cluster = Cluster(store, node=spec.node, pid=os.getpid(), release=metadata.version("trading-orchestrator"))
     manager = PerpetualOperationsManager(
         config.settings.perpetual_operations,
         store=store,
@@ -102,6 +112,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         shares_metrics=True,
         is_dead=deaths.is_dead,
         read_alerts=lambda: read_alerts(config),
+        hand_over=hand_over,
     )
     manager.watch()
     metered = metered_store(store, manager.meter, clock)
@@ -113,7 +124,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
             store=store,
             leases=LeaseKeeper(metered, clock, holder=spec.node, ttl_s=config.settings.journal.lease_ttl_s),
             deaths=deaths,
-            cluster=Cluster(store, node=spec.node, pid=os.getpid(), release=metadata.version("trading-orchestrator")),
+            cluster=cluster,
             beats=incarnation,
             clock=clock,
             boot_id=boot_id,
@@ -135,8 +146,11 @@ def _trading_routes(store: SqliteStore) -> Sequence[APIRouter]:
     return [story_routes(store)]
 
 
-def _stop_when_told(stop: asyncio.Event, keeper_fd: int, deadline_s: float) -> None:
-    """SIGTERM, SIGINT and the end of the keeper all mean: leave in order, and not later than the deadline."""
+def _stop_when_told(stop: asyncio.Event, keeper_fd: int, deadline_s: float) -> Callable[[], None]:
+    """SIGTERM, SIGINT and the end of the keeper all mean: leave in order, and not later than the deadline.
+
+    Returns what says the same from inside.
+    """
 
     def told() -> None:
         if not stop.is_set():
@@ -152,6 +166,7 @@ def _stop_when_told(stop: asyncio.Event, keeper_fd: int, deadline_s: float) -> N
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told)
     loop.add_reader(keeper_fd, keeper_gone)
+    return told
 
 
 def _tenancies(

@@ -8,7 +8,10 @@ import msgspec
 from msgspec import Meta
 
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
+from trading_orchestrator.perpetual_operations.monitoring.analytics.config import AnalyticsConfig
 from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig, MonitoringConfig
+from trading_orchestrator.perpetual_operations.monitoring.leaks.config import LeaksConfig
+from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
 from trading_orchestrator.perpetual_operations.recovery.config import RecoveryConfig
 
 
@@ -58,6 +61,9 @@ class OperationsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     data_dir: str | None = None
     monitoring: MonitoringConfig = MonitoringConfig()
     history: HistoryConfig = HistoryConfig()
+    analytics: AnalyticsConfig = AnalyticsConfig()
+    resources: ResourcesConfig = ResourcesConfig()
+    leaks: LeaksConfig = LeaksConfig()
     health: HealthConfig = HealthConfig()
     recovery: RecoveryConfig = RecoveryConfig()
     console: ConsoleConfig = ConsoleConfig()

@@ -31,6 +31,10 @@ class LoopLag:
         """Return the worst lateness of the last ten seconds, a block that still lasts included."""
         return max((*self._lags, self._overdue_s()), default=0.0)
 
+    def overdue_or_last_s(self) -> float:
+        """Return the lateness of the last look, or of the one that is overdue."""
+        return max(self._lags[-1] if self._lags else 0.0, self._overdue_s())
+
     def take_peak_s(self) -> float:
         """Return the worst lateness since this was last called."""
         peak_s, self._peak_s = max(self._peak_s, self._overdue_s()), 0.0

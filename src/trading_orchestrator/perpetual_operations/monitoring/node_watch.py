@@ -49,6 +49,7 @@ class NodeWatch:
         self._live_trouble = ""
         self._ticks = MetricTicks()
         self._followers: list[Callable[[Sample], None]] = []
+        self._guards: tuple[Component, ...] = ()
         self.meter = Meter()
         self.loop_lag = LoopLag(clock, every_s=monitoring.loop_lag_every_s)
         self.history = MetricsHistory(
@@ -67,7 +68,11 @@ class NodeWatch:
     def parts(self) -> Sequence[Component]:
         """Return what must run: the history first, so that it ends last and the last sample is written too."""
         kept = (self.history,) if self._keeps_history else ()
-        return (*kept, self.loop_lag, self.monitor)
+        return (*kept, self.loop_lag, self.monitor, *self._guards)
+
+    def guard(self, *parts: Component) -> None:
+        """Run these wherever the node is measured: they act on what is seen."""
+        self._guards += parts
 
     def follow(self, told: Callable[[Sample], None]) -> None:
         """Have `told` called on the loop with each sample; it must not block."""

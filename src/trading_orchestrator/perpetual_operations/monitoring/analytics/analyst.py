@@ -43,6 +43,7 @@ MINUTE_NS = 60_000_000_000
 LOOK_EVERY_S = 5.0
 MOST_ANOMALIES = 200
 MOST_MINUTES = 1440
+ANOMALY_SCORE, EXHAUSTION = "anomaly_score", "trading_exhaustion_seconds"
 
 
 class Anomaly(msgspec.Struct, frozen=True):
@@ -128,6 +129,7 @@ class Analyst:
         self._watching = Watching()
         self._lines: dict[str, _Line] = {}
         self._minute = 0
+        self._paused = False
         self._primed = False
         self._seen_ns: int | None = None
         self.anomalies: tuple[Anomaly, ...] = ()
@@ -137,6 +139,14 @@ class Analyst:
         if self._seen_ns is None:
             return Health(HealthState.STARTING, "not looked yet")
         return Health(HealthState.HEALTHY, f"{len(self._lines)} series watched")
+
+    def pause(self) -> None:
+        """Judge nothing until `resume`, to spare a host under pressure: what is missed is not made up for."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Judge again."""
+        self._paused = False
 
     def minutes_of(self, key: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         """Return times (Unix seconds) and values of a watched series, a row a minute, of the last day at most."""
@@ -152,9 +162,10 @@ class Analyst:
                 await self._prime(self._history, loop, thread)
             self._primed = True
             while True:
-                for anomaly in await loop.run_in_executor(thread, self.look, self._clock.wall_ns()):
-                    log.info("%s", anomaly.sentence)
-                    self._told(anomaly)
+                if not self._paused:
+                    for anomaly in await loop.run_in_executor(thread, self.look, self._clock.wall_ns()):
+                        log.info("%s", anomaly.sentence)
+                        self._told(anomaly)
                 await self._clock.sleep(LOOK_EVERY_S)
         finally:
             thread.shutdown(wait=False)
@@ -199,18 +210,11 @@ class Analyst:
     def _show(self, new: Sequence[Anomaly]) -> None:
         if self._meter is None:
             return
-        counter = self._meter.counter("trading_anomalies_total", "Anomalies told")
-        counter.add(len(new))
-        for each in self.exhaustions:
-            self._meter.gauge(
-                "trading_exhaustion_seconds", "Until the resource is used up, by its trend", resource=each.resource
-            ).set(each.forecast.reaches_in_s)
-        soon = {each.resource for each in self.exhaustions}
-        for family in self._meter.read():
-            if family.name == "trading_exhaustion_seconds":
-                for reading in family.readings:
-                    if dict(reading.labels)["resource"] not in soon:
-                        self._meter.forget(family.name, **dict(reading.labels))
+        self._meter.counter("trading_anomalies_total", "Anomalies told").add(len(new))
+        scores = {each.series: each.score for each in new}
+        _show_only(self._meter, ANOMALY_SCORE, "How unusual a series is now", "metric", scores)
+        left_s = {each.resource: each.forecast.reaches_in_s for each in self.exhaustions}
+        _show_only(self._meter, EXHAUSTION, "Until the resource is used up, by its trend", "resource", left_s)
 
     async def _prime(
         self, history: MetricsHistory, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor
@@ -243,6 +247,16 @@ class Analyst:
         if line is None:
             line = self._lines[key] = _Line(self._tuning)
         return line
+
+
+def _show_only(meter: Meter, name: str, described: str, label: str, values: Mapping[str, float]) -> None:
+    """Show these values and no others: what is not unusual any more has no score."""
+    shown = [family for family in meter.read() if family.name == name]
+    for reading in (reading for family in shown for reading in family.readings):
+        if dict(reading.labels)[label] not in values:
+            meter.forget(name, **dict(reading.labels))
+    for key, value in values.items():
+        meter.gauge(name, described, **{label: key}).set(value)
 
 
 def _wanted(names: Sequence[tuple[str, str, str]]) -> Mapping[str, Sequence[str]]:

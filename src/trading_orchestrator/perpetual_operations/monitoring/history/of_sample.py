@@ -13,7 +13,7 @@ from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 
 DECIMALS = 6  # a µs, a millionth of a core: finer is noise of the clock, and noise is what costs bytes
 TAIL = 0.99
-NOT_KEPT = "route"  # a label with many values: /metrics shows each, the history would grow by megabytes a day
+NOT_KEPT = frozenset({"route", "metric"})  # labels of many values: /metrics shows each, the history would only grow
 
 
 def values_of(sample: Sample) -> Mapping[str, float]:
@@ -40,7 +40,7 @@ class MetricTicks:
             name: round(value, DECIMALS)
             for family in families
             for reading in family.readings
-            if NOT_KEPT not in dict(reading.labels)
+            if NOT_KEPT.isdisjoint(dict(reading.labels))
             for name, value in self._of_reading(family, reading)
         }
 

@@ -21,6 +21,7 @@ class ResourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     loop_lag_s: a loop that comes later than this makes orders wait.
     rises_s, falls_s: pressure lasts so long before a step is taken, ease before it is undone; easing takes longer,
         or the system would swing.
+    busy_rises_s: the same for CPU and event loop, where a burst of half a minute is nothing.
     ease_ratio: of a limit, below which it counts as eased.
     log_days, temp_hours: age at which files in `logs/` and `tmp/` of the data directory are removed.
     """
@@ -32,7 +33,8 @@ class ResourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     disk_floor_bytes: Annotated[int, Meta(ge=0)] = 1_000_000_000
     descriptors_ratio: Ratio = 0.8
     loop_lag_s: Annotated[float, Meta(gt=0)] = 0.5
-    rises_s: Annotated[float, Meta(gt=0)] = 10.0
+    rises_s: Annotated[float, Meta(gt=0)] = 5.0
+    busy_rises_s: Annotated[float, Meta(gt=0)] = 30.0
     falls_s: Annotated[float, Meta(gt=0)] = 60.0
     ease_ratio: Ratio = 0.85
     log_days: Annotated[int, Meta(ge=1)] = 30

@@ -1,0 +1,271 @@
+"""ResourceMonitor: holds the limits, gives load up in steps while one is met, and takes it back when it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.perpetual_operations.monitoring.resources.clean_up import CleanUp, Removed
+from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
+from trading_orchestrator.perpetual_operations.monitoring.resources.hysteresis import Hysteresis, Move
+from trading_orchestrator.perpetual_operations.monitoring.resources.pressure import Reading, Resource, readings
+from trading_orchestrator.perpetual_operations.monitoring.resources.shedding import BUSY, STEPS, Step
+from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 1.0
+CLEAN_EVERY_NS = 3_600_000_000_000
+CLOCK_OFF_S = 0.5
+FAILURES = {
+    Resource.CPU: "cpu.saturated",
+    Resource.MEMORY: "memory.pressure",
+    Resource.DISK: "disk.low",
+    Resource.LOOP: "event_loop.blocked",
+    Resource.DESCRIPTORS: "descriptors.short",
+}
+TellFact = Callable[[str, object], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Lever:
+    """What a part offers to give up. Both are called on the event loop and must not block.
+
+    restore: None when there is nothing to undo, as with an emptied cache; such a step may be taken again and again.
+    """
+
+    shed: Callable[[], object]
+    restore: Callable[[], object] | None
+
+
+class LoadMoved(msgspec.Struct, frozen=True):
+    """The body of `load.shed` and `load.restored`."""
+
+    step: str
+    resource: str
+    used: float
+    limit: float
+    says: str
+
+
+@dataclass
+class _Taken:
+    step: Step
+    resource: Resource
+
+
+class ResourceMonitor:
+    """A component of every node. One event loop.
+
+    Args:
+        tell: journals a fact.
+        keeps_house: whether this node cleans up for all (it serves the console).
+    """
+
+    name = "resource_monitor"
+    depends_on: Sequence[str] = ("system_monitor",)
+
+    def __init__(
+        self,
+        config: ResourcesConfig,
+        *,
+        clock: Clock,
+        clean_up: CleanUp,
+        tell: TellFact,
+        keeps_house: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._clean_up = clean_up
+        self._tell = tell
+        self._keeps_house = keeps_house
+        self._descriptors_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._cores = os.cpu_count() or 1
+        self._levers: dict[str, Lever] = {"expired_files": Lever(self._ask_for_room, None)}
+        self._waits = {
+            each: Hysteresis(
+                rises_s=config.busy_rises_s if each in BUSY else config.rises_s,
+                falls_s=config.falls_s,
+                ease_ratio=config.ease_ratio,
+            )
+            for each in Resource
+        }
+        self._readings: Mapping[Resource, Reading] = {}
+        self._sample: Sample | None = None
+        self._clock_off_s = 0.0
+        self._taken: list[_Taken] = []
+        self._cleaned_ns: int | None = None
+        self._wants_room = False
+
+    def add_lever(self, name: str, lever: Lever) -> None:
+        """Let a step of the table be taken: its `lever` is this name."""
+        self._levers[name] = lever
+
+    @property
+    def shed(self) -> Sequence[str]:
+        """Return what is given up now, the first step first."""
+        return [taken.step.lever for taken in self._taken]
+
+    def note(self, sample: Sample) -> None:
+        """Take a sample; the next look judges it."""
+        self._sample = sample
+        self._clock_off_s = max(abs(sample.clock_step_s), abs(sample.clock_offset_s or 0.0))
+
+    def health(self) -> Health:
+        if self._taken:
+            return Health(HealthState.DEGRADED, f"load is shed: {', '.join(self.shed)}")
+        if not self._readings:
+            return Health(HealthState.STARTING, "no sample yet")
+        return Health(HealthState.HEALTHY, "every resource is within its limit")
+
+    def health_of(self, which: Resource) -> Health:
+        """Return how one resource is, for a probe of its own."""
+        reading = self._readings.get(which)
+        if reading is None:
+            return Health(HealthState.HEALTHY, "not measured yet")
+        said = _said(which, reading)
+        if not self._waits[which].has_lasted:
+            return Health(HealthState.HEALTHY, said)
+        return Health(HealthState.DEGRADED, said, FAILURES[which])
+
+    def clock_health(self) -> Health:
+        """Return whether the wall clock stepped or is off."""
+        said = f"the wall clock is off by {self._clock_off_s * 1000:.1f} ms"
+        if self._clock_off_s > CLOCK_OFF_S:
+            return Health(HealthState.UNHEALTHY, said, "clock.off")
+        return Health(HealthState.HEALTHY, said)
+
+    async def run(self) -> None:
+        """Look each second until cancelled; then take everything back."""
+        try:
+            while True:
+                await self.look()
+                await self._clock.sleep(LOOK_EVERY_S)
+        finally:
+            while self._taken:
+                self._undo(self._taken[-1])
+
+    async def look(self) -> None:
+        """Judge the newest sample, move at most one step a resource, and clean up when it is due."""
+        sample, self._sample = self._sample, None
+        if sample is not None:
+            self._readings = readings(sample, self._config, descriptors_max=self._descriptors_max, cores=self._cores)
+            at_s = self._clock.monotonic_ns() / 1e9
+            for which, reading in self._readings.items():
+                await self._move(which, reading, self._waits[which].take(at_s, reading))
+        await self._keep_house(sample)
+
+    async def shed_load(self, which: Resource) -> str:
+        """Take the next step that eases this resource at once, and return what it is; for recovery ladders."""
+        reading = self._readings.get(which)
+        step = self._next(which)
+        if step is None or reading is None:
+            return "nothing is left to give up"
+        await self._take(step, which, reading)
+        return step.says
+
+    async def clean(self, *, make_room: bool = False) -> Removed:
+        """Remove what is expired, and what must go to keep the disk above its floor."""
+        self._wants_room = self._wants_room or make_room
+        now_s = self._clock.wall_ns() / 1e9
+        removed = await asyncio.to_thread(self._clean_up.expired, now_s)
+        if removed.files:
+            await self._told("files.removed", removed)
+        if not self._wants_room:
+            return removed
+        self._wants_room = False
+        disk = self._readings.get(Resource.DISK)
+        missing = int(disk.used * (2 - self._config.ease_ratio) - disk.limit) if disk is not None else 0
+        more = await asyncio.to_thread(self._clean_up.make_room, now_s, max(0, missing))
+        if more.files:
+            await self._told("files.removed", more)
+        return Removed(
+            removed.files + more.files,
+            removed.bytes + more.bytes,
+            tuple(sorted({*removed.folders, *more.folders})),
+            more.because,
+        )
+
+    async def _move(self, which: Resource, reading: Reading, move: Move) -> None:
+        if move is Move.SHED:
+            step = self._next(which)
+            if step is not None:
+                await self._take(step, which, reading)
+            else:
+                self._take_again(which)
+        elif move is Move.RESTORE:
+            taken = next((each for each in reversed(self._taken) if each.resource is which), None)
+            if taken is not None and not self._still_needed(taken):
+                self._undo(taken)
+                log.info("%s is at ease again: %s is taken back", which.value, taken.step.lever)
+                await self._told("load.restored", _moved(taken.step, which, reading))
+
+    def _next(self, which: Resource) -> Step | None:
+        taken = {each.step.lever for each in self._taken}
+        return next(
+            (step for step in STEPS if which in step.eases and step.lever in self._levers and step.lever not in taken),
+            None,
+        )
+
+    async def _take(self, step: Step, which: Resource, reading: Reading) -> None:
+        self._taken.append(_Taken(step, which))
+        log.warning("%s: %s", _said(which, reading), step.says)
+        try:
+            self._levers[step.lever].shed()
+        except Exception as error:  # noqa: BLE001 - a part's own lever must not stop the others
+            log.error("%s could not be shed: %s", step.lever, error)
+        await self._told("load.shed", _moved(step, which, reading))
+
+    def _take_again(self, which: Resource) -> None:
+        """Nothing more to give up: what has no undoing (caches, expired files) is done once more."""
+        for taken in self._taken:
+            lever = self._levers[taken.step.lever]
+            if which in taken.step.eases and lever.restore is None:
+                lever.shed()
+
+    def _still_needed(self, taken: _Taken) -> bool:
+        """A step taken for one resource stays while another that it eases is pressed."""
+        return any(self._waits[each].is_pressed for each in taken.step.eases)
+
+    def _undo(self, taken: _Taken) -> None:
+        self._taken.remove(taken)
+        restore = self._levers[taken.step.lever].restore
+        try:
+            if restore is not None:
+                restore()
+        except Exception as error:  # noqa: BLE001 - as above
+            log.error("%s could not be restored: %s", taken.step.lever, error)
+
+    def _ask_for_room(self) -> None:
+        self._wants_room = True
+
+    async def _keep_house(self, sample: Sample | None) -> None:
+        now_ns = self._clock.monotonic_ns()
+        is_due = self._cleaned_ns is None or now_ns - self._cleaned_ns > CLEAN_EVERY_NS
+        if sample is not None and (is_due or self._wants_room) and self._keeps_house():
+            self._cleaned_ns = now_ns
+            await self.clean()
+
+    async def _told(self, kind: str, body: object) -> None:
+        try:
+            await self._tell(kind, body)
+        except OrchestratorError as error:  # a full disk takes no fact, and room must be made all the same
+            log.warning("%s could not be journaled: %s", kind, error.message)
+
+
+def _moved(step: Step, which: Resource, reading: Reading) -> LoadMoved:
+    return LoadMoved(step.lever, which.value, round(reading.used, 6), round(reading.limit, 6), step.says)
+
+
+def _said(which: Resource, reading: Reading) -> str:
+    if which is Resource.DISK:
+        return f"{reading.limit / 1e9:.1f} GB are free on the disk, its floor is {reading.used / 1e9:.1f} GB"
+    return f"{reading.what} is at {reading.used:.4g}, its limit is {reading.limit:.4g}"
