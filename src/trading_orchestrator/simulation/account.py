@@ -103,6 +103,7 @@ def _config(terms: Terms, every_s: float) -> DeskConfig:
         "poll_trades_s": 1.0,
         "poll_orders_s": 1.0,
         "poll_overlap_s": 5.0,
+        "snapshot_every_facts": 300,
         "compare_s": 5.0,
         "quiet_s": 0.5,
         "clock_offset_every_s": 5.0,

@@ -50,6 +50,7 @@ class Book:
     def __init__(self, desk: str, *, account: str, timeline: str) -> None:
         self._desk = Desk(state=State(desk=desk, account=account, timeline=timeline), shelf=Shelf())
         self._snapshot_seq = 0
+        self.snapshot_every_facts = SNAPSHOT_EVERY_FACTS
 
     @classmethod
     def from_snapshot(cls, value: bytes) -> Book:
@@ -135,7 +136,7 @@ class Book:
 
     def _take_rows(self) -> Iterator[Put]:
         yield from self.take_rows()
-        if self.seq - self._snapshot_seq >= SNAPSHOT_EVERY_FACTS:
+        if self.seq - self._snapshot_seq >= self.snapshot_every_facts:
             yield self.snapshot_put()
 
     def snapshot_put(self) -> Put:

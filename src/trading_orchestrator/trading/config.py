@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from trading_orchestrator.trading.book import SNAPSHOT_EVERY_FACTS
 from trading_orchestrator.trading.risk.limits import RiskLimits
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -46,6 +47,7 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `clock_offset_limit_s` 0.5: half a validity window of one second; beyond it the venue would refuse our requests.
     `emergency_cancel_after_s` 5: how long the journal may take nothing before all of ours that rests is canceled.
     A lock or a slow disk is over by then; an order that nobody may decide about should not rest for much longer.
+    `snapshot_every_facts` 2000: a start-up folds at most this many facts beyond the snapshot, about 0.1 s.
     `bars_kept` 500: closed bars held in memory per symbol and length, for `warm_up`.
     """
 
@@ -66,6 +68,7 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock_offset_every_s: Seconds = 20.0
     clock_offset_limit_s: Seconds = 0.5
     emergency_cancel_after_s: Seconds = 5.0
+    snapshot_every_facts: Annotated[int, msgspec.Meta(ge=1)] = SNAPSHOT_EVERY_FACTS
     bars_kept: Annotated[int, msgspec.Meta(ge=1)] = 500
 
     @property

@@ -288,7 +288,13 @@ class Desk:
 
     async def _follow(self) -> Follower:
         if self._follower is None:
-            follower = Follower(self.name, self._config.account_name, self._store, self._clock)
+            follower = Follower(
+                self.name,
+                self._config.account_name,
+                self._store,
+                self._clock,
+                snapshot_every_facts=self._config.snapshot_every_facts,
+            )
             await follower.start()
             self._follower = follower
         return self._follower

@@ -8,7 +8,7 @@ import logging
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.storage.ports import FactStore
-from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.book import SNAPSHOT_EVERY_FACTS, Book
 from trading_orchestrator.trading.rows import SNAPSHOT
 from trading_orchestrator.trading.strategies.missed_fills import RecentTrades
 
@@ -20,12 +20,21 @@ LOOK_AGAIN_S = 1.0
 class Follower:
     """A Book that stays behind the journal by milliseconds. Only reads."""
 
-    def __init__(self, desk: str, account: str, store: FactStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        desk: str,
+        account: str,
+        store: FactStore,
+        clock: Clock,
+        *,
+        snapshot_every_facts: int = SNAPSHOT_EVERY_FACTS,
+    ) -> None:
         self._stream = f"desk/{desk}"
         self._store = store
         self._clock = clock
         self._pos = 0
         self._task: asyncio.Task[None] | None = None
+        self._snapshot_every_facts = snapshot_every_facts
         self.book = Book(desk, account=account, timeline=store.journal_id)
         self.recent = RecentTrades(from_seq=1)
 
@@ -37,6 +46,7 @@ class Follower:
             self.book.on_timeline(self._store.journal_id)
             self.recent = RecentTrades(from_seq=self.book.seq + 1)
             self._pos = await self._pos_before(row.pos)
+        self.book.snapshot_every_facts = self._snapshot_every_facts
         await self._read_on()
         self._task = asyncio.create_task(self._follow(), name=f"follow {self._stream}")
 

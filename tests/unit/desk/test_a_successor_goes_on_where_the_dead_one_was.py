@@ -176,12 +176,9 @@ async def test_trades_older_than_the_followers_memory_are_read_from_the_journal(
             assert [trade.seq for trade in found] == expected
 
 
-async def test_a_fold_from_a_snapshot_ends_where_a_fold_of_everything_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("trading_orchestrator.trading.book.SNAPSHOT_EVERY_FACTS", 7)
+async def test_a_fold_from_a_snapshot_ends_where_a_fold_of_everything_does(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
-        node = await world.start(world.node("Buyer", {"orders": 5}))
+        node = await world.start(world.node("Buyer", {"orders": 5}, snapshot_every_facts=7))
         for number in range(5):
             await world.quote(f"1.{1000 + number}")
         await world.run(0.5)
