@@ -1,0 +1,212 @@
+"""/api/alerts: what fires, what was sent, and what people say to it: acknowledge, resolve, silence, test, reload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.ids import new_id
+from trading_orchestrator.perpetual_operations.alerts.attention import EPISODES, Episode, mean_times
+from trading_orchestrator.perpetual_operations.alerts.history import HISTORY
+from trading_orchestrator.perpetual_operations.alerts.route import Route
+from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
+from trading_orchestrator.perpetual_operations.alerts.silence import Silence
+from trading_orchestrator.perpetual_operations.alerts.standing import Standing, standing
+from trading_orchestrator.perpetual_operations.console.answers import json_answer
+from trading_orchestrator.perpetual_operations.console.bodies import read_json
+from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
+from trading_orchestrator.storage.ports import FactStore
+
+SECOND_NS = 1_000_000_000
+EPISODES_COUNTED = 1000
+Runtime = Callable[[], AlertsRuntime]
+Before = Annotated[int | None, Query(ge=1, description="The `next` of the page before; left out: the newest")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Rows on a page")]
+
+
+class Taken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who takes or ends it, and what that person has to say."""
+
+    by: str
+    note: str = ""
+
+
+class SilenceSaid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A silence: what, for how long, who and why."""
+
+    matchers: tuple[str, ...]
+    for_s: float
+    by: str
+    reason: str
+    until_resolved: bool = False
+    unused_for_s: float | None = None
+
+
+class RouteTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The labels of an alert that may come."""
+
+    labels: dict[str, str]
+
+
+class By(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who asks."""
+
+    by: str
+
+
+def alert_routes(runtime: Runtime, store: FactStore, clock: Clock) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(tags=["alerts"], responses=PROBLEMS)
+    _reading(router, runtime, store)
+    _attention(router, runtime)
+    _silences(router, runtime, clock)
+    _config(router, runtime)
+    return router
+
+
+def _reading(router: APIRouter, runtime: Runtime, store: FactStore) -> None:
+    @router.get("/api/alerts", summary="What fires, the longest first, and mean times to acknowledge and to resolve")
+    async def alerts() -> Response:
+        firing = [shown(one) for one in standing(runtime().manager)]
+        rows = await store.rows(EPISODES, limit=EPISODES_COUNTED)
+        means = mean_times([msgspec.json.decode(row.value, type=Episode) for row in rows])
+        return json_answer({"alerts": firing, "mean_times": means})
+
+    @router.get("/api/alerts/history", summary="What was sent to whom, when, and with which answer, newest first")
+    async def history(before: Before = None, limit: Limit = 100) -> Response:
+        return await _page(store, HISTORY, "messages", before, limit)
+
+    @router.get("/api/alerts/episodes", summary="Alerts that are over: from when to when, and who took them")
+    async def episodes(before: Before = None, limit: Limit = 100) -> Response:
+        return await _page(store, EPISODES, "episodes", before, limit)
+
+    @router.get("/api/alerts/rules", summary="The rules in use")
+    async def rules() -> Response:
+        return json_answer({"rules": runtime().plan.rules, "source": runtime().plan.source})
+
+    @router.get("/api/alerts/on-call", summary="Who is on call now, until when, and who is next")
+    async def on_call() -> Response:
+        manager = runtime().manager
+        names = runtime().plan.schedules
+        calls = manager.calls
+        found = [calls.escalator.on_call(name, manager.now_ns()) for name in names] if calls is not None else []
+        return json_answer({"schedules": found})
+
+
+def _attention(router: APIRouter, runtime: Runtime) -> None:
+    @router.post("/api/alerts/{fingerprint}/acknowledge", summary="Take an alert until it ends")
+    async def acknowledge(fingerprint: str, request: Request) -> Response:
+        said = _named(await read_json(request, Taken))
+        await runtime().manager.acknowledge(fingerprint, by=said.by, note=said.note)
+        return json_answer({"fingerprint": fingerprint, "acknowledged_by": said.by})
+
+    @router.post("/api/alerts/{fingerprint}/resolve", summary="End an alert; a source that still sees it tells it anew")
+    async def resolve(fingerprint: str, request: Request) -> Response:
+        said = _named(await read_json(request, Taken))
+        manager = runtime().manager
+        await manager.acknowledge(fingerprint, by=said.by, note=said.note or "resolved by hand")
+        await manager.resolve(fingerprint)
+        return json_answer({"fingerprint": fingerprint, "resolved_by": said.by})
+
+    @router.post("/api/heartbeats/{monitor}", summary="A monitored program says that it lives")
+    async def beat(monitor: str) -> Response:
+        await runtime().beat(monitor)
+        return json_answer({"monitor": monitor})
+
+
+def _silences(router: APIRouter, runtime: Runtime, clock: Clock) -> None:
+    @router.get("/api/alerts/silences", summary="Silences, expired ones for five days")
+    async def silences() -> Response:
+        manager = runtime().manager
+        now_ns = manager.now_ns()
+        found = [
+            {**msgspec.to_builtins(one), "active": one.is_active(now_ns)} for one in manager.state.silences.values()
+        ]
+        return json_answer({"silences": found})
+
+    @router.post("/api/alerts/silences", summary="Keep alerts quiet, with owner and reason")
+    async def silence(request: Request) -> Response:
+        said = await read_json(request, SilenceSaid)
+        manager = runtime().manager
+        now_ns = manager.now_ns()
+        one = Silence(
+            silence_id=new_id(clock.wall_ns()),
+            matchers=said.matchers,
+            starts_at_ns=now_ns,
+            ends_at_ns=now_ns + round(said.for_s * SECOND_NS),
+            created_by=said.by,
+            comment=said.reason,
+            until_resolved=said.until_resolved,
+            unused_for_s=said.unused_for_s,
+        )
+        await manager.set_silence(one)
+        return json_answer({"silence_id": one.silence_id})
+
+    @router.post("/api/alerts/silences/{silence_id}/expire", summary="End a silence now")
+    async def expire(silence_id: str, request: Request) -> Response:
+        await read_json(request, By)
+        manager = runtime().manager
+        if silence_id not in manager.state.silences:
+            return problem(404, f"No silence has the id {silence_id!r}.", "alerts.silence_refused")
+        await manager.expire_silence(silence_id)
+        return json_answer({"silence_id": silence_id})
+
+
+def _config(router: APIRouter, runtime: Runtime) -> None:
+    @router.post("/api/alerts/routes/test", summary="Who would hear of an alert with these labels")
+    async def test_routes(request: Request) -> Response:
+        said = await read_json(request, RouteTest)
+        found = runtime().plan.policy.tree.match(said.labels)
+        return json_answer({"receivers": [route.receiver for route in found], "routes": [_route(one) for one in found]})
+
+    @router.post("/api/alerts/channels/{channel}/test", summary="Send a test message by one channel")
+    async def test_channel(channel: str, request: Request) -> Response:
+        await read_json(request, By)
+        return json_answer({"channel": channel, "answer": await runtime().board.test(channel)})
+
+    @router.post("/api/alerts/reload", summary="Read the config anew; a wrong one changes nothing")
+    async def reload(request: Request) -> Response:
+        said = await read_json(request, By)
+        plan = await runtime().reload(said.by)
+        return json_answer({"source": plan.source, "rules": len(plan.rules), "receivers": sorted(plan.receivers)})
+
+
+def shown(one: Standing) -> Mapping[str, object]:
+    """Return an alert as the API shows it."""
+    alert = one.alert
+    return {
+        "fingerprint": alert.fingerprint,
+        "name": alert.labels.get("alertname", ""),
+        "severity": alert.labels.get("severity", ""),
+        "state": one.state,
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "starts_at_ns": alert.starts_at_ns,
+        "silenced_by": one.silenced_by,
+        "inhibited_by": one.inhibited_by,
+        "receivers": one.receivers,
+        "acknowledged": one.acknowledged,
+        "generator_url": alert.generator_url,
+    }
+
+
+async def _page(store: FactStore, projection: str, name: str, before: int | None, limit: int) -> Response:
+    rows = await store.rows(projection, before_pos=before, limit=limit)
+    values: Sequence[msgspec.Raw] = [msgspec.Raw(row.value) for row in rows]
+    return json_answer({name: values, "next": rows[-1].pos if len(rows) == limit else None})
+
+
+def _route(route: Route) -> Mapping[str, object]:
+    return {"receiver": route.receiver, "route": route.key, "group_by": sorted(route.group_by)}
+
+
+def _named(said: Taken) -> Taken:
+    if not said.by.strip():
+        raise Refused("by: expected the name of a person, was empty")
+    return said
