@@ -7,17 +7,29 @@ ccxt stands between them and us.
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
+from trading_orchestrator.brokers.budget import Purpose, VenuePaused
 from trading_orchestrator.brokers.ccxt.answers import Answer, classify, reply_of
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
+from trading_orchestrator.brokers.ccxt.client_ids import ASKED_BY_CLIENT_ID
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
+from trading_orchestrator.brokers.ccxt.lean_import import exchange_class
+from trading_orchestrator.brokers.ccxt.tapped import tapped
+from trading_orchestrator.brokers.ccxt.weights import ccxts_limit_per_min, words_of
 from trading_orchestrator.kernel.clock import SystemClock
 
 ORDER = {"symbol": "EURUSDT", "side": "BUY", "type": "MARKET", "quantity": "1", "newClientOrderId": "tx-1"}
+DOCSTRING = re.compile(r'"""(.|\n)*?"""')
+READS_CLIENT_ID = re.compile(
+    r"safe_\w+\(\s*params\w*,\s*(\[[^\]]*)?('\w+',\s*)*'clientOrderId'"
+    r"|params\w*\['clientOrderId'\]|'clientOrderId' in params"
+)
 HANG, RESET, CUT = "hang", "reset", "cut"
 
 # What the wire says, the class ccxt raises, what we conclude.
@@ -31,6 +43,7 @@ WAYS: list[tuple[str, int, str, str, Answer]] = [
     ("502 html", 502, "<html>502</html>", "ExchangeNotAvailable", Answer.AMBIGUOUS),
     ("429", 429, '{"code":-1003,"msg":"Too many requests."}', "DDoSProtection", Answer.NOT_READ),
     ("418", 418, '{"code":-1003,"msg":"Banned."}', "DDoSProtection", Answer.NOT_READ),
+    ("-1015", 429, '{"code":-1015,"msg":"Too many new orders."}', "DDoSProtection", Answer.NOT_READ),
     ("-1021", 400, '{"code":-1021,"msg":"Outside of the recvWindow."}', "InvalidNonce", Answer.NOT_READ),
     (
         "-2010 balance", 400,
@@ -135,6 +148,70 @@ async def test_no_one_listening_is_proven_never_sent(wire: Wire, exchange: Any) 
     assert Answer.NOT_SENT is classify(reply_of(caught.value, sent=True), "binance")
 
 
+async def test_every_request_passes_the_budget_before_it_is_signed(wire: Wire) -> None:
+    base = f"http://127.0.0.1:{await wire.open()}/api/v3"
+    client = CcxtClient(
+        CcxtConfig(api_key="k", secret="s", urls={"api": {"private": base, "public": base}}), clock=SystemClock()
+    )
+    client.budget.pause(60.0)
+
+    with pytest.raises(VenuePaused):
+        await client.call("order", lambda: client.exchange.private_get_order({"symbol": "EURUSDT"}))
+    with pytest.raises(VenuePaused):
+        await client.call("load markets", client.exchange.load_markets)
+
+    assert [] == wire.requests
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "weight"),
+    [
+        ("private_post_order", {}, 1), ("private_delete_order", {}, 1), ("private_get_order", {}, 4),
+        ("private_get_openorders", {"symbol": "EURUSDT"}, 6), ("private_get_openorders", {}, 80),
+        ("private_get_mytrades", {}, 20), ("private_get_account", {}, 20), ("public_get_exchangeinfo", {}, 20),
+        ("public_get_time", {}, 1), ("public_get_ticker_bookticker", {"symbol": "EURUSDT"}, 2),
+        ("public_get_klines", {}, 2),
+    ],
+)  # fmt: skip
+async def test_ccxts_costs_are_binances_weights(
+    wire: Wire, exchange: Any, method: str, params: dict[str, str], weight: int
+) -> None:
+    asked: list[float] = []
+
+    async def gate(cost: float, purpose: Purpose) -> None:
+        asked.append(cost * words_of("binance").per_cost)
+
+    tapped_class = tapped(exchange_class("binance"), SystemClock(), gate)
+    own = tapped_class({"apiKey": "k", "secret": "s", "enableRateLimit": False})
+    own.urls = exchange.urls
+    await getattr(own, method)(params)
+
+    assert [weight] == asked
+    assert 6000 == ccxts_limit_per_min(own)
+    await own.close()
+
+
+def test_the_exchanges_asked_by_our_ids_are_those_that_ccxts_source_can() -> None:
+    """Where a new ccxt reads the id in both calls, or stops to, this list is to be tried and changed."""
+    import ccxt.async_support as plain
+
+    names = ("create_order", "create_order_request", "create_spot_order_request", "order_request")
+
+    def reads(exchange: type[Any], *methods: str) -> bool:
+        sources = [inspect.getsource(getattr(exchange, name)) for name in methods if hasattr(exchange, name)]
+        return any(READS_CLIENT_ID.search(DOCSTRING.sub("", source, count=1)) for source in sources)
+
+    classes = {name: getattr(plain, name) for name in plain.exchanges}
+    able = {
+        name
+        for name, exchange in classes.items()
+        if exchange().has.get("fetchOrder") and reads(exchange, "fetch_order") and reads(exchange, *names)
+    }
+
+    assert able == ASKED_BY_CLIENT_ID
+
+
 async def test_a_request_is_signed_once_with_our_window_and_offset(wire: Wire, exchange: Any) -> None:
     exchange.options["timeDifference"] = 5_000_000
     exchange.milliseconds = lambda: 1_700_000_000_000
@@ -174,6 +251,8 @@ async def test_a_frame_reaches_the_taps_before_ccxt_and_a_bad_one_ends_the_conne
         "authenticate", "watch_orders", "watch_my_trades", "watch_bids_asks", "watch_trades_for_symbols",
         "private_post_order", "private_delete_order", "private_get_order", "private_get_openorders",
         "private_get_mytrades", "private_get_account", "public_get_time", "handle_message", "on_connected",
+        "public_get_ticker_bookticker", "public_get_klines", "sapi_get_account_apirestrictions", "fetch2",
+        "calculate_rate_limiter_cost", "cancel_all_orders_after",
     ],
 )  # fmt: skip
 def test_the_methods_we_call_are_there(name: str) -> None:

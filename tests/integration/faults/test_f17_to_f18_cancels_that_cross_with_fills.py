@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from tests.integration.desk.conftest import ACCOUNT
 from tests.integration.faults.scene import RESTING_PX, Scene
+from trading_orchestrator.trading.mode_requests import mode_requested
 
 CANCEL_BID = "1.12000"
 
@@ -110,3 +113,50 @@ async def test_f18_all_canceled_at_once_with_half_the_replies_lost(scene: Scene)
     await scene.judge()
 
     assert ["canceled"] * 10 == await scene.states()
+
+
+async def test_f18_the_kill_switch_with_half_the_replies_lost(scene: Scene) -> None:
+    await rest(scene, orders=10)
+    scene.venue.fault("F17", probability=0.5)
+    scene.venue.fault("F12", probability=0.5)
+
+    request = mode_requested("paper", "killed", by="Ada", reason="a drill")
+    await scene.store.append([request], node="operator", fence=None)
+    await scene.until(lambda: len(scene.venue.log("order.canceled")) == 10, what="ten cancels", within_s=4)
+    scene.venue.control("DELETE", "faults")
+    await scene.until(lambda: "desk.kill_verified" in scene.kinds(), what="two looks that find nothing", within_s=4)
+    await scene.judge()
+
+    assert ["canceled"] * 10 == await scene.states()
+
+
+async def test_f18_a_fill_overtakes_the_cancel_of_a_replace(scene: Scene) -> None:
+    await scene.open(strategy="Mover", at_bid=CANCEL_BID, to_px="1.08")
+    scene.tick()
+    await scene.until(lambda: "order.accepted" in scene.kinds(), what="the order rests")
+    scene.venue.fault("F18", delay_ms=250)
+
+    scene.tick(bid=CANCEL_BID)
+    await scene.until(lambda: scene.venue.log("fault.acted"), what="the cancel on its way")
+    scene.cross()
+    await scene.until(lambda: scene.venue.log("request.refused"), what="the refusal")
+    await scene.judge()
+
+    assert (["filled"], 1) == (await scene.states(), len(scene.accepted()))
+
+
+async def test_f18_a_part_fill_overtakes_the_cancel_of_a_replace(scene: Scene) -> None:
+    """Only what remains is ordered anew: 6 of 10, on the new terms."""
+    await scene.open(strategy="Mover", at_bid=CANCEL_BID, to_px="1.08")
+    scene.tick()
+    await scene.until(lambda: "order.accepted" in scene.kinds(), what="the order rests")
+    scene.venue.fault("F18", delay_ms=250)
+
+    scene.tick(bid=CANCEL_BID)
+    await scene.until(lambda: scene.venue.log("fault.acted"), what="the cancel on its way")
+    scene.cross(qty="4")
+    await scene.until(lambda: len(scene.accepted()) == 2, what="the new order", within_s=4)
+    await scene.judge()
+
+    assert ["canceled", "new"] == await scene.states()
+    assert [10, 6] == [Decimal(order["qty"]) for order in scene.accepted()]

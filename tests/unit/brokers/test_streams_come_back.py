@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -105,6 +106,22 @@ async def test_a_venue_that_drops_every_connection_meets_the_long_wait(clock: Vi
     await clock.advance(100)
 
     assert len(watched.called_at_s) < 20
+    await stream.close()
+
+
+async def test_f24_ten_thousand_refusals_are_spaced_capped_and_spread(clock: VirtualClock) -> None:
+    chances = itertools.cycle(range(0, 256, 17))
+    watched = Watched(clock, *[lost] * 10_000)
+    stream = Stream([watched], lambda: None, lambda: None, CONFIG, clock, lambda size: bytes([next(chances)]))
+    stream.start()
+
+    await clock.advance(100_000)
+
+    at_s = watched.called_at_s
+    waits = [after - before for before, after in zip(at_s[4:], at_s[5:], strict=False)]
+    assert 10_001 == len(at_s)
+    assert (True, True) == (min(waits) >= 3.9, max(waits) <= 8.1)
+    assert len({round(wait, 1) for wait in waits}) > 10
     await stream.close()
 
 
