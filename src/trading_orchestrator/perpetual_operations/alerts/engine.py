@@ -446,6 +446,7 @@ class Engine:
         state = self.state
         self._end_silences(self.tending.without_need(state.alerts, now_ns), now_ns)
         self._end_silences(self.tending.unused(now_ns), now_ns)
+        self.silencer.forget_others(state.silences.values())
         self._forget_calm(now_ns)
         self._ticks[""] = next_tick_ns(state.started_at_ns, SWEEP_EVERY_NS, now_ns) - SWEEP_EVERY_NS
         groups = tuple(group.group_id for group in state.groups.values() if not group.alerts and not group.in_flight)

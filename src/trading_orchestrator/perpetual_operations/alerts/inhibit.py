@@ -46,7 +46,11 @@ class Inhibitor:
     def forget(self, alert: Alert) -> None:
         """Forget the alert."""
         for rule in self._rules:
-            rule.sources.get(rule.values(alert.labels), {}).pop(alert.fingerprint, None)
+            values = rule.values(alert.labels)
+            sources = rule.sources.get(values, {})
+            sources.pop(alert.fingerprint, None)
+            if not sources:
+                rule.sources.pop(values, None)  # values may be ids that never come again
 
     def inhibited_by(self, labels: Labels, now_ns: int) -> str | None:
         """Return the fingerprint of a firing source, or None.

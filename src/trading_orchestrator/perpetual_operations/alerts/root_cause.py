@@ -47,7 +47,11 @@ class RootCauses:
 
     def forget(self, alert: Alert) -> None:
         """Forget the alert."""
-        self._causes.get(alert.labels.get(self._label, ""), {}).pop(alert.fingerprint, None)
+        part = alert.labels.get(self._label, "")
+        causes = self._causes.get(part, {})
+        causes.pop(alert.fingerprint, None)
+        if not causes:
+            self._causes.pop(part, None)
 
     def inhibited_by(self, labels: Labels, now_ns: int) -> str | None:
         """Return the fingerprint of a firing cause below this alert's part, or None.
@@ -67,6 +71,8 @@ class RootCauses:
         return None
 
     def _all_below(self, part: str) -> frozenset[str]:
+        if part not in self._depends_on:
+            return frozenset()
         if part not in self._below:
             found: set[str] = set()
             left = list(self._depends_on.get(part, ()))

@@ -112,6 +112,12 @@ class Silencer:
         """Return whether its matchers take the labels, whenever it acts."""
         return m.all_match(self._matchers(silence.matchers), labels)
 
+    def forget_others(self, silences: Iterable[Silence]) -> None:
+        """Forget what was parsed for silences that are no more."""
+        kept = list(silences)
+        self._parsed = {texts: self._parsed[texts] for one in kept if (texts := one.matchers) in self._parsed}
+        self._windows = {times: self._windows[times] for one in kept if (times := one.times) in self._windows}
+
     def _is_in_window(self, silence: Silence, now_ns: int) -> bool:
         if not silence.times:
             return True

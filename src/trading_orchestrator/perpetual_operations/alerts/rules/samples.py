@@ -12,6 +12,7 @@ from trading_orchestrator.perpetual_operations.alerts.matchers import Matcher, a
 
 DENSE_NS = 3_600_000_000_000
 THINNED_NS = 60_000_000_000
+FORGET_EVERY = 10_000
 AT_ONCE = 64  # taking one from the front of a list costs as much as taking many
 
 
@@ -81,6 +82,7 @@ class Samples:
         self._keep_by_metric = keep_by_metric or {}
         self._thinned = thinned
         self._metrics: dict[str, dict[tuple[tuple[str, str], ...], Series]] = {}
+        self._added = 0
 
     def add(self, metric: str, labels: Labels, at_ns: int, value: float | None) -> None:
         """Take in one sample; None ends the series. A sample not newer than the newest is passed over."""
@@ -95,6 +97,16 @@ class Samples:
             series.thinned = max(0, series.thinned - old)
         if metric in self._thinned:
             series.thin(at_ns - DENSE_NS)
+        self._added += 1
+        if self._added % FORGET_EVERY == 0:
+            self._forget_ended(at_ns)
+
+    def _forget_ended(self, now_ns: int) -> None:
+        """A series that has ended, and of which no window holds anything any more, is as if it had never been."""
+        for metric, by_labels in self._metrics.items():
+            before_ns = now_ns - self._keep_by_metric.get(metric, self._keep_ns)
+            for key in [key for key, one in by_labels.items() if one.values[-1] is None and one.at_ns[-1] < before_ns]:
+                del by_labels[key]
 
     def of(self, metric: str, where: tuple[Matcher, ...]) -> Iterator[Series]:
         """Yield the series of a metric that the matchers take."""
