@@ -11,6 +11,7 @@ from trading_orchestrator.cli import (
     config,
     desk,
     desks,
+    drill,
     features,
     incidents,
     init,
@@ -50,6 +51,7 @@ def build() -> typer.Typer:
     app.add_typer(config.build(), name="config")
     app.add_typer(incidents.build(), name="incidents")
     app.add_typer(features.build(), name="features")
+    app.add_typer(drill.build(), name="drill")
     app.command("simulate")(simulate.simulate)
     app.command("venue", context_settings=venue.PASS_THROUGH)(venue.venue)
     app.command("watchdog")(watchdog.watchdog)

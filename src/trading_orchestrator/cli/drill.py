@@ -1,0 +1,128 @@
+"""`drill`: real faults against a real system on practice money, and a table of what became of them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from trading_orchestrator.app import settings as hall
+from trading_orchestrator.cli.options import ConfigOption, JsonOption
+from trading_orchestrator.drills.arena import arena
+from trading_orchestrator.drills.catalogue import DRILLS, drill_named
+from trading_orchestrator.drills.drill import Drill, Outcome
+from trading_orchestrator.drills.exercise import exercise
+from trading_orchestrator.drills.report import percentiles, report
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.clock import SystemClock
+
+ORDERS_PER_S = 20.0
+NamesArgument = Annotated[list[str], typer.Argument(help="Drills by name, or `all`.")]
+ReportOption = Annotated[Path | None, typer.Option("--report", help="Where to keep the report (Markdown).")]
+KeepOption = Annotated[
+    Path | None, typer.Option("--keep", help="Keep journal and logs of the drill in this directory.")
+]
+
+
+class LiveDesk(Refused):
+    """A desk of this config trades real money. Facts: desk."""
+
+    code = "drill.live_desk"
+
+
+def build() -> typer.Typer:
+    """Return the sub-commands."""
+    app = typer.Typer(help="Drills: break a system on practice money, and see what it does.", no_args_is_help=True)
+    app.command("list")(list_)
+    app.command("run")(run)
+    return app
+
+
+def list_() -> None:
+    """List the drills."""
+    table = Table("drill", "what happens", "must end in", box=None)
+    for drill in DRILLS:
+        table.add_row(drill.name, drill.what, "trading again" if drill.ends == "trades" else "a safe halt")
+    Console().print(table)
+
+
+def run(
+    names: NamesArgument,
+    config: ConfigOption = None,
+    report_to: ReportOption = None,
+    keep: KeepOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run drills on a system that is started for them; exit 1 if one of them failed."""
+    if config is not None:
+        refuse_live(config)
+    drills = list(DRILLS) if "all" in names else [drill_named(name) for name in names]
+    folder = keep or Path(tempfile.mkdtemp(prefix="drill-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    outcomes: list[Outcome] = []
+
+    def tell(outcome: Outcome) -> None:
+        console.print(f"{len(outcomes) + 1}/{len(drills)} {_line(outcome)}")
+        outcomes.append(outcome)
+
+    try:
+        console.print(f"starting venue and system in {folder} …")
+        with arena(folder, orders_per_s=ORDERS_PER_S) as place:
+            exercise(drills, place, SystemClock(), tell=tell)
+    finally:
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    if report_to is not None:
+        report_to.write_text(report(drills, outcomes))
+    print(msgspec.json.encode(outcomes).decode()) if as_json else _show(drills, outcomes)
+    if not all(outcome.passed for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def refuse_live(config: Path) -> None:
+    """Refuse a config with a desk on real money.
+
+    Raises:
+        LiveDesk: the sentence names it.
+    """
+    settings = hall.read_settings(config).settings
+    for name, desk in settings.trading.desk.items():
+        if settings.brokers[desk.broker].live:
+            raise LiveDesk(
+                f"desk {name} trades real money (brokers.{desk.broker}.live): drills run on practice money only",
+                desk=name,
+            )
+
+
+def _line(outcome: Outcome) -> str:
+    verdict = "passed" if outcome.passed else f"FAILED: {'; '.join(outcome.wrongs[:3])}"
+    return f"{outcome.drill}: {verdict}"
+
+
+def _show(drills: Sequence[Drill], outcomes: Sequence[Outcome]) -> None:
+    table = Table("drill", "detected after", "recovered after", "fault lasted", "lost", "doubled", "verdict", box=None)
+    for outcome in outcomes:
+        table.add_row(
+            outcome.drill,
+            _seconds(outcome.detected_after_s),
+            _seconds(outcome.recovered_after_s),
+            _seconds(outcome.outage_s),
+            str(outcome.lost),
+            str(outcome.doubled),
+            "passed" if outcome.passed else "FAILED",
+        )
+    console = Console()
+    console.print(table)
+    console.print(percentiles(outcomes))
+
+
+def _seconds(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{seconds:.2f} s"

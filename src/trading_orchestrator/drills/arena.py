@@ -1,0 +1,124 @@
+"""The arena of drills: a practice venue and a whole system of ours on it, in a directory of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from trading_orchestrator.drills.judge import Evidence, JournalFact, read_journal, wrongs
+from trading_orchestrator.drills.running_system import COMMAND, RunningSystem
+from trading_orchestrator.drills.venue_process import VenueProcess
+from trading_orchestrator.drills.waiting import DrillFailed, wait_until
+
+ACCOUNT = "demo"
+DESK = "practice"
+SETTLE_S = 25.0
+OPERATIONS = """
+[perpetual_operations.history]
+flush_s = 1.0
+"""
+
+
+@dataclass
+class Arena:
+    """What a drill may break, and what the judge may read. One thread."""
+
+    venue: VenueProcess
+    system: RunningSystem
+
+    def trader(self) -> tuple[int, str]:
+        """Return (pid, node) of the trader, once a standby is ready too."""
+        return self.system.wait_trading()
+
+    def other(self) -> tuple[int, str]:
+        """Return (pid, node) of the living node that does not trade."""
+        trader, _ = self.trader()
+        return next((pid, name) for pid, name in self.system.nodes() if pid != trader)
+
+    def facts(self, after_pos: int) -> Sequence[JournalFact]:
+        return read_journal(self.system.journal, after_pos)
+
+    def wait_fact(
+        self, wanted: Callable[[JournalFact], bool], after_pos: int, within_s: float, what: str
+    ) -> JournalFact:
+        """Return the first fact after a place that is wanted.
+
+        Raises:
+            DrillFailed: it never came.
+        """
+        seen = after_pos
+
+        def look() -> JournalFact | None:
+            nonlocal seen
+            for fact in self.facts(seen):
+                seen = fact.pos
+                if wanted(fact):
+                    return fact
+            return None
+
+        return wait_until(look, within_s=within_s, what=what, every_s=0.05)
+
+    def operator(self, *words: str) -> None:
+        """Give a command as a person would.
+
+        Raises:
+            DrillFailed: it was refused.
+        """
+        command = [
+            str(COMMAND),
+            *words,
+            "--by",
+            "drill",
+            "--reason",
+            "a drill",
+            "--data-dir",
+            str(self.system.data_dir),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode:
+            raise DrillFailed(f"{' '.join(words)}: {done.stderr.strip()}")
+
+    def judge(self) -> Sequence[str]:
+        """Return what is wrong now, one sentence each; trading stops for it, and goes on afterwards."""
+        self.operator("desk", "halt", DESK)
+        try:
+            wait_until(lambda: not self._wrongs(), within_s=SETTLE_S, what="journal and venue to agree", every_s=0.25)
+            return []
+        except DrillFailed:
+            return self._wrongs()
+        finally:
+            self.operator("desk", "resume", DESK)
+
+    def _wrongs(self) -> list[str]:
+        return [*wrongs(Evidence(self.venue.log(), read_journal(self.system.journal))), *self._unknown()]
+
+    def _unknown(self) -> list[str]:
+        rows = self.system.query("SELECT key, CAST(value AS TEXT) FROM projection WHERE name = 'orders'")
+        open_ = ("UNKNOWN", "QUARANTINED", "unknown", "quarantined")
+        return [f"order {key} is still unknown" for key, value in rows if json.loads(value).get("state") in open_]
+
+
+@contextmanager
+def arena(folder: Path, *, orders_per_s: float, more: str = "") -> Iterator[Arena]:
+    """Start venue and system; both end with the block, whatever happened to them in between.
+
+    Args:
+        folder: empty; journal, logs and the venue's own log stay in it.
+        orders_per_s: what the drill's strategy asks for.
+        more: appended to the system's config.
+    """
+    venue = VenueProcess.start_new(folder / "venue", speed="60")
+    system = RunningSystem(folder, venue, every_s=1.0 / orders_per_s, more=OPERATIONS + more)
+    try:
+        system.start()
+        place = Arena(venue, system)
+        place.trader()
+        yield place
+    finally:
+        if system.is_running():
+            system.stop(within_s=20)
+        venue.stop()
