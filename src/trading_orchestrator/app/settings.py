@@ -17,7 +17,6 @@ from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.risk.daily_loss import loss_asset
 from trading_orchestrator.trading.strategies.load import load_strategy
-from trading_orchestrator.watchdog.config import WatchdogConfig
 
 if TYPE_CHECKING:
     from trading_orchestrator.perpetual_operations.alerts.loading import Plan
@@ -42,7 +41,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     brokers: dict[str, CcxtConfig] = {}
     trading: TradingConfig = TradingConfig()
     perpetual_operations: OperationsConfig = OperationsConfig()
-    watchdog: WatchdogConfig = WatchdogConfig()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from trading_orchestrator.perpetual_operations.monitoring.config import HistoryC
 from trading_orchestrator.perpetual_operations.monitoring.leaks.config import LeaksConfig
 from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
 from trading_orchestrator.perpetual_operations.recovery.config import RecoveryConfig
+from trading_orchestrator.watchdog.config import WatchdogConfig
 
 
 class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,4 +68,5 @@ class OperationsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     health: HealthConfig = HealthConfig()
     recovery: RecoveryConfig = RecoveryConfig()
     console: ConsoleConfig = ConsoleConfig()
+    watchdog: WatchdogConfig = WatchdogConfig()
     alerts: AlertsConfig = AlertsConfig()

@@ -332,7 +332,7 @@ class PerpetualOperationsManager:
             ConfigRefused: they cannot be used as configured; the sentence names file, line and key.
         """
         if self._alerts is None:
-            from trading_orchestrator.perpetual_operations.alerts.starting import alerts_of, plan_of
+            from trading_orchestrator.perpetual_operations.alerts.starting import alerts_of, plan_of, signs_of_life
 
             self._alerts = alerts_of(
                 self._read_alerts or plan_of(self.config.alerts),
@@ -346,6 +346,16 @@ class PerpetualOperationsManager:
                 last_good=self._data_dir / "alerts.last-good.json",
             )
             self.register(self._alerts)
+            self.register(
+                signs_of_life(
+                    self._alerts,
+                    self.config.watchdog,
+                    clock=self.clock,
+                    data_dir=self._data_dir,
+                    node=self.node,
+                    report=lambda: self.report,
+                )
+            )
         return self._alerts
 
     def console_app(self) -> FastAPI:

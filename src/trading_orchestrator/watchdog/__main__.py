@@ -22,13 +22,19 @@ from trading_orchestrator.watchdog.watchdog import Watchdog
 
 ENVIRONMENT = "TRADING_ORCHESTRATOR"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+TABLE = ("perpetual_operations", "watchdog")
 FAILED, WRONG_USE = 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Watch until SIGTERM; return the exit code."""
     parser = argparse.ArgumentParser(prog="trading-orchestrator watchdog", description=__doc__)
-    parser.add_argument("--config", type=Path, default=None, help="the system's config file; its [watchdog] is read")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=None,
+        help="the system's config file; its table perpetual_operations.watchdog is read",
+    )
     parser.add_argument("--data-dir", type=Path, default=None, help="where the system lives; wins over the config")
     parser.add_argument("--test", action="store_true", help="tell a test notice by every way, and end")
     options = parser.parse_args(argv)
@@ -64,7 +70,8 @@ def open_ways(config: WatchdogConfig) -> Mapping[str, Send]:
         ways["mail"] = mailer(config.mail, password=password, host=host, timeout_s=config.timeout_s)
     if not ways:
         raise ConfigRefused(
-            "the watchdog has nobody to tell: set [watchdog.post] or [watchdog.mail] in the config", key="watchdog"
+            "the watchdog has nobody to tell: set [perpetual_operations.watchdog.post] or .mail in the config",
+            key="watchdog",
         )
     return ways
 
@@ -96,7 +103,10 @@ def _test(ways: Mapping[str, Send], clock: Clock) -> int:
 
 
 def _config(values: Mapping[str, Any], source: str) -> WatchdogConfig:
-    return build(WatchdogConfig, values.get("watchdog", {}), source=f"{source}: watchdog")
+    found: Any = values
+    for name in TABLE:
+        found = found.get(name, {})
+    return build(WatchdogConfig, found, source=f"{source}: {'.'.join(TABLE)}")
 
 
 def _say(text: str) -> None:

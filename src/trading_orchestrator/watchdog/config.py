@@ -1,4 +1,4 @@
-"""Settings of the watchdog and of the signs of life it waits for. TOML: `[watchdog]`."""
+"""Settings of the watchdog and of the signs of life it waits for. TOML: `[perpetual_operations.watchdog]`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOOKS_A_SILENCE = 3
 
 
 class PostTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A webhook of its own. TOML: `[watchdog.post]`.
+    """A webhook of its own. TOML: `[perpetual_operations.watchdog.post]`.
 
     url: where to; a reference (`env:NAME`, `file:PATH`) when the address itself is a secret.
     secret: the reference of the signing secret; without one nothing is signed.
@@ -23,7 +23,7 @@ class PostTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class MailTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A mail account of its own, best with another provider than that of the alerts. TOML: `[watchdog.mail]`.
+    """A mail account of its own, best with another provider. TOML: `[perpetual_operations.watchdog.mail]`.
 
     password: a reference (`env:NAME`, `file:PATH`). tls: "none" only for a server on this host.
     """

@@ -26,16 +26,16 @@ CLOCK = SystemClock()
 COMMAND = Path(sys.executable).with_name("trading-orchestrator")
 CONFIG = """
 data_dir = "{folder}"
-[watchdog]
+[perpetual_operations.watchdog]
 pulse_s = 0.5
 look_s = 0.1
 silent_s = 1.5
 start_s = 60
 timeout_s = 2
-[watchdog.post]
+[perpetual_operations.watchdog.post]
 url = "env:HOOK_URL"
 secret = "env:HOOK_SECRET"
-[watchdog.mail]
+[perpetual_operations.watchdog.mail]
 host = "127.0.0.1"
 port = {mail_port}
 tls = "none"
@@ -140,8 +140,8 @@ async def test_the_watchdog_is_small_and_shares_nothing_with_what_it_watches(tmp
     ("config", "reason"),
     [
         ("", "nobody to tell"),
-        ("[watchdog.post]\nurl = 'env:NOT_SET_ANYWHERE'", "NOT_SET_ANYWHERE"),
-        ("[watchdog]\nsilent = 3", "did you mean `silent_s`"),
+        ("[perpetual_operations.watchdog.post]\nurl = 'env:NOT_SET_ANYWHERE'", "NOT_SET_ANYWHERE"),
+        ("[perpetual_operations.watchdog]\nsilent = 3", "did you mean `silent_s`"),
     ],
 )
 async def test_a_watchdog_that_could_never_tell_does_not_start(tmp_path: Path, config: str, reason: str) -> None:

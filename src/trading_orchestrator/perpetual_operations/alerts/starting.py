@@ -11,15 +11,20 @@ import msgspec
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.config import ConfigRefused
 from trading_orchestrator.kernel.ids import new_id
+from trading_orchestrator.kernel.secret_reference import revealed
 from trading_orchestrator.perpetual_operations.alerts.board import open_board
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
+from trading_orchestrator.perpetual_operations.alerts.dead_mans_switch import DeadMansSwitch
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
 from trading_orchestrator.perpetual_operations.alerts.measuring_operations import Measuring
+from trading_orchestrator.perpetual_operations.alerts.progress import progress_of
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime, Outside
 from trading_orchestrator.perpetual_operations.alerts.tenure import Tenure
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
+from trading_orchestrator.storage.boot_id import read_boot_id
 from trading_orchestrator.storage.ports import FactStore
+from trading_orchestrator.watchdog.config import WatchdogConfig
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,32 @@ def alerts_of(
     measuring = Measuring(store, clock, nodes=nodes, report=report, boot_id=boot_id)
     outside = Outside(read=measuring.read, read_plan=read_plan, open_board=lambda plan: open_board(plan, clock))
     return AlertsRuntime(plan, store=store, clock=clock, tenure=tenure, outside=outside, last_good=last_good)
+
+
+def signs_of_life(
+    alerts: AlertsRuntime,
+    config: WatchdogConfig,
+    *,
+    clock: Clock,
+    data_dir: Path,
+    node: str,
+    report: Callable[[], HealthReport],
+) -> DeadMansSwitch:
+    """Return the component that says, while this process tells of alerts, that the system makes progress.
+
+    Raises:
+        SecretRefused: the address of the beat cannot be found.
+    """
+    url = config.beat_url
+    return DeadMansSwitch(
+        config,
+        clock=clock,
+        data_dir=data_dir,
+        node=node,
+        boot_id=read_boot_id(),
+        progress=progress_of(alerts, report),
+        beat_url=url if url is None or url.startswith("http") else revealed(url),
+    )
 
 
 def plan_of(config: AlertsConfig, source: str = "app_config") -> Callable[[], Plan]:
