@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 GUARD_EVERY_S = 0.1
 LONGEST_TRACES = 12
+TRACE_AGAIN_S = 30.0  # after tracing that had to end early
 SEEN_BYTES = 64_000
 ASK_AGAIN_NS = 10_000_000_000
 RELIEVE_AGAIN_NS = 60_000_000_000
@@ -89,7 +90,7 @@ class MemoryLeakDetector:
         self._began_s: float | None = None
         self._level_bytes = 0.0
         self._suspicion: Suspicion | None = None
-        self._traced_ns: int | None = None
+        self._trace_due_ns = 0
         self._relieved_ns: int | None = None
         self._asked_ns: int | None = None
         self._suspected_ns = 0
@@ -135,7 +136,7 @@ class MemoryLeakDetector:
         suspicion, self._suspicion = self._suspicion, None
         if suspicion is not None:
             self._suspected_ns = self._clock.monotonic_ns()
-            if self._may_trace():
+            if self._suspected_ns >= self._trace_due_ns:
                 await self._confirm(suspicion)
         self._forget_what_ended()
         limit_in_s = self._limit_in_s()
@@ -146,6 +147,8 @@ class MemoryLeakDetector:
     async def _confirm(self, suspicion: Suspicion) -> None:
         log.info("memory grows by %.1f kB/s: tracing allocations", suspicion.slope_bytes_s / 1000)
         verdict = await self._traced(suspicion)
+        wait_s = TRACE_AGAIN_S if verdict is None else self._config.retrace_s
+        self._trace_due_ns = self._clock.monotonic_ns() + int(wait_s * 1e9)
         if verdict is None:
             return
         said = f"{verdict.sentence}; limit in {suspicion.limit_in_s / 60:.0f} min"
@@ -159,7 +162,6 @@ class MemoryLeakDetector:
 
     async def _traced(self, suspicion: Suspicion) -> Verdict | None:
         """Return the verdict, None when the loop came late or somebody else traces: then it is tried again."""
-        self._traced_ns = self._clock.monotonic_ns()
         if not self._python_grows(suspicion):
             return Verdict(Cause.NATIVE)
         shortest_s = self._config.trace_s
@@ -228,10 +230,6 @@ class MemoryLeakDetector:
         for _, floors in self._resident:
             floors.clear()
         return relieved
-
-    def _may_trace(self) -> bool:
-        since_ns = self._traced_ns
-        return since_ns is None or self._clock.monotonic_ns() - since_ns >= self._config.retrace_s * 1e9
 
     async def _told(self, kind: str, body: object) -> None:
         try:

@@ -1,0 +1,69 @@
+"""A strategy leaks half a megabyte a second: its line is named, and its node hands over in order before the limit."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import leaky
+from tests.chaos.settling import settle_and_judge
+from tests.running_system import RunningSystem, wait_until
+from tests.venue_process import VenueProcess
+
+LIMIT_BYTES = 160_000_000
+SETTINGS = f"""
+[perpetual_operations.resources]
+node_memory_bytes = {LIMIT_BYTES}
+[perpetual_operations.leaks]
+windows_s = [12.0]
+trace_s = 2.0
+trace_lag_s = 1.0
+handover_before_s = 90.0
+[[trading.desk.practice.strategies]]
+name = "leaky"
+class = "tests.chaos.leaky:Leaky"
+params = {{ symbol = "EUR/USDT", qty = "20", every_s = 0.1 }}
+"""
+
+
+def facts(system: RunningSystem, kind: str) -> list[tuple[str, dict[str, object]]]:
+    """Return (node, body) of every fact of this kind."""
+    rows = system.query("SELECT node, body FROM facts WHERE kind = ? ORDER BY pos", kind)
+    return [(str(node), json.loads(bytes(body))) for node, body in rows]
+
+
+@pytest.mark.chaos
+@pytest.mark.slow
+def test_the_line_is_named_the_desk_is_handed_over_and_no_order_is_lost(
+    system: RunningSystem, venue: VenueProcess
+) -> None:
+    system.strategies, system.more = 1, SETTINGS
+    system.environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    system.start()
+    _, trader = system.wait_trading()
+
+    wait_until(
+        lambda: [node for node, _ in facts(system, "memory.handover_asked") if node == trader],
+        within_s=100,
+        what=f"{trader} to hand over; the log says:\n{system.log.read_text()[-3000:]}",
+        every_s=0.5,
+    )
+    moves = wait_until(
+        lambda: [
+            body for node, body in facts(system, "lease.claimed") if node != trader and body["lease"] == "desk/practice"
+        ],
+        within_s=15,
+        what="the standby to take the desk",
+    )
+
+    source = Path(leaky.__file__).read_text().splitlines()
+    line = next(number for number, text in enumerate(source, 1) if "self.kept.append" in text)
+    (judged, *_) = [body for node, body in facts(system, "leak.judged") if node == trader]
+    asked = next(body for node, body in facts(system, "memory.handover_asked") if node == trader)
+    assert f"{leaky.__file__}:{line} keeps" in str(judged["sentence"])
+    assert float(str(asked["level_bytes"])) < LIMIT_BYTES
+    assert "handed_over" == moves[0]["succession"]
+    settle_and_judge(system, venue, trades_on=False)
