@@ -184,7 +184,7 @@ class World:
         message = outgoing.message
         code = self.answers.pop(0) if self.answers else 200
         if code == 200:
-            for part in outgoing.parts if message.digest_of else [message]:
+            for part in outgoing.parts.values() if message.digest_of else [message]:
                 self.read[part.group_key, message.receiver] = part
             self.keep(self.engine.delivered(message.notification_id, self.now_ns))
         elif code == 400:

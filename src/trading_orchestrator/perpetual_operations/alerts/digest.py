@@ -25,6 +25,29 @@ class Said:
     deadline_ns: int
 
 
+def due_of(said: Said, notification_id: str, now_ns: int, *, send_resolved: bool) -> f.NotificationDue:
+    """Return the message in which a group speaks for itself."""
+    group, part = said.group, said.part
+    shown, unlisted = listed(said.alerts, now_ns, send_resolved=send_resolved)
+    return f.NotificationDue(
+        notification_id=notification_id,
+        group_id=group.group_id,
+        group_key=group.group_key,
+        receiver=group.receiver,
+        status="firing" if part.firing else "resolved",
+        group_labels=group.labels,
+        alerts=shown,
+        unlisted=unlisted,
+        firing=part.firing,
+        resolved=part.resolved,
+        settled=part.settled,
+        at_ns=now_ns,
+        next_due_ns=part.next_due_ns,
+        deadline_ns=said.deadline_ns,
+        expires_at_ns=part.expires_at_ns,
+    )
+
+
 class Digests:
     """Collects what can wait for a digest during one `advance`."""
 

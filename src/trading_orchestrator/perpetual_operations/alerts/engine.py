@@ -8,11 +8,10 @@ from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts import flapping
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert, merged, says_nothing_new
 from trading_orchestrator.perpetual_operations.alerts.backoff import wait_ns
-from trading_orchestrator.perpetual_operations.alerts.digest import Digests, Said
+from trading_orchestrator.perpetual_operations.alerts.digest import Digests, Said, due_of
 from trading_orchestrator.perpetual_operations.alerts.group import Group, first_due_ns, next_tick_ns
 from trading_orchestrator.perpetual_operations.alerts.inhibit import Inhibitor
 from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint, shown
-from trading_orchestrator.perpetual_operations.alerts.message import listed
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.root_cause import DependsOn, RootCauseConfig, RootCauses
 from trading_orchestrator.perpetual_operations.alerts.route import Route
@@ -39,11 +38,11 @@ from trading_orchestrator.perpetual_operations.alerts.stages import (
 )
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing, State
 from trading_orchestrator.perpetual_operations.alerts.storm import StormWatch
+from trading_orchestrator.perpetual_operations.alerts.sweep import unneeded
 from trading_orchestrator.perpetual_operations.alerts.tending import Over, Tending
 
 SWEEP_EVERY_NS = 30_000_000_000
 SHORTEST_DEADLINE_NS = 10_000_000_000
-SILENCE_KEPT_NS = 5 * 86_400_000_000_000
 
 
 class Engine:
@@ -300,15 +299,11 @@ class Engine:
     def _supersede(self, group: Group, telling: Sequence[Alert], now_ns: int) -> bool:
         """Take back a message that found no receiver in time, unless it still says what is to be said."""
         assert group.in_flight is not None
-        outgoing = self.state.outbox[group.in_flight]
-        message = outgoing.message
-        told: list[f.NotificationDue | f.DigestPart] = [one for one in outgoing.parts if one.group_id == group.group_id]
-        one = (told or [message])[0]
+        one = self.state.outbox[group.in_flight].of_group(group.group_id)
         if telling and parted(telling, now_ns) == (frozenset(one.firing), frozenset(one.resolved)):
             return False
-        self._decide(
-            f.NotificationDropped(notification_id=message.notification_id, at_ns=now_ns, reason="a newer one follows")
-        )
+        reason = "a newer one follows"
+        self._decide(f.NotificationDropped(notification_id=group.in_flight, at_ns=now_ns, reason=reason))
         return True
 
     def _said(
@@ -346,29 +341,10 @@ class Engine:
         return Said(group, alerts, part, now_ns + max(route.group_interval_ns, SHORTEST_DEADLINE_NS))
 
     def _tell(self, said: Said, now_ns: int) -> None:
-        group, part = said.group, said.part
         if self.storms is not None:
-            self.storms.count(group.receiver, 1, now_ns)
-        shown, unlisted = listed(said.alerts, now_ns, send_resolved=self.policy.send_resolved[group.receiver])
-        self._decide(
-            f.NotificationDue(
-                notification_id=self._new_id(group.group_id),
-                group_id=group.group_id,
-                group_key=group.group_key,
-                receiver=group.receiver,
-                status="firing" if part.firing else "resolved",
-                group_labels=group.labels,
-                alerts=shown,
-                unlisted=unlisted,
-                firing=part.firing,
-                resolved=part.resolved,
-                settled=part.settled,
-                at_ns=now_ns,
-                next_due_ns=part.next_due_ns,
-                deadline_ns=said.deadline_ns,
-                expires_at_ns=part.expires_at_ns,
-            )
-        )
+            self.storms.count(said.group.receiver, 1, now_ns)
+        send_resolved = self.policy.send_resolved[said.group.receiver]
+        self._decide(due_of(said, self._new_id(said.group.group_id), now_ns, send_resolved=send_resolved))
 
     def _digest(self, digests: Digests, now_ns: int) -> None:
         """Tell what was held back: by itself when it is little, in a storm all of it in one message."""
@@ -449,24 +425,15 @@ class Engine:
         self.silencer.forget_others(state.silences.values())
         self._forget_calm(now_ns)
         self._ticks[""] = next_tick_ns(state.started_at_ns, SWEEP_EVERY_NS, now_ns) - SWEEP_EVERY_NS
-        groups = tuple(group.group_id for group in state.groups.values() if not group.alerts and not group.in_flight)
-        kept = {name for group in state.groups.values() for name in group.alerts}
-        alerts = tuple(
-            alert.fingerprint
-            for alert in state.alerts.values()
-            if alert.fingerprint not in kept and alert.is_resolved(now_ns)
-        )
-        silences = tuple(one.silence_id for one in state.silences.values() if one.ends_at_ns + SILENCE_KEPT_NS < now_ns)
-        spoken = {(group.group_key, group.receiver) for group in state.groups.values() if group.group_id not in groups}
-        told = tuple(key for key, told in state.told.items() if key not in spoken and told.expires_at_ns < now_ns)
-        for name in alerts:
+        over = unneeded(state, now_ns)
+        for name in over.alerts:
             self.inhibitor.forget(state.alerts[name])
             self.root_causes.forget(state.alerts[name])
             self._confirmed.pop(name, None)
-        for group_id in groups:
+        for group_id in over.groups:
             self._ticks.pop(group_id, None)
-        if groups or alerts or silences or told:
-            self._decide(f.Swept(at_ns=now_ns, groups=groups, alerts=alerts, silences=silences, told=told))
+        if over.groups or over.alerts or over.silences or over.told:
+            self._decide(over)
 
     def _forget_calm(self, now_ns: int) -> None:
         config = self.policy.flapping

@@ -20,17 +20,21 @@ from trading_orchestrator.perpetual_operations.alerts.silence import Silence
 class Outgoing:
     """A message that has no final answer. `tries` failed so far; the next one is due at `retry_at_ns`.
 
-    `parts`: the groups of a digest.
+    `parts`: what a digest says, by group.
     """
 
     message: f.NotificationDue
     retry_at_ns: int
     tries: int = 0
-    parts: list[f.DigestPart] = field(default_factory=list)
+    parts: dict[str, f.DigestPart] = field(default_factory=dict)
 
     def group_ids(self) -> list[str]:
         """Return the groups it speaks for."""
-        return [part.group_id for part in self.parts] if self.message.digest_of else [self.message.group_id]
+        return list(self.parts) if self.message.digest_of else [self.message.group_id]
+
+    def of_group(self, group_id: str) -> f.NotificationDue | f.DigestPart:
+        """Return what it says of one group."""
+        return self.parts.get(group_id, self.message)
 
 
 @dataclass
@@ -94,7 +98,7 @@ class State:
             resolved=message.resolved + body.resolved,
             settled=message.settled + body.settled,
         )
-        outgoing.parts += body.groups
+        outgoing.parts |= {part.group_id: part for part in body.groups}
         for part in body.groups:
             self._speaks(part.group_id, body.notification_id, part.next_due_ns)
 
@@ -117,7 +121,8 @@ class State:
         outgoing = self.outbox[body.notification_id]
         self._out_of_flight(body.notification_id, body.at_ns)
         receiver, at_ns = outgoing.message.receiver, outgoing.message.at_ns
-        for part in outgoing.parts if outgoing.message.digest_of else [outgoing.message]:
+        for group_id in outgoing.group_ids():
+            part = outgoing.of_group(group_id)
             is_late = part.next_due_ns <= body.at_ns
             self.told[part.group_key, receiver] = Told(
                 at_ns=body.at_ns if is_late else at_ns,
@@ -125,7 +130,7 @@ class State:
                 resolved=frozenset(part.resolved),
                 expires_at_ns=part.expires_at_ns,
             )
-            group = self.groups.get(part.group_id)
+            group = self.groups.get(group_id)
             if group is not None:
                 self._settle(group, (*part.resolved, *part.settled), body.at_ns)
 
@@ -155,7 +160,7 @@ class State:
         self.started_at_ns = body.at_ns
         told: list[f.NotificationDue | f.DigestPart] = []
         for outgoing in self.outbox.values():
-            told += [outgoing.message, *outgoing.parts]
+            told += [outgoing.message, *outgoing.parts.values()]
         ending = {name for one in told for name in (*one.resolved, *one.settled)}
         for fingerprint in {name for group in self.groups.values() for name in group.alerts} - ending:
             alert = self.alerts[fingerprint]
