@@ -106,8 +106,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def go_on(self, strand: str) -> None:
         """Let a halted strand run again."""
-        if strand in self._halted:
-            self._waiting[strand] = self._halted.pop(strand)
+        came = self._halted.pop(strand, None)
+        if came:
+            self._waiting[strand] = came
 
     def after_turns(self, strand: str, turns: int, do: Callable[[], None]) -> None:
         """Call `do` instead of the strand's callback number `turns` from now: at any await, that is."""

@@ -14,8 +14,8 @@ from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
-from trading_orchestrator.trading.orders.evidence import of_report, of_trade
-from trading_orchestrator.trading.orders.finding import NOTHING, VENUE, Ask, Finding, Hole
+from trading_orchestrator.trading.orders.evidence import NONE_KNOWN, of_report, of_trade
+from trading_orchestrator.trading.orders.finding import NOTHING, VENUE, Ask, Finding, Hole, Known
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.record import DeskRecord
@@ -77,11 +77,15 @@ class Intake:
         self._looking_up.add(task)
         task.add_done_callback(self._looking_up.discard)
 
-    async def take_in(self, evidence: OrderReport | TradeReport, source: str) -> int:
-        """Book what the report adds, look-ups included; return how many trades it added."""
+    async def take_in(self, evidence: OrderReport | TradeReport, source: str, known: Known = NONE_KNOWN) -> int:
+        """Book what the report adds, look-ups included; return how many trades it added.
+
+        Args:
+            known: what was looked up already, a moment ago.
+        """
         if self._record.is_lost:
             return 0
-        return await self._look_up_and_add(evidence, source, self._find(evidence, source, {}))
+        return await self._look_up_and_add(evidence, source, self._find(evidence, source, known), known)
 
     def conclude(self, finding: Finding) -> None:
         """Record what follows from a failed call or a finished inquiry."""
@@ -98,7 +102,7 @@ class Intake:
             task.cancel()
         await asyncio.gather(*self._looking_up, return_exceptions=True)
 
-    def _find(self, evidence: OrderReport | TradeReport, source: str, known: dict[Ask, bytes | None]) -> Finding:
+    def _find(self, evidence: OrderReport | TradeReport, source: str, known: Known) -> Finding:
         if isinstance(evidence, OrderReport):
             return of_report(self.book, evidence, known=known)
         return of_trade(self.book, evidence, source=source, known=known)
@@ -109,8 +113,10 @@ class Intake:
         except OrchestratorError as error:
             log.warning("a report could not be placed and is left to the next poll: %s", error.message)
 
-    async def _look_up_and_add(self, evidence: OrderReport | TradeReport, source: str, finding: Finding) -> int:
-        known: dict[Ask, bytes | None] = {}
+    async def _look_up_and_add(
+        self, evidence: OrderReport | TradeReport, source: str, finding: Finding, already: Known = NONE_KNOWN
+    ) -> int:
+        known: dict[Ask, bytes | None] = dict(already)
         for _ in range(LOOK_UPS):
             if not finding.asks:
                 break

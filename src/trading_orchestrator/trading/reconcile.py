@@ -25,6 +25,7 @@ from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.lost_orders import LostOrders
 from trading_orchestrator.trading.orders.answers import of_restart
 from trading_orchestrator.trading.orders.client_id import is_ours
+from trading_orchestrator.trading.orders.finding import VENUE, Ask, Known
 from trading_orchestrator.trading.polls import settled_cursor
 from trading_orchestrator.trading.record import DeskRecord
 from trading_orchestrator.trading.resolve import Resolver
@@ -219,10 +220,15 @@ class Reconciler:
             return cl_ord_id, False, None
 
     async def _apply(self, snapshot: Snapshot) -> int:
-        """Trades first, then orders: an order's own sum must not look like a hole."""
+        """Trades first, then orders: an order's own sum must not look like a hole.
+
+        A trade that names no order of ours may be of any in doubt: what the venue has just not found is not asked again
+        for each of them, or a start with many doubts and a human's trades asks hundreds of times and fails by one.
+        """
         booked = 0
+        not_found: Known = {Ask(VENUE, cl_ord_id): None for cl_ord_id, report in snapshot.found.items() if not report}
         for trade in snapshot.trades:
-            booked += await self._intake.take_in(trade, "poll")
+            booked += await self._intake.take_in(trade, "poll", not_found)
         for report in (*snapshot.open_orders, *filter(None, snapshot.found.values())):
             booked += await self._intake.take_in(report, report.source)
         return booked
