@@ -152,6 +152,9 @@ def _silences(manager: AlertManager, wanted: Sequence[Matcher]) -> Sequence[obje
 async def _set(manager: AlertManager, said: words.SilenceWords, clock: Clock) -> str:
     """Set or change it; what cannot be changed in place is set anew, and the old one ends (Alertmanager does so)."""
     silence = words.silence_of(said, said.id or new_id(clock.wall_ns()))
+    old = manager.state.silences.get(said.id)
+    if old is not None and words.rfc3339(old.starts_at_ns) == words.rfc3339(silence.starts_at_ns):
+        silence = msgspec.structs.replace(silence, starts_at_ns=old.starts_at_ns)  # they know it to the millisecond
     try:
         await manager.set_silence(silence)
     except SilenceRefused:
