@@ -51,7 +51,7 @@ class Watch:
         self._has_seen = self._has_seen or since_ns > self._started_ns
         patience_s = self._patience_s(pulse)
         if patience_s is None or now_boot_ns - since_ns < patience_s * 1e9:
-            return self._well(pulse)
+            return self._well(pulse, now_boot_ns)
         return self._silent(pulse, since_ns, now_boot_ns)
 
     def _patience_s(self, pulse: Pulse | None) -> float | None:
@@ -59,13 +59,18 @@ class Watch:
             return self._config.stopped_s or None
         return self._config.silent_s if self._has_seen else max(self._config.silent_s, self._config.start_s)
 
-    def _well(self, pulse: Pulse | None) -> Notice | None:
-        alarm, self._alarm = self._alarm, None
-        if alarm is None or pulse is None:
+    def _well(self, pulse: Pulse | None, now_boot_ns: int) -> Notice | None:
+        alarm = self._alarm
+        if alarm is None or pulse is None or self._may_be_a_handover(pulse, now_boot_ns):
             return None
+        self._alarm = None
         how = "was stopped in order" if pulse.state is State.STOPPED else f"makes progress again on {pulse.node}"
         lasted_s = (pulse.at_boot_ns - alarm.since_boot_ns) / 1e9
         return Notice(f"{alarm.key}-back", News.BACK, f"The system {how}, after {lasted_s:.0f} s.", alarm.since_boot_ns)
+
+    def _may_be_a_handover(self, pulse: Pulse, now_boot_ns: int) -> bool:
+        """One process stops in order and the next one takes over: what came of it shows a little later."""
+        return pulse.state is State.STOPPED and now_boot_ns - pulse.at_boot_ns < self._config.silent_s * 1e9
 
     def _silent(self, pulse: Pulse | None, since_ns: int, now_boot_ns: int) -> Notice | None:
         if self._alarm is not None and now_boot_ns - self._told_ns < self._config.repeat_s * 1e9:

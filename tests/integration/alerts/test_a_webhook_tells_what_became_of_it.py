@@ -87,6 +87,15 @@ async def test_a_message_arrives_as_alertmanagers_json_signed_and_with_its_key()
             verify(body, headers["x-orchestrator-signature"], secret=SECRET, now_s=now_s)
 
 
+async def test_an_address_that_is_a_secret_stands_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    async with receiver(said("200 OK")) as one:
+        await sent_to(one)
+
+    assert any("127.0.0.1" in record.getMessage() for record in caplog.records if record.name == "httpx2")
+    assert [] == [record.getMessage() for record in caplog.records if "/hook" in record.getMessage()]
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "wait_s"),
     [

@@ -115,7 +115,7 @@ async def test_a_beat_that_did_not_arrive_is_repeated_with_the_next_pulse(tmp_pa
         place = Place(tmp_path, f"http://127.0.0.1:{one.port}/ping")
         async with place.running():
             await heard(one, 1)
-            assert "the beat did not arrive: BeatRefused" == place.switch.health().reason
+            assert "the beat did not arrive: answered 500" == place.switch.health().reason
             await place.later(5)
             await heard(one, 2)
             assert HealthState.HEALTHY == place.switch.health().state

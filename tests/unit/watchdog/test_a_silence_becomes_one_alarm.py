@@ -114,10 +114,23 @@ def test_an_operator_who_stops_a_silent_system_ends_the_alarm() -> None:
     scene.beat(5)
     scene.look(5, 40)
     scene.beat(100, State.STOPPED)
-    scene.look(101)
+    scene.look(101, 129, 130)
 
+    assert [40, 130] == [at_s for at_s, _ in scene.notices]
     assert [News.SILENT, News.BACK] == [notice.news for _, notice in scene.notices]
     assert "The system was stopped in order, after 95 s." == scene.notices[1][1].summary
+
+
+def test_a_handover_after_an_outage_is_told_as_the_return_that_it_is() -> None:
+    scene = Scene()
+    scene.beat(5)
+    scene.look(5, 40)
+    scene.beat(50, State.STOPPED)
+    scene.look(51)
+    scene.beat(52)
+    scene.look(53)
+
+    assert "The system makes progress again on node-1, after 47 s." == scene.notices[1][1].summary
 
 
 def test_a_watchdog_that_was_started_anew_tells_under_the_same_key() -> None:

@@ -6,9 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from trading_orchestrator.errors import Transient
+from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.watchdog.config import WatchdogConfig
@@ -21,20 +20,11 @@ from trading_orchestrator.watchdog.pulse import (
     write_pulse,
 )
 
-if TYPE_CHECKING:
-    import httpx2
-
 log = logging.getLogger(__name__)
 FAIL = "/fail"
 REASON_LEN = 1_000
 WELL = (HealthState.HEALTHY, HealthState.DEGRADED)
 Progress = Callable[[], Health | None]
-
-
-class BeatRefused(Transient):
-    """Whoever counts our beats did not take this one. Facts: status."""
-
-    code = "alerts.beat_refused"
 
 
 class DeadMansSwitch:
@@ -125,15 +115,18 @@ class DeadMansSwitch:
 
     async def _beat(self, url: str, *, is_well: bool, reason: str) -> None:
         """A beat that fails is tried again with the next pulse."""
-        import httpx2
+        # Here and not above: a process that stands by need not pay for the HTTP client.
+        from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import post, private_client
 
-        body = "" if is_well else reason[:REASON_LEN]
+        address = url if is_well else f"{url.rstrip('/')}{FAIL}"
+        body = b"" if is_well else reason[:REASON_LEN].encode()
+        now_s = self._clock.wall_ns() / 1e9
         try:
-            async with httpx2.AsyncClient(timeout=self._config.timeout_s, follow_redirects=False) as client:
-                _check(await client.post(url if is_well else f"{url.rstrip('/')}{FAIL}", content=body.encode()))
-        except (httpx2.HTTPError, BeatRefused) as error:
+            async with private_client(self._config.timeout_s) as client:
+                await post(client, address, body=body, headers={"Content-Type": "text/plain"}, now_s=now_s)
+        except OrchestratorError as error:
             self.beats_failed_total += 1
-            self._trouble = f"the beat did not arrive: {type(error).__name__}"
+            self._trouble = f"the beat did not arrive: {error.message}"
             log.warning("dead man's switch: %s", self._trouble)
         else:
             self.beats_total += 1
@@ -147,8 +140,3 @@ class DeadMansSwitch:
         if sign is None or sign.boot_id != self._boot_id:
             return False
         return self._clock.boot_ns() - sign.at_boot_ns < max(self._config.silent_s, 3 * self._config.look_s) * 1e9
-
-
-def _check(response: httpx2.Response) -> None:
-    if not response.is_success:
-        raise BeatRefused(f"answered {response.status_code}", status=response.status_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import httpx2
@@ -37,6 +38,24 @@ class LetterRefused(Refused):
     code = "alerts.letter_refused"
 
 
+def private_client(timeout_s: float) -> httpx2.AsyncClient:
+    """Return a client that follows no redirect, for a letter goes nowhere but where it was meant to.
+
+    The library logs every address at INFO, and an address may be a secret: from now on only its host is logged.
+    """
+    logging.getLogger("httpx2").addFilter(hide_paths)
+    return httpx2.AsyncClient(timeout=timeout_s, follow_redirects=False)
+
+
+def hide_paths(record: logging.LogRecord) -> bool:
+    """Leave of each address in a record of the client's log its scheme and host (a logging.Filter)."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            f"{one.scheme}://{one.host}/…" if isinstance(one, httpx2.URL) else one for one in record.args
+        )
+    return True
+
+
 async def post(
     client: httpx2.AsyncClient, url: str, *, body: bytes, headers: Mapping[str, str], now_s: float
 ) -> httpx2.Response:
@@ -67,6 +86,10 @@ def judge(status: int, retry_after: str | None, now_s: float) -> None:
     if status >= 500:
         raise ReceiverFailing(f"answered {status}", status=status)
     raise LetterRefused(f"answered {status}", status=status)
+
+
+def _host_alone(url: httpx2.URL) -> str:
+    return f"{url.scheme}://{url.host}/…"
 
 
 def _kind(error: Exception) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import httpx2
 import msgspec
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import digest_base32
-from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import post
+from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import post, private_client
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.pagerduty.config import PagerDutyConfig
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
@@ -28,7 +27,7 @@ class PagerDuty:
         self._routing_key = routing_key
         self._texts = texts
         self._clock = clock
-        self._client = httpx2.AsyncClient(timeout=config.timeout_s, follow_redirects=False)
+        self._client = private_client(config.timeout_s)
 
     async def send(self, letter: Letter) -> str:
         response = await post(

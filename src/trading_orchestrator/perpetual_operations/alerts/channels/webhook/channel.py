@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import httpx2
-
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.signature import HEADER, signed
-from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import post
+from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import post, private_client
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.body import body_of
@@ -14,7 +12,7 @@ from trading_orchestrator.perpetual_operations.alerts.channels.webhook.config im
 
 
 class Webhook:
-    """One URL. Redirects are not followed: a signed body goes nowhere but where it was meant to."""
+    """One URL."""
 
     def __init__(
         self, config: WebhookConfig, *, url: str, clock: Clock, secret: str | None = None, external_url: str = ""
@@ -23,7 +21,7 @@ class Webhook:
         self._clock = clock
         self._secret = secret
         self._external_url = external_url
-        self._client = httpx2.AsyncClient(timeout=config.timeout_s, follow_redirects=False)
+        self._client = private_client(config.timeout_s)
 
     async def send(self, letter: Letter) -> str:
         body = body_of(letter.message, self._external_url)
