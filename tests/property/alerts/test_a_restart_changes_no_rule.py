@@ -1,0 +1,71 @@
+"""Restarts that lose every sample: as soon as a series is seen again, its alerts are as if nothing had happened."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trading_orchestrator.perpetual_operations.alerts.rules.config import RulesConfig, books_of
+from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import RuleBook, RuleChanged
+from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
+
+S = 1_000_000_000
+SCRAPE_S, LOOK_S = 30, 10
+LEVELS = {"a": st.sampled_from([50, 90, 150]), "b": st.sampled_from([50, 150])}
+levels = st.lists(st.fixed_dictionaries(LEVELS), min_size=2, max_size=25)
+
+
+def rules_of(for_s: int, keep_s: int, clear: float | None) -> RulesConfig:
+    rule = {"kind": "threshold", "name": "High", "metric": "lag", "threshold": 100, "clear": clear, "for": for_s,
+            "keep_firing_for": keep_s}  # fmt: skip
+    return msgspec.convert({"watch": [rule]}, RulesConfig)
+
+
+class World:
+    """A rule book, its stored facts, and a process that may die."""
+
+    def __init__(self, config: RulesConfig) -> None:
+        self.config = config
+        self.stored: list[bytes] = []
+        self.book: RuleBook = books_of(config).rules
+        self.samples: Samples = self.book.samples()
+
+    def die(self, now_ns: int) -> None:
+        self.book = books_of(self.config).rules
+        for body in self.stored:
+            self.book.apply(msgspec.json.decode(body, type=RuleChanged))
+        self.samples = self.book.samples()
+        self.book.start(self.samples, now_ns)
+
+    def look(self, now_ns: int) -> list[tuple[str, str]]:
+        self.stored += [msgspec.json.encode(fact) for fact in self.book.evaluate(self.samples, now_ns).facts]
+        alive = self.book.alive()["High"]
+        return sorted((one.labels["feed"], one.active.state.value) for one in alive)
+
+
+@given(
+    levels,
+    st.sampled_from([0, 30, 60]),
+    st.sampled_from([0, 60]),
+    st.sampled_from([None, 80]),
+    st.sets(st.integers(0, 75), min_size=1, max_size=8),
+)
+@settings(max_examples=200, deadline=None)
+def test_alerts_are_the_same_whenever_their_series_has_just_been_seen(
+    values: list[dict[str, int]], for_s: int, keep_s: int, clear: float | None, deaths: set[int]
+) -> None:
+    config = rules_of(for_s, keep_s, clear)
+    plain, dying = World(config), World(config)
+
+    for look in range(len(values) * SCRAPE_S // LOOK_S):
+        now_ns = look * LOOK_S * S
+        if look in deaths:
+            dying.die(now_ns)
+        is_fresh = look * LOOK_S % SCRAPE_S == 0
+        for feed, value in values[look * LOOK_S // SCRAPE_S].items() if is_fresh else ():
+            for world in (plain, dying):
+                world.samples.add("lag", {"feed": feed}, now_ns, float(value))
+        seen, seen_by_dying = plain.look(now_ns), dying.look(now_ns)
+        if is_fresh:
+            assert seen == seen_by_dying
