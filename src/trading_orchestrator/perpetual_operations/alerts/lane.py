@@ -25,6 +25,7 @@ from trading_orchestrator.perpetual_operations.alerts.lane_figures import LaneFi
 log = logging.getLogger(__name__)
 MANY_WAIT = 20
 LATE_BY_S = 1.0
+PLACES_OF_CRITICAL = 4  # for each place of the others
 
 
 class ChannelLate(Unknown):
@@ -61,6 +62,7 @@ class Lane:
         self._budget = Budget(config.budget_per_min, config.burst, clock)
         self._turnstile = asyncio.Lock()
         self._places = asyncio.Semaphore(config.at_once)
+        self._places_of_critical = asyncio.Semaphore(config.at_once * PLACES_OF_CRITICAL)
         self._paused_until_ns = 0
 
     @property
@@ -83,10 +85,15 @@ class Lane:
 
     @asynccontextmanager
     async def turn(self, *, is_critical: bool) -> AsyncIterator[None]:
-        """Wait until the budget has room and a place is free; a critical letter waits for neither."""
+        """Wait until the budget has room and a place is free.
+
+        A critical letter waits for no budget and behind none that is not critical: it has places of its own, which
+        keep a storm of them from becoming a thousand processes.
+        """
         if is_critical:
-            self._budget.spend()
-            yield
+            async with self._places_of_critical:
+                self._budget.spend()
+                yield
             return
         self.figures.waiting += 1
         try:

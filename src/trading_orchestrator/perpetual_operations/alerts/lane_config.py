@@ -19,7 +19,7 @@ class LaneConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     budget_per_min: messages a minute, 0 without limit; critical ones never wait for it. One a second is more than
         anybody reads, and less than any service bans.
     burst: how many go at once after a quiet time.
-    at_once: how many tries may be under way; critical ones do not count.
+    at_once: how many tries may be under way, and four times as many critical ones besides.
     fallback: the channel that takes over while this one is down or refuses.
     fallback_after_tries: a message that failed so often also goes there, a critical one after its first failure.
     circuit: when the channel is held to be down. 3 bad tries of 10 in 5 minutes; asked again after 5 s to 60 s.
