@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from importlib import metadata
 from pathlib import Path
@@ -22,9 +22,11 @@ from trading_orchestrator.perpetual_operations.features import Feature, Features
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport, Probe
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import journal_probe
+from trading_orchestrator.perpetual_operations.monitoring.guards import Guards, nobody_takes_over
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
-from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Action
+from trading_orchestrator.perpetual_operations.monitoring.resources.resource_monitor import Lever
+from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Action, Failure
 from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder
 from trading_orchestrator.perpetual_operations.recovery.repairs import Repairs
 from trading_orchestrator.perpetual_operations.status import OperationsStatus, PartStatus
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
     from trading_orchestrator.perpetual_operations.console.console import Console
     from trading_orchestrator.perpetual_operations.console.routes.incidents import Impact
+    from trading_orchestrator.perpetual_operations.monitoring.analytics.insights import Insights
 
 log = logging.getLogger(__name__)
 C = TypeVar("C")
@@ -56,6 +59,7 @@ class PerpetualOperationsManager:
         shares_metrics: another process of this host may answer /metrics, so this one leaves its own where that looks.
         is_dead: whether a node's process is proved gone; None when names of nodes prove nothing.
         read_alerts: reads the plan of alerts, also when it is to be read anew; None takes it from `config` alone.
+        hand_over: asks this process to leave in order, because of the reason, so that a fresh one takes its place.
 
     `at_stop` runs last in the next `stop`: push there what belongs to the manager alone, such as closing its store.
     """
@@ -75,6 +79,7 @@ class PerpetualOperationsManager:
         shares_metrics: bool = False,
         is_dead: Callable[[str], bool] | None = None,
         read_alerts: Callable[[], Plan] | None = None,
+        hand_over: Callable[[str], Awaitable[bool]] = nobody_takes_over,
     ) -> None:
         self.config = config
         self.store = store
@@ -100,6 +105,19 @@ class PerpetualOperationsManager:
         )
         self.loop_lag, self.monitor = self.watching.loop_lag, self.watching.monitor
         self.history, self.meter = self.watching.history, self.watching.meter
+        self.guards = Guards(
+            config.resources,
+            config.leaks,
+            watching=self.watching,
+            store=store,
+            clock=clock,
+            data_dir=data_dir,
+            node=node,
+            hand_over=hand_over,
+            keeps_house=lambda: self.is_running,
+        )
+        self.watching.guard(*self.guards.parts)
+        self._insights: Insights | None = None
         self._watches_always = False
         self.journal = JournalWatch(store, clock)
         self.health = HealthChecker(
@@ -122,9 +140,12 @@ class PerpetualOperationsManager:
         self._started_at_ns: int | None = None
         for part in (*self.watching.parts, self.journal, self.health, *self.repairs.parts, self.features):
             self.supervisor.add(part)
-        self.add_probe("journal", journal_probe(store))
+        self.add_probe("journal", journal_probe(store, self.incidents.touch))
         limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
         self.add_probe("event_loop", event_loop_probe(self.loop_lag.worst_s, **limits))
+        for name, probe in self.guards.probes().items():
+            self.add_probe(name, probe)
+        self._offer_repairs(hand_over)
 
     @property
     def is_running(self) -> bool:
@@ -214,7 +235,13 @@ class PerpetualOperationsManager:
         return circuit
 
     def add_ladder(self, ladder: Ladder) -> None:
-        """Let failures of this class, or parts of these names, climb this ladder instead of a default one."""
+        """Let failures of this class, or parts of these names, climb this ladder instead of a default one.
+
+        Raises:
+            LadderRefused: only when we run already; before, `start` says so.
+        """
+        if self.is_running:
+            ladder.check(self.recovery.actions)
         self.recovery.ladders.add(ladder)
 
     def add_recovery_action(self, name: str, action: Action) -> None:
@@ -224,19 +251,56 @@ class PerpetualOperationsManager:
         """
         self.recovery.add_action(name, action, replace=True)
 
+    def add_cache(self, name: str, clear: Callable[[], int]) -> None:
+        """Have a cache emptied when memory is short; `clear` returns how many entries it dropped."""
+        self.guards.relief.add_cache(name, clear)
+        self.repairs.actions.add_cache(name, clear)
+
+    def insights(self) -> Insights:
+        """Return what is unusual, what runs out and what fits here; built on first use, which imports numpy."""
+        if self._insights is None:
+            from trading_orchestrator.perpetual_operations.monitoring.analytics.insights import Insights
+
+            self._insights = Insights(
+                self.config.analytics,
+                self.config.resources,
+                watching=self.watching,
+                clock=self.clock,
+                report=lambda: self.report,
+                probe_interval_s=self.config.health.interval_s,
+                keeps_history=self.config.history.enabled,
+            )
+            if self.config.analytics.enabled:
+                analyst = self._insights.analyst
+                self.supervisor.add(analyst)
+                self.guards.resources.add_lever("optional_jobs", Lever(analyst.pause, analyst.resume))
+                if self.is_running:
+                    self.supervisor.start(analyst.name)
+        return self._insights
+
     def watch(self) -> None:
-        """Measure from now on and until `unwatch`, whether the rest is started or stopped: every node does."""
+        """Measure, check health and repair from now on and until `unwatch`, whether or not the rest is started.
+
+        Every node does, also one that only trades: its failures are found where they are.
+        """
+        self.health.check_graph()
+        self.repairs.check()
         self._watches_always = True
-        for part in self.watching.parts:
+        for part in self._stays:
             self.supervisor.start(part.name)
 
     async def unwatch(self) -> None:
-        """Stop measuring; what was measured last is written."""
+        """Stop what `watch` started; what was measured and said last is written."""
         self._watches_always = False
         if not self.is_running:
-            for part in reversed(self.watching.parts):
+            for part in reversed(self._stays):
                 await self.supervisor.stop(part.name)
+            await self._settle()
             self.watching.close()
+
+    @property
+    def _stays(self) -> Sequence[Component]:
+        return (*self.watching.parts, self.health, *self.repairs.parts, self.features)
 
     async def start(self) -> None:
         """Start every part after what it depends on, and have one health report before returning.
@@ -266,7 +330,7 @@ class PerpetualOperationsManager:
             self._started_at_ns = None
             if self._console is not None:
                 self._console.end_streams()
-            stays = {part.name for part in self.watching.parts} if self._watches_always else set()
+            stays = {part.name for part in self._stays} if self._watches_always else set()
             for name in reversed(self._order()):
                 if name not in stays:
                     await self.supervisor.stop(name)
@@ -394,6 +458,24 @@ class PerpetualOperationsManager:
 
         return Feature(part, what, True, turn)
 
+    def _offer_repairs(self, hand_over: Callable[[str], Awaitable[bool]]) -> None:
+        async def shed_load(failure: Failure) -> str:
+            return await self.guards.shed_load(failure.part)
+
+        async def clean_up(failure: Failure) -> str:
+            return await self.guards.clean_up(failure.part)
+
+        async def leave(failure: Failure) -> str:
+            if not await hand_over(failure.reason):
+                raise Refused("nobody can take this node's place now")
+            return "asked this node to hand over"
+
+        if self.guards.resources in self.guards.parts:
+            self.add_recovery_action("shed_load", shed_load)
+            self.add_recovery_action("clean_up", clean_up)
+        if hand_over is not nobody_takes_over:
+            self.add_recovery_action("hand_over", leave)
+
     def _alert_routes(self) -> Sequence[APIRouter]:
         if not self.config.alerts.enabled:
             return ()
@@ -407,10 +489,12 @@ class PerpetualOperationsManager:
 
     def _own_routes(self) -> Sequence[APIRouter]:
         from trading_orchestrator.perpetual_operations.console.routes.incidents import incident_routes, no_impact
+        from trading_orchestrator.perpetual_operations.console.routes.insights import insight_routes
         from trading_orchestrator.perpetual_operations.console.routes.switches import switch_routes
 
         return [
             *self._alert_routes(),
+            insight_routes(self.insights()),
             incident_routes(self.repairs, store=self.store, impact=self._impact or no_impact),
             switch_routes(self.repairs, self.features, store=self.store, clock=self.clock, node=self.node),
         ]

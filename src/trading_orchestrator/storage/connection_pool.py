@@ -251,6 +251,10 @@ class ConnectionPool(Generic[C]):
         self._out.clear()
         return late
 
+    def reopen(self) -> None:
+        """Lend again after a drain."""
+        self._closed = False
+
     # -- lending
 
     async def _take(self, who: str) -> Held[C]:

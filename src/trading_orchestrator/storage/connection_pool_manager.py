@@ -112,8 +112,10 @@ class ConnectionPoolManager:
         return Health(HealthState.HEALTHY, f"{len(statuses)} pools")
 
     async def run(self) -> None:
-        """Tend and tune until cancelled."""
+        """Tend and tune until cancelled; pools that an earlier stop drained lend again."""
         rounds = 0
+        for pool in self._pools.values():
+            pool.reopen()
         while True:
             await self._clock.sleep(TEND_EVERY_S)
             rounds += 1

@@ -239,7 +239,7 @@ async def test_a_store_that_was_handed_in_is_used_and_not_closed(store: SqliteSt
     await enable_perpetual_operations({"data_dir": str(tmp_path / "unused")}, app, store=store)
     await app.state.perpetual_operations.stop()
 
-    assert [] == list(await store.heads())
+    assert await store.heads() is not None  # it is open still
     assert not (tmp_path / "unused").exists()
 
 

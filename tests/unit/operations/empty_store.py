@@ -8,7 +8,7 @@ from trading_orchestrator.storage.ports import Fact, Fence, Head, LeaseRow, NewF
 
 
 class EmptyStore:
-    """A FactStore without facts; writing to it is a mistake of the test."""
+    """A FactStore without facts; its leases are anybody's, and appending to it is a mistake of the test."""
 
     journal_id = "empty"
 
@@ -40,10 +40,10 @@ class EmptyStore:
         return False
 
     async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
-        raise NotImplementedError
+        return LeaseRow(name, holder, 1, 0, "")
 
     async def renew_lease(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow:
-        raise NotImplementedError
+        return LeaseRow(name, holder, epoch, 0, "")
 
     async def release_lease(self, name: str, *, holder: str, epoch: int) -> None:
         raise NotImplementedError

@@ -197,6 +197,9 @@ async def test_draining_waits_for_what_is_lent_and_lends_nothing_more() -> None:
         with pytest.raises(PoolClosed):
             await waits
     assert set() == scene.server.open_now
+    scene.pool.reopen()
+    await scene.work(9, 0)
+    assert 9 == scene.served[-1]
 
 
 def test_names_are_given_once_and_known() -> None:

@@ -114,7 +114,8 @@ def _told(body: f.Body) -> str:
         case f.StepEnded():
             return f"step {body.step}, attempt {body.attempt}: {body.action} {body.outcome}: {body.said}"
         case f.Exhausted():
-            return f"no step helped: a person is needed; the ladder begins again in {body.again_in_s:g} s"
+            again = f"; the ladder begins again in {body.again_in_s:g} s" if body.again_in_s else ""
+            return f"no step helped: a person is needed{again}"
         case f.Resolved():
             return f"recovered {f'by {body.by}' if body.by else 'by itself'}: {body.proof}"
     return ""

@@ -45,6 +45,7 @@ class IncidentLog:
         self._node = node
         self._random_bytes = random_bytes
         self._fence: Fence | None = None
+        self._claiming = asyncio.Lock()
         self._open: dict[str, Incident] = {}
         self._waiting: deque[f.Recorded] = deque()
         self._rows: dict[str, Incident] = {}
@@ -136,6 +137,27 @@ class IncidentLog:
         while self._waiting:
             await self._flush()
 
+    async def touch(self) -> None:
+        """Write once, as an order's intent would: renew this node's own lease, durably.
+
+        Raises:
+            Transient, Unknown, StaleEpoch: the journal cannot be written now, and why.
+        """
+        fence = await self._held()
+        try:
+            await self._store.renew_lease(fence.lease, holder=self._node, epoch=fence.epoch, ttl_s=LEASE_TTL_S)
+        except StaleEpoch:
+            self._fence = None
+            raise
+
+    async def _held(self) -> Fence:
+        async with self._claiming:
+            if self._fence is None:
+                lease = f"incidents/{self._node}"
+                row = await self._store.claim_lease(lease, holder=self._node, ttl_s=LEASE_TTL_S)
+                self._fence = Fence(lease, row.epoch)
+            return self._fence
+
     async def _load(self) -> None:
         for row in await self._store.rows(PROJECTION, limit=LOAD_MAX):
             incident = msgspec.json.decode(row.value, type=Incident)
@@ -152,16 +174,13 @@ class IncidentLog:
         self._waiting.append(body)
 
     async def _flush(self) -> None:
-        if self._fence is None:
-            lease = f"incidents/{self._node}"
-            row = await self._store.claim_lease(lease, holder=self._node, ttl_s=LEASE_TTL_S)
-            self._fence = Fence(lease, row.epoch)
+        fence = await self._held()
         bodies = list(self._waiting)[:AT_ONCE]
         new = [NewFact(f.STREAM, body.kind, body) for body in bodies]
         touched = {body.incident_id for body in bodies if isinstance(body, f.Body)}
         puts = [Put(PROJECTION, one, self._rows[one]) for one in touched if one in self._rows]
         try:
-            await self._store.append(new, node=self._node, fence=self._fence, puts=puts)
+            await self._store.append(new, node=self._node, fence=fence, puts=puts)
         except Unknown:
             if not await self._is_written(bodies[-1]):
                 raise

@@ -211,7 +211,7 @@ class AutoRecoveryManager:
     async def _climb(self, incident: Incident, climb: Climb) -> None:
         ladder = climb.ladder
         failure = Failure(incident.incident_id, incident.part, incident.failure, incident.reason)
-        while ladder.steps:
+        while ladder.steps or ladder.pages_at_once:
             for number, step in enumerate(ladder.steps, 1):
                 await self._clock.sleep(step.wait_s)
                 for attempt in range(1, step.tries + 1):
@@ -224,10 +224,12 @@ class AutoRecoveryManager:
                     at_ns=self._clock.wall_ns(),
                     part=failure.part,
                     failure=failure.failure,
-                    again_in_s=ladder.again_s,
+                    again_in_s=ladder.again_s if ladder.steps else 0.0,
                 )
             )
             log.error("%s: no step helped; %s", failure.part, ladder.halts_safely or "a person is needed")
+            if not ladder.steps:
+                return
             await self._clock.sleep(ladder.again_s)
 
     async def _take(self, failure: Failure, climb: Climb, number: int, step: Step, attempt: int) -> bool:

@@ -25,8 +25,8 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
     ),
     Ladder(
         failure="database.locked",
-        steps=(Step(action="wait", proof_s=15), Step(action="recycle_pool", proof_s=15)),
-        halts_safely=_PAGED,
+        steps=(Step(action="wait", proof_s=15), Step(action="shed_load", proof_s=15)),
+        halts_safely="No new order leaves without a journal; cancels do. " + _PAGED,
     ),
     Ladder(
         failure="database.slow",

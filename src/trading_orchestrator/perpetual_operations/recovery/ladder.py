@@ -50,6 +50,7 @@ class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     parts: patterns of part names (`broker/*`) whose failures of no class climb this ladder.
     degraded_too: whether a part that only reads degraded climbs; most ladders wait until it is down.
     steps: in order. None of them: somebody else repairs it, and only the incident is kept.
+    pages_at_once: without steps, a person is told at once that only a person can help.
     again_s: when no rung helped a person is told, and the ladder begins again after this time.
     halts_safely: what the last resort of the ladder leaves behind, in one sentence for the operator.
     """
@@ -58,6 +59,7 @@ class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     parts: tuple[str, ...] = ()
     degraded_too: bool = False
     steps: tuple[Step, ...] = ()
+    pages_at_once: bool = False
     again_s: Annotated[float, Meta(ge=1)] = 300.0
     halts_safely: str = ""
 

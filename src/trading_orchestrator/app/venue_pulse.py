@@ -1,0 +1,92 @@
+"""VenuePulse: hears what became of every request to a venue, and says in a probe's words how the venue is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from trading_orchestrator.brokers.port import Broker, KeyRefused
+from trading_orchestrator.errors import OrchestratorError, Refused, Transient, Unknown
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import Health, HealthState
+
+ASKS = frozenset(
+    ("submit", "cancel", "order", "open_orders", "trades", "trades_of", "balances", "clock_offset_s", "connect")
+)
+SILENT_S = 2.0
+BAN_S = 1.0
+
+
+class VenuePulse:
+    """Silence is judged by failed requests alone: a quiet account asks seldom, and that is no fault. One event loop."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failing_since_ns: int | None = None
+        self._error: OrchestratorError | None = None
+        self._banned_until_ns = 0
+
+    def answered(self) -> None:
+        """The venue answered, be it with a no."""
+        self._failing_since_ns = self._error = None
+        self._banned_until_ns = 0
+
+    def failed(self, error: OrchestratorError) -> None:
+        """A request got no answer, or was refused for what we are."""
+        now_ns = self._clock.monotonic_ns()
+        self._error = error
+        if self._failing_since_ns is None:
+            self._failing_since_ns = now_ns
+        wait_s = error.retry_after_s if isinstance(error, Transient) else None
+        if wait_s is not None and wait_s >= BAN_S:
+            self._banned_until_ns = max(self._banned_until_ns, now_ns + int(wait_s * 1e9))
+
+    def health(self) -> Health:
+        """Return how the venue is, with the class of its failure."""
+        error = self._error
+        if error is None or self._failing_since_ns is None:
+            return Health(HealthState.HEALTHY, "answers")
+        if isinstance(error, KeyRefused):
+            return Health(HealthState.UNHEALTHY, error.message, "broker.key_revoked")
+        now_ns = self._clock.monotonic_ns()
+        if now_ns < self._banned_until_ns:
+            left_s = (self._banned_until_ns - now_ns) / 1e9
+            return Health(HealthState.UNHEALTHY, f"asks us to wait {left_s:.0f} s: {error.message}", "broker.banned")
+        silent_s = (now_ns - self._failing_since_ns) / 1e9
+        if silent_s < SILENT_S:
+            return Health(HealthState.HEALTHY, f"{silent_s:.1f} s without an answer")
+        failure = "broker.mute" if isinstance(error, Unknown) else "broker.disconnected"
+        return Health(HealthState.UNHEALTHY, f"no answer for {silent_s:.0f} s: {error.message}", failure)
+
+
+def heard_broker(broker: Broker, pulse: VenuePulse) -> Broker:
+    """Return the broker; the pulse hears how each of its requests ends."""
+    return cast("Broker", _HeardBroker(broker, pulse))
+
+
+class _HeardBroker:
+    def __init__(self, broker: Broker, pulse: VenuePulse) -> None:
+        self._broker = broker
+        self._pulse = pulse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._broker, name)
+        return self._heard(found) if name in ASKS else found
+
+    def _heard(self, ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def asked(*args: Any, **named: Any) -> Any:
+            try:
+                answer = await ask(*args, **named)
+            except KeyRefused as error:
+                self._pulse.failed(error)
+                raise
+            except Refused:
+                self._pulse.answered()
+                raise
+            except OrchestratorError as error:
+                self._pulse.failed(error)
+                raise
+            self._pulse.answered()
+            return answer
+
+        return asked
