@@ -408,6 +408,7 @@ class PerpetualOperationsManager:
                 nodes=self.watching.nodes_now,
                 report=lambda: self.report,
                 last_good=self._data_dir / "alerts.last-good.json",
+                meter=self.meter,
             )
             self.register(self._alerts)
             self.register(

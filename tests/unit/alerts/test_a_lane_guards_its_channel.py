@@ -20,7 +20,6 @@ from trading_orchestrator.perpetual_operations.alerts.lane import (
     Lane,
 )
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
-from trading_orchestrator.perpetual_operations.alerts.lane_figures import LATENCY_BOUNDS_S
 
 
 class Street:
@@ -166,5 +165,4 @@ async def test_a_lane_counts_what_it_did() -> None:
 
     figures = street.lane.figures
     assert (2, 1, 0) == (figures.sent_total, figures.failed_total, figures.under_way)
-    assert [2, *[0] * len(LATENCY_BOUNDS_S)] == figures.latency_counts
     assert ("200", "away") == (figures.last_answer, figures.last_error)

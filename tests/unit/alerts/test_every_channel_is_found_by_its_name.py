@@ -12,6 +12,7 @@ from trading_orchestrator.errors import Refused, Transient
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.kernel.config import ConfigRefused, build
+from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.perpetual_operations.alerts.channels.kinds import KINDS, KindUnknown, kind_named
 from trading_orchestrator.perpetual_operations.alerts.channels.log.channel import LogRefused
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
@@ -167,6 +168,18 @@ async def test_a_line_in_the_nodes_log_is_one_line_and_loud_when_critical(caplog
 
     assert ["ERROR", "WARNING", "WARNING"] == [record.levelname for record in caplog.records]
     assert "FIRING critical: Down (1 firing)" == caplog.records[0].getMessage()
+
+
+async def test_channels_are_counted_where_metrics_are_read_from_and_go_on_counting_when_opened_anew() -> None:
+    meter = Meter()
+    opening = Opening(VirtualClock(), reveal, meter=meter)
+    for _ in range(2):
+        await Switchboard({}, {}, opening).test("log")
+
+    families = {family.name: family.readings for family in meter.read()}
+    assert [((("channel", "log"),), 2.0)] == [(one.labels, one.value) for one in families["trading_alerts_sent_total"]]
+    assert 2 == sum(families["trading_alerts_send_seconds"][0].counts)
+    assert 0.0 == families["trading_alerts_under_way"][0].value
 
 
 async def test_channels_are_unwell_when_one_without_a_fallback_is_down() -> None:

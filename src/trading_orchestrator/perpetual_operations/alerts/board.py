@@ -8,6 +8,7 @@ import msgspec
 
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.delivery import Ways
 from trading_orchestrator.perpetual_operations.alerts.escalation.policy import target_of
@@ -16,13 +17,16 @@ from trading_orchestrator.perpetual_operations.alerts.secret_reference import re
 from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchboard
 
 
-def open_board(plan: Plan, clock: Clock) -> Switchboard:
+def open_board(plan: Plan, clock: Clock, meter: Meter | None = None) -> Switchboard:
     """Return every channel, open; secrets are read here and nowhere else.
+
+    Args:
+        meter: where the channels are counted; None counts for this board alone.
 
     Raises:
         ConfigRefused: a channel cannot be opened; the sentence names file, line, key and reason.
     """
-    opening = Opening(clock=clock, reveal=revealed, external_url=plan.config.external_url)
+    opening = Opening(clock, revealed, plan.config.external_url, meter or Meter())
     kinds = {name: str(values.get("kind")) for name, values in plan.config.channels.items()}
     try:
         return Switchboard(kinds, plan.channels, opening)

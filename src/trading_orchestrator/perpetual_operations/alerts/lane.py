@@ -17,6 +17,7 @@ from trading_orchestrator.kernel.circuit_breaker import (
 )
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.perpetual_operations.alerts.budget import Budget
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, Letter, ReceiverBusy
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
@@ -47,12 +48,18 @@ class ChannelFailed(Unknown):
 
 
 class Lane:
-    """One channel, guarded. Use from one event loop."""
+    """One channel, guarded. Use from one event loop.
 
-    def __init__(self, name: str, channel: Channel, config: LaneConfig, clock: Clock) -> None:
+    Args:
+        meter: where it is counted; None counts for itself alone.
+    """
+
+    def __init__(
+        self, name: str, channel: Channel, config: LaneConfig, clock: Clock, *, meter: Meter | None = None
+    ) -> None:
         self.name = name
         self.config = config
-        self.figures = LaneFigures()
+        self.figures = LaneFigures(meter or Meter(), name)
         self._channel = channel
         self._clock = clock
         circuit = msgspec.structs.replace(
@@ -95,7 +102,7 @@ class Lane:
                 self._budget.spend()
                 yield
             return
-        self.figures.waiting += 1
+        self.figures.waits(1)
         try:
             async with self._turnstile:
                 while wait_s := self._budget.wait_s():
@@ -103,7 +110,7 @@ class Lane:
                 await self._places.acquire()
                 self._budget.spend()
         finally:
-            self.figures.waiting -= 1
+            self.figures.waits(-1)
         try:
             yield
         finally:
@@ -126,7 +133,7 @@ class Lane:
     async def tried(self, letter: Letter) -> str:
         """Try the channel now, whatever its circuit, budget and pause say; raises as `carry`."""
         began_ns = self._clock.monotonic_ns()
-        self.figures.under_way += 1
+        self.figures.goes(1)
         try:
             answer = await self._bounded(letter)
         except OrchestratorError as error:
@@ -134,7 +141,7 @@ class Lane:
             self.figures.failed(error)
             raise
         finally:
-            self.figures.under_way -= 1
+            self.figures.goes(-1)
         self.figures.sent(answer, (self._clock.monotonic_ns() - began_ns) / 1e9)
         return answer
 

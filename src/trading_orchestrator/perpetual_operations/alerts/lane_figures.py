@@ -1,40 +1,75 @@
-"""What a lane has done, as plain numbers that a metrics registry can read at any time."""
+"""What a lane has done, counted where /metrics finds it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from trading_orchestrator.errors import OrchestratorError, Refused
+from trading_orchestrator.kernel.metrics import Meter
 
 LATENCY_BOUNDS_S = (0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
-@dataclass
 class LaneFigures:
-    """`latency_counts`: answered tries up to each of LATENCY_BOUNDS_S, the last for all above; not cumulative."""
+    """The figures of one channel. Channels of one name in one process are counted together, reopened ones too.
 
-    sent_total: int = 0
-    failed_total: int = 0
-    refused_total: int = 0
-    waiting: int = 0
-    under_way: int = 0
-    latency_sum_s: float = 0.0
-    latency_counts: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS_S) + 1))
-    last_answer: str = ""
-    last_error: str = ""
-    has_failed_last: bool = False
+    `last_answer`, `last_error` and `has_failed_last` are this lane's alone.
+    """
+
+    def __init__(self, meter: Meter, channel: str) -> None:
+        self._sent = meter.counter("trading_alerts_sent_total", "Messages that arrived", channel=channel)
+        self._failed = meter.counter("trading_alerts_send_failed_total", "Tries that failed", channel=channel)
+        self._refused = meter.counter("trading_alerts_send_refused_total", "Messages refused for good", channel=channel)
+        self._waiting = meter.gauge("trading_alerts_waiting", "Messages waiting for the budget", channel=channel)
+        self._under_way = meter.gauge("trading_alerts_under_way", "Tries under way", channel=channel)
+        self._latency = meter.histogram(
+            "trading_alerts_send_seconds",
+            "From the first byte to the receiver's answer",
+            bounds=LATENCY_BOUNDS_S,
+            channel=channel,
+        )
+        self.last_answer = ""
+        self.last_error = ""
+        self.has_failed_last = False
+
+    @property
+    def sent_total(self) -> int:
+        """Return how many messages arrived."""
+        return int(self._sent.value)
+
+    @property
+    def failed_total(self) -> int:
+        """Return how many tries did not arrive, or may not have."""
+        return int(self._failed.value)
+
+    @property
+    def refused_total(self) -> int:
+        """Return how many tries were refused for good."""
+        return int(self._refused.value)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many messages wait for the budget."""
+        return int(self._waiting.value)
+
+    @property
+    def under_way(self) -> int:
+        """Return how many tries are under way."""
+        return int(self._under_way.value)
+
+    def waits(self, by: int) -> None:
+        """One more waits, or one less."""
+        self._waiting.set(self._waiting.value + by)
+
+    def goes(self, by: int) -> None:
+        """One more is under way, or one less."""
+        self._under_way.set(self._under_way.value + by)
 
     def sent(self, answer: str, took_s: float) -> None:
         """Count a letter that arrived."""
-        self.sent_total += 1
-        self.latency_sum_s += took_s
-        self.latency_counts[sum(took_s > bound for bound in LATENCY_BOUNDS_S)] += 1
+        self._sent.add()
+        self._latency.observe(took_s)
         self.last_answer, self.has_failed_last = answer, False
 
     def failed(self, error: OrchestratorError) -> None:
         """Count a try that did not arrive, or that was refused for good."""
-        if isinstance(error, Refused):
-            self.refused_total += 1
-        else:
-            self.failed_total += 1
+        (self._refused if isinstance(error, Refused) else self._failed).add()
         self.last_error, self.has_failed_last = error.message, True

@@ -11,6 +11,7 @@ import msgspec
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.config import ConfigRefused
 from trading_orchestrator.kernel.ids import new_id
+from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.kernel.secret_reference import revealed
 from trading_orchestrator.perpetual_operations.alerts.board import open_board
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
@@ -40,12 +41,14 @@ def alerts_of(
     nodes: Callable[[], Sequence[NodeNow]],
     report: Callable[[], HealthReport],
     last_good: Path | None = None,
+    meter: Meter | None = None,
 ) -> AlertsRuntime:
     """Return the component, not yet running.
 
     Args:
         is_dead: whether a node's process is proved gone; None when names of nodes prove nothing, as in a program that
             embeds us several times.
+        meter: where alerts and channels are counted; None counts nowhere that is looked at.
         last_good: where the config in force is kept, for a successor that finds a broken one; None keeps none.
 
     Raises:
@@ -55,8 +58,21 @@ def alerts_of(
     holder = node if is_dead is not None else f"{node}-{new_id(clock.wall_ns())[-8:]}"
     tenure = Tenure(store, clock, holder=holder, boot_id=boot_id, is_dead=is_dead or _nobody)
     measuring = Measuring(store, clock, nodes=nodes, report=report, boot_id=boot_id)
-    outside = Outside(read=measuring.read, read_plan=read_plan, open_board=lambda plan: open_board(plan, clock))
-    return AlertsRuntime(plan, store=store, clock=clock, tenure=tenure, outside=outside, last_good=last_good)
+    outside = Outside(read=measuring.read, read_plan=read_plan, open_board=lambda plan: open_board(plan, clock, meter))
+    runtime = AlertsRuntime(plan, store=store, clock=clock, tenure=tenure, outside=outside, last_good=last_good)
+    if meter is not None:
+        _count(runtime, meter)
+    return runtime
+
+
+def _count(runtime: AlertsRuntime, meter: Meter) -> None:
+    """Only the process that tells of alerts has these; in any other the question fails, and nothing is shown."""
+    meter.watch(
+        "trading_alerts_known",
+        "Alerts known, over or not",
+        lambda: len(runtime.manager.state.alerts),
+    )
+    meter.watch("trading_alerts_outbox", "Messages without a final answer", lambda: len(runtime.manager.state.outbox))
 
 
 def signs_of_life(

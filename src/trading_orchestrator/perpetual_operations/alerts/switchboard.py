@@ -47,11 +47,12 @@ class Switchboard:
         self._opening = opening
         self.lanes: dict[str, Lane] = {}
         for name, config in configs.items():
-            self.lanes[name] = Lane(name, kind_named(kinds[name]).open(config, opening), config, opening.clock)
+            channel = kind_named(kinds[name]).open(config, opening)
+            self.lanes[name] = Lane(name, channel, config, opening.clock, meter=opening.meter)
         if NODE_LOG not in self.lanes:
             node_log = LogConfig(last_resort=False)
             channel = kind_named("log").open(node_log, opening)
-            self.lanes[NODE_LOG] = Lane(NODE_LOG, channel, node_log, opening.clock)
+            self.lanes[NODE_LOG] = Lane(NODE_LOG, channel, node_log, opening.clock, meter=opening.meter)
         for name in self.lanes:
             self.way(name)
 
