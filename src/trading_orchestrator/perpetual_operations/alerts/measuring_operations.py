@@ -16,7 +16,7 @@ from trading_orchestrator.perpetual_operations.alerts.readings import (
 )
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
-from trading_orchestrator.storage.ports import FactStore
+from trading_orchestrator.storage.ports import FactStore, LeaseRow
 
 DESKS = 100
 
@@ -56,4 +56,11 @@ class Measuring:
             *of_health(self._report()),
             *of_desks(desks),
             *of_leases(leases, boot_id=self._boot_id, boot_ns=boot_ns),
+            *_standby(nodes, leases),
         ]
+
+
+def _standby(nodes: Sequence[NodeNow], leases: Sequence[LeaseRow]) -> Sequence[Reading]:
+    """A program that only embeds us has no nodes that could stand by."""
+    trades = any(row.name.startswith("desk/") for row in leases)
+    return [("trading_nodes_alive", {}, float(len(nodes)))] if trades else []

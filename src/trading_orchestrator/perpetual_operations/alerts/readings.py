@@ -37,7 +37,6 @@ def of_nodes(nodes: Sequence[NodeNow], *, host: Names, node: Names) -> Iterator[
             yield name, {"node": one.node}, float(getattr(one.sample, field))
         for family in one.metrics:
             yield from _of_family(family, one.node)
-    yield "trading_nodes_alive", {}, float(len(nodes))
 
 
 def _of_family(family: Family, node: str) -> Iterator[Reading]:
