@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.alerts.rule_bench import S, books
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted
+from trading_orchestrator.perpetual_operations.alerts.escalation.facts import Closed, Stepped
 from trading_orchestrator.perpetual_operations.alerts.rules.fact_book import MARK_EVERY_FACTS, FactBook, FactsRead
 from trading_orchestrator.perpetual_operations.alerts.rules.facts import body_of
 
@@ -101,3 +102,22 @@ def test_a_huge_fact_makes_a_small_alert(length: int) -> None:
     assert order[:200] == alert[0].labels["cl_ord_id"]
     assert 2_000 >= sum(len(name) + len(value) for name, value in book.alive()["OrderQuarantined"][0].source)
     assert 1 == len(shown(book, 2, "order.resolved", cl_ord_id=order))
+
+
+def test_a_rung_on_which_nobody_can_be_called_becomes_an_alert() -> None:
+    rule = {"kind": "fact", "name": "NobodyOnCall", "fact": "escalation.stepped", "where": ['nobody!="[]"'],
+            "by": ["escalation_id"], "until": ["escalation.closed"], "severity": "critical",
+            "summary": "{{ $labels.nobody }}"}  # fmt: skip
+    book = books(rule).facts
+    stepped = Stepped(escalation_id="a", at_ns=0, step=0, loops=0, next_at_ns=0, people=("bob",), multi_ack=False)
+    bodies: list[Stepped | Closed] = [
+        stepped,
+        msgspec.structs.replace(stepped, people=(), nobody=("schedule:nights",)),
+        Closed(escalation_id="a", at_ns=0, by="bob"),
+    ]
+
+    told = [shown(book, pos, body.kind, **msgspec.to_builtins(body)) for pos, body in enumerate(bodies, start=1)]
+
+    assert [[], ['["schedule:nights"]'], [0]] == [
+        [one.annotations["summary"] if one.ends_at_ns is None else one.ends_at_ns for one in alerts] for alerts in told
+    ]

@@ -124,3 +124,14 @@ def test_holes_may_be_formatted() -> None:
     assert "about 3.14!" == filled('about {{ printf "%.2f" $value }}!', {}, 3.14159)
     with pytest.raises(TemplateRefused):
         filled("{{ query }}", {}, 0)
+
+
+@pytest.mark.parametrize(("window_s", "late_s"), [(60, 0), (4_000, 10), (100_000, 60)])
+def test_a_window_is_looked_at_anew_after_a_small_share_of_its_length(window_s: float, late_s: int) -> None:
+    measure = {"metric": "lag", "function": "max", "window": window_s}
+    book = RuleBook([rule(conditions=[{**HIGH, "measure": measure}])])
+    evaluations = told(book, [90] + [150] * 70)
+
+    first = next(second for second, one in enumerate(evaluations) if one.alerts)
+
+    assert first == max(1, late_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trading_orchestrator.perpetual_operations.alerts.matchers import Matcher, Op, parse_matchers
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
@@ -32,13 +32,34 @@ _ACROSS: dict[str, Callable[[list[float]], float]] = {
 }
 
 
+WINDOW_SHARE, LOOKS_APART_NS = 400, 60_000_000_000
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What a window gave at `at_ns`, good before `until_ns`."""
+
+    at_ns: int
+    until_ns: int
+    number: int
+    values: Values
+
+
+Memo = dict[int, Remembered]
+
+
 @dataclass(frozen=True)
 class View:
-    """Samples as seen from one instant."""
+    """Samples as seen from one instant.
+
+    `memo` keeps what windows gave: one is looked at anew after a 400th of its length, at the latest after a minute.
+    A window of an hour that is asked for each second costs a ninth by that, and its number is 9 s old at most.
+    """
 
     samples: Samples
     now_ns: int
     lookback_ns: int
+    memo: Memo = field(default_factory=dict)
 
 
 def holding(rule: Rule, view: View, held_before: HeldBefore) -> Values:
@@ -73,17 +94,37 @@ def _measured(measure: Measure, view: View) -> Values:
     where = parse_matchers(measure.where)
     if measure.function == "absent":
         return _absent(measure, where, view)
-    found: Values = {}
-    for series in view.samples.of(measure.metric, where):
-        value = _of_series(measure, series, view)
-        if value is not None:
-            found[tuple(sorted(series.labels.items()))] = value
+    found = _remembered(measure, where, view)
     if measure.only is not None:
         compare, threshold = _COMPARE[measure.only.compare], measure.only.threshold
         found = {labels: value for labels, value in found.items() if compare(value, threshold)}
     if measure.across is not None:
         found = _across(found, measure.by, _ACROSS[measure.across])
     return _combined(measure, found, view)
+
+
+def _remembered(measure: Measure, where: tuple[Matcher, ...], view: View) -> Values:
+    if measure.window is None:
+        return _of_all(measure, where, view)
+    known = view.memo.get(id(measure))
+    if known is not None and known.at_ns <= view.now_ns < known.until_ns:
+        return known.values
+    number = len(view.memo) if known is None else known.number
+    apart_ns = min(round(measure.window * 1e9) // WINDOW_SHARE, LOOKS_APART_NS)
+    # Each at its own pace, a quarter shorter at most, so that not all are due in the same evaluation.
+    apart_ns -= apart_ns * (number % 16) // 64
+    values = _of_all(measure, where, view)
+    view.memo[id(measure)] = Remembered(view.now_ns, view.now_ns + apart_ns, number, values)
+    return values
+
+
+def _of_all(measure: Measure, where: tuple[Matcher, ...], view: View) -> Values:
+    found: Values = {}
+    for series in view.samples.of(measure.metric, where):
+        value = _of_series(measure, series, view)
+        if value is not None:
+            found[tuple(sorted(series.labels.items()))] = value
+    return found
 
 
 def _combined(measure: Measure, found: Values, view: View) -> Values:

@@ -12,7 +12,7 @@ from trading_orchestrator.perpetual_operations.alerts.alert import Posted
 from trading_orchestrator.perpetual_operations.alerts.labels import without_empty
 from trading_orchestrator.perpetual_operations.alerts.matchers import Op, parse_matchers
 from trading_orchestrator.perpetual_operations.alerts.rules.life import Active, RuleState, next_life
-from trading_orchestrator.perpetual_operations.alerts.rules.measuring import LabelKey, View, holding, measured
+from trading_orchestrator.perpetual_operations.alerts.rules.measuring import LabelKey, Memo, View, holding, measured
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Measure, Rule, RuleRefused, check_rule
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
 from trading_orchestrator.perpetual_operations.alerts.rules.template import filled
@@ -76,6 +76,7 @@ class RuleBook:
         self._lookback_ns = round(lookback_s * 1e9)
         self._alive: dict[str, dict[LabelKey, Known]] = {name: {} for name in self.rules}
         self._patient_until_ns = 0
+        self._memo: Memo = {}
 
     @property
     def keep_ns(self) -> int:
@@ -144,7 +145,7 @@ class RuleBook:
         facts: list[RuleChanged] = []
         alerts: list[Posted] = []
         broken: dict[str, SameLabels] = {}
-        view = View(samples, now_ns, self._lookback_ns)
+        view = View(samples, now_ns, self._lookback_ns, self._memo)
         for rule in self.rules.values():
             try:
                 changed, posted = self._evaluate(rule, view)
