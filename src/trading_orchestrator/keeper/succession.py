@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from trading_orchestrator.journal.leases import HeldLease, LeaseKeeper
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.tenancy import Succession
-from trading_orchestrator.storage.ports import FactStore, LeaseHeld, LeaseRow, StorageUnavailable
+from trading_orchestrator.storage.ports import FactStore, LeaseHeld, LeaseRow, StorageLocked
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S, LOOK_AGAIN_S = 0.03, 0.5
@@ -92,8 +92,8 @@ class Heirs:
     async def _claim(self, lease: str, how: Succession, row: LeaseRow | None) -> HeldLease:
         try:
             return await self._leases.claim(lease, predecessor_dead=how is Succession.PROVED_DEATH)
-        except StorageUnavailable:
-            if how is Succession.EXPIRED and row is not None:
+        except StorageLocked:
+            if how is Succession.EXPIRED and row is not None and row.holder != self._leases.holder:
                 log.error("%s ran out and %s keeps the journal locked: ending that process", lease, row.holder)
                 self._deaths.shoot(row.holder)
             raise

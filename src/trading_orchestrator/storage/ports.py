@@ -102,6 +102,12 @@ class StorageUnavailable(Transient):
     code = "storage.unavailable"
 
 
+class StorageLocked(StorageUnavailable):
+    """Another process keeps the database locked for longer than any of ours may; nothing was written."""
+
+    code = "storage.locked"
+
+
 class JournalNewer(Broken):
     """The file was written by a newer version of the program: start that version."""
 

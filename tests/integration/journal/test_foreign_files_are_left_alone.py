@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.journal.engine import append_number
 from trading_orchestrator.kernel.clock import SystemClock
-from trading_orchestrator.storage.ports import JournalCorrupt, JournalNewer, StorageUnavailable
+from trading_orchestrator.storage.ports import JournalCorrupt, JournalNewer, StorageLocked
 from trading_orchestrator.storage.sqlite import open_store
 from trading_orchestrator.storage.sqlite.failures import JournalMissing, JournalUnwritable
 from trading_orchestrator.storage.sqlite.schema import MigrationChanged, NotAJournal
@@ -129,7 +129,7 @@ async def test_a_lock_that_is_never_released_is_reported_and_the_next_append_goe
     )
     other.execute("ROLLBACK")
 
-    assert [StorageUnavailable] * 3 == [type(outcome) for outcome in outcomes]
+    assert [StorageLocked] * 3 == [type(outcome) for outcome in outcomes]
     assert 2 == (await append_number(store, 1, None, stream="cluster")).seq
     other.close()
     await store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,11 @@ from trading_orchestrator.errors import Transient
 from trading_orchestrator.journal.leases import LeaseKeeper
 from trading_orchestrator.keeper.cluster import Cluster
 from trading_orchestrator.keeper.node import Node
+from trading_orchestrator.keeper.succession import Heirs
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.tenancy import Seat, Succession
 from trading_orchestrator.storage.boot_id import read_boot_id
-from trading_orchestrator.storage.ports import LeaseRow
+from trading_orchestrator.storage.ports import LeaseRow, StorageLocked, StorageUnavailable
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
 
 DESK, CONSOLE = "desk/paper", "console"
@@ -276,3 +278,43 @@ async def test_a_start_that_fails_gives_the_lease_back_and_tries_again(hall: Hal
     assert {DESK: "a"} == await hall.holders()
     assert ["warm", "take", "leave 0", "warm", "take", "leave 0", "warm", "take"] == desk.calls
     assert [1, 2, 3] == [seat.epoch for seat in desk.seats]
+
+
+class RefusingStore:
+    """A journal that takes no claim."""
+
+    def __init__(self, store: SqliteStore, error: StorageUnavailable) -> None:
+        self._store = store
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def claim_lease(self, *_: object, **__: object) -> LeaseRow:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "heir", "shot"),
+    [
+        (StorageLocked("another process kept it locked too long"), "b", {"a"}),
+        (StorageUnavailable("the disk is full"), "b", set()),
+        (StorageLocked("another process kept it locked too long"), "a", set()),
+    ],
+)
+async def test_only_another_that_keeps_the_journal_locked_is_shot(
+    hall: Hall, error: StorageUnavailable, heir: str, shot: set[str]
+) -> None:
+    await hall.store.claim_lease(DESK, holder="a", ttl_s=3.0)
+    await hall.pass_time(3.5)
+    store = RefusingStore(hall.store, error)
+
+    async def may_claim(lease: str) -> bool:
+        return True
+
+    leases = LeaseKeeper(store, hall.clock, holder=heir)
+    heirs = Heirs(hall.store, leases, hall.deaths, clock=hall.clock, boot_id=read_boot_id(), may_claim=may_claim)
+    with pytest.raises(StorageUnavailable):
+        await heirs.obtain(DESK, standing_by=lambda: None)
+
+    assert shot == hall.deaths.dead

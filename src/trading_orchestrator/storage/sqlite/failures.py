@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 
 from trading_orchestrator.errors import Broken, OrchestratorError, Refused
-from trading_orchestrator.storage.ports import JournalCorrupt, StorageUnavailable
+from trading_orchestrator.storage.ports import JournalCorrupt, StorageLocked, StorageUnavailable
 
 
 class JournalUnwritable(Refused):
@@ -40,6 +40,8 @@ _UNAVAILABLE: tuple[tuple[type[apsw.Error], str], ...] = (
     (apsw.InterruptError, "the query was interrupted"),
 )
 
+_LOCKED = (apsw.BusyError, apsw.LockedError)
+
 
 def explain(error: apsw.Error, path: Path) -> OrchestratorError:
     """Return our error for one of SQLite's, met on an open journal. Nothing was written by what failed."""
@@ -47,7 +49,8 @@ def explain(error: apsw.Error, path: Path) -> OrchestratorError:
         return corrupt(path, str(error))
     for kind, why in _UNAVAILABLE:
         if isinstance(error, kind):
-            return StorageUnavailable(f"journal {path}: {why} ({error})", retry_after_s=0.1, path=str(path))
+            ours = StorageLocked if kind in _LOCKED else StorageUnavailable
+            return ours(f"journal {path}: {why} ({error})", retry_after_s=0.1, path=str(path))
     return StorageBroken(f"journal {path}: {type(error).__name__}: {error}", path=str(path))
 
 
