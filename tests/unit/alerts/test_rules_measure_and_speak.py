@@ -130,7 +130,7 @@ def test_holes_may_be_formatted() -> None:
 def test_a_window_is_looked_at_anew_after_a_small_share_of_its_length(window_s: float, late_s: int) -> None:
     measure = {"metric": "lag", "function": "max", "window": window_s}
     book = RuleBook([rule(conditions=[{**HIGH, "measure": measure}])])
-    evaluations = told(book, [90] + [150] * 70)
+    evaluations = told(book, [90.0] + [150.0] * 70)
 
     first = next(second for second, one in enumerate(evaluations) if one.alerts)
 
