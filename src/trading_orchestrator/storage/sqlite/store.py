@@ -20,6 +20,8 @@ from trading_orchestrator.storage.sqlite.writer import Writer
 
 UNFENCED_STREAMS = frozenset({"access", "config", "cluster"})
 BODY_BYTES_MAX = 1 << 20
+ROW_BYTES_MAX = 1 << 26
+"""A row may sum up what many facts said: a desk's snapshot holds every open order, about 150 bytes each."""
 
 
 class FactRefused(Refused):
@@ -147,16 +149,16 @@ def _name(text: str) -> str:
 
 
 def _value(put: Put) -> bytes | None:
-    return None if put.value is None else _json(put.value, put.projection)
+    return None if put.value is None else _json(put.value, put.projection, ROW_BYTES_MAX)
 
 
-def _json(value: object, of: str) -> bytes:
+def _json(value: object, of: str, most_bytes: int = BODY_BYTES_MAX) -> bytes:
     try:
         body = canonical_json(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise FactRefused(f"{of}: expected a value that JSON can hold, was {error}", of=of) from error
-    if len(body) > BODY_BYTES_MAX:
-        raise FactRefused(f"{of}: expected at most {BODY_BYTES_MAX} bytes, was {len(body)}", of=of)
+    if len(body) > most_bytes:
+        raise FactRefused(f"{of}: expected at most {most_bytes} bytes, was {len(body)}", of=of)
     return body
 
 
