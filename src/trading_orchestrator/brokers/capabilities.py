@@ -1,15 +1,17 @@
-"""What some brokers can do beyond the port, found through wrappers too."""
+"""What some brokers can do beyond the port, found through wrappers too.
+
+By name and not by `isinstance`: since Python 3.12 a protocol does not see what a wrapper passes on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 from trading_orchestrator.brokers.budget import RequestBudget
 from trading_orchestrator.brokers.port import Broker
 
 
-@runtime_checkable
 class Budgeted(Protocol):
     """Its requests pass a budget: `budget.state` tells what is used and left."""
 
@@ -17,7 +19,6 @@ class Budgeted(Protocol):
     def budget(self) -> RequestBudget: ...
 
 
-@runtime_checkable
 class CountsDown(Protocol):
     """Its venue can cancel everything by itself when nobody refreshes a countdown: the only host may die."""
 
@@ -36,12 +37,13 @@ class CountsDown(Protocol):
 
 def budget_of(broker: Broker) -> RequestBudget | None:
     """Return the budget of the broker, or of the one that it wraps as `inner`."""
-    return next((each.budget for each in _layers(broker) if isinstance(each, Budgeted)), None)
+    found = (getattr(each, "budget", None) for each in _layers(broker))
+    return next((each for each in found if isinstance(each, RequestBudget)), None)
 
 
 def countdown_of(broker: Broker) -> CountsDown | None:
     """Return the broker, or the one that it wraps, whose venue offers a countdown."""
-    return next((each for each in _layers(broker) if isinstance(each, CountsDown) and each.countdown_s), None)
+    return next((cast(CountsDown, each) for each in _layers(broker) if getattr(each, "countdown_s", 0.0)), None)
 
 
 def _layers(broker: Broker) -> Iterator[object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 import msgspec
 
@@ -78,9 +78,8 @@ class Feed(Protocol):
         ...
 
 
-@runtime_checkable
 class TellsBars(Protocol):
-    """A feed that also knows the past: ask `isinstance` before you rely on it."""
+    """A feed that also knows the past; `past_of` tells."""
 
     async def bars(self, symbol: str, bar_s: int, *, last: int) -> Sequence[Bar]:
         """Return up to `last` closed bars of `bar_s` seconds, oldest first; none when the venue has none that fit.
@@ -88,3 +87,8 @@ class TellsBars(Protocol):
         Raises: as a broker's questions do.
         """
         ...
+
+
+def past_of(feed: Feed) -> TellsBars | None:
+    """Return the feed if it, or what it wraps, knows the past."""
+    return cast(TellsBars, feed) if callable(getattr(feed, "bars", None)) else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trading_orchestrator.brokers.port import Broker, CancelRefused, OrderNotFound, OrderReport
-from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.errors import OrchestratorError, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes
 from trading_orchestrator.kernel.tenancy import Seat
@@ -146,16 +146,18 @@ class Resolver:
         while (order := self._intake.book.order(doubt.cl_ord_id)) is not None:
             if (attempt or after_s) and not self._is_in_question(doubt):
                 return
+            paused_s: float | None = None
             try:
                 async with self._asking:
                     await self._settle(order, doubt)
             except OrchestratorError as error:
                 # No information (a failed question is not an absence); the next one may bring some.
                 log.info("asking for %s: %s", doubt.cl_ord_id, error.message)
+                paused_s = error.retry_after_s if isinstance(error, Transient) else None
             if not self._is_in_question(doubt):
                 return
             self._keep_to_budget(doubt)
-            await self._wait(doubt, attempt)
+            await self._wait(doubt, attempt, paused_s)
             attempt += 1
 
     def _is_in_question(self, doubt: Doubt) -> bool:
@@ -290,10 +292,14 @@ class Resolver:
 
     # -- pace
 
-    async def _wait(self, doubt: Doubt, attempt: int) -> None:
-        """Wait longer each time, with jitter, but not past the moments when proof or budget could be complete."""
+    async def _wait(self, doubt: Doubt, attempt: int, paused_s: float | None) -> None:
+        """Wait longer each time, with jitter, but not past the moments when proof or budget could be complete.
+
+        After a ban of the venue it is asked at its end: the longer waits before it have brought nothing.
+        """
         most_s = min(self._config.ask_longest_s, self._config.ask_first_s * 2.0 ** min(attempt, 30))
-        wait_s = most_s * (0.5 + self._random_bytes(1)[0] / 512)
+        spread = 0.5 + self._random_bytes(1)[0] / 512
+        wait_s = most_s * spread if paused_s is None else paused_s + self._config.ask_first_s * spread
         order = self._intake.book.order(doubt.cl_ord_id)
         grace_ns = self._grace_ends_ns(order) if order is not None and order.hole_qty else 0
         for until_ns in (self._proof_ns(doubt), doubt.spent_ns or 0, grace_ns):

@@ -16,7 +16,7 @@ from trading_orchestrator.brokers.ccxt.history import recent_bars
 from trading_orchestrator.brokers.ccxt.unified import Unified
 from trading_orchestrator.brokers.port import NewOrder, OrdType, Side
 from trading_orchestrator.kernel.clock import SystemClock
-from trading_orchestrator.market.port import Bar, Quote, TellsBars
+from trading_orchestrator.market.port import Bar, Quote, past_of
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def test_closed_bars_of_the_venue_are_told_alike_by_both_dialects(client: 
     feed = CcxtFeed(client.config, clock=client.clock, client=client)
     broker = CcxtBroker(client.config, clock=client.clock, client=client)
     await broker.connect()
-    assert isinstance(feed, TellsBars)
+    assert feed is past_of(feed)
     before = len(await feed.bars(SYMBOL, 2, last=50))
     order = NewOrder("tx-bar", SYMBOL, Side.BUY, OrdType.LIMIT, Decimal("12.3"), Decimal("1.10010"))
     await broker.submit(order)

@@ -47,3 +47,33 @@ async def test_doubts_stay_within_the_budget_and_a_cancel_passes_them(tmp_path: 
 
         assert 1 == budget.state.spent[Purpose.CANCEL]
         assert canceled[0] - asked_ns < 50_000_000
+
+
+async def test_after_a_ban_doubts_are_asked_for_at_its_end(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        rarely = {
+            "poll_trades_s": 9e3,
+            "poll_orders_s": 9e3,
+            "compare_s": 9e3,
+            "ask_longest_s": 9e3,
+            "quarantine_s": 9e3,
+            "grace_s": 9e3,
+        }
+        node = world.node("Buyer", {"px": "1.0900"}, **rarely)  # type: ignore[arg-type]
+        node.broker.budget = budget = RequestBudget(BudgetConfig(weight_per_min=PER_MIN), clock=world.clock)
+        await world.start(node)
+        world.fault("submit", Effect.NO_ANSWER)
+        world.fault("order", Effect.LOST, times=100_000)
+        world.venue.on_report.clear()  # only asking may help
+        await world.quote("1.1000")
+        await world.run(12.0)
+        budget.pause(90.0)
+        world.faults.clear()
+
+        await world.run(89.9)
+        asked = budget.state.spent[Purpose.QUESTION]
+        assert ["unknown"] == await world.order_states()
+        await world.run(1.0)
+
+        assert ["new"] == await world.order_states()
+        assert budget.state.spent[Purpose.QUESTION] == asked + 1

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from trading_orchestrator.brokers.ccxt.history import MOST_CANDLES, recent_bars
 from trading_orchestrator.brokers.port import NoAnswer
-from trading_orchestrator.market.port import Bar, Instrument, Quote, TellsBars, Trade
+from trading_orchestrator.market.port import Bar, Instrument, Quote, Trade, past_of
 from trading_orchestrator.trading.strategies.bar_history import BarHistory
 
 SYMBOL = "EUR/USDT"
@@ -124,7 +124,7 @@ async def test_past_bars_come_before_own_ones_and_never_twice() -> None:
     for at_s in (30, 70, 130, 190):  # the bar that was open at 30 is left out
         history.on_event(trade(at_s))
     feed = PastFeed([candle(SYMBOL, open_s, 60, 2) for open_s in (-120, -60, 0, 60)])
-    assert isinstance(feed, TellsBars)
+    assert feed is past_of(feed)
 
     await history.fill(feed)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Any, cast
 
 from trading_orchestrator.brokers.budget import BudgetConfig, RequestBudget
 from trading_orchestrator.brokers.capabilities import budget_of, countdown_of
@@ -41,6 +41,16 @@ class Wrapped:
 
     def __init__(self, inner: object) -> None:
         self.inner = inner
+
+
+class Passing:
+    """A broker that passes on what it does not know, as the one that measures does."""
+
+    def __init__(self, broker: object) -> None:
+        self._broker = broker
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
 
 
 class TestSeat:
@@ -126,4 +136,6 @@ def test_capabilities_are_found_through_wrappers() -> None:
     wrapped = cast(Broker, Wrapped(Wrapped(venue)))
 
     assert (venue, venue.budget) == (countdown_of(wrapped), budget_of(wrapped))
+    passing = countdown_of(cast(Broker, Passing(venue)))
+    assert (60.0, venue.budget) == (passing and passing.countdown_s, budget_of(cast(Broker, Passing(venue))))
     assert (None, None) == (countdown_of(cast(Broker, Wrapped(None))), budget_of(cast(Broker, object())))

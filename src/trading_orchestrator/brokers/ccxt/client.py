@@ -96,6 +96,7 @@ class CcxtClient:
         self.config = config
         self.clock = clock
         self.budget = budget or RequestBudget(config.budget, clock=clock)
+        self._owns_budget = budget is None
         self._variable = variable
         self._exchange: Any = None
         self._closed = False
@@ -175,7 +176,8 @@ class CcxtClient:
     async def close(self) -> None:
         """End streams and connections within 1 s even when the venue does not answer."""
         self._closed = True
-        await self.budget.close()
+        if self._owns_budget:
+            await self.budget.close()
         for stream in list(self._held):
             await stream.close()
         exchange, self._exchange = self._exchange, None

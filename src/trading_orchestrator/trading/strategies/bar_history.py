@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.market.bars import BarBuilder
-from trading_orchestrator.market.port import Bar, Feed, Quote, TellsBars, Trade
+from trading_orchestrator.market.port import Bar, Feed, Quote, Trade, past_of
 
 log = logging.getLogger(__name__)
 QUOTE_GRACE_NS = 250_000_000
@@ -67,11 +67,12 @@ class BarHistory:
 
     async def fill(self, feed: Feed) -> None:
         """Ask the feed for what closed before we came, if it can tell. A failed question leaves a series to grow."""
-        if not isinstance(feed, TellsBars):
+        past = past_of(feed)
+        if past is None:
             return
         for (symbol, bar_s), series in self._series.items():
             try:
-                series.fill(await feed.bars(symbol, bar_s, last=self._kept))
+                series.fill(await past.bars(symbol, bar_s, last=self._kept))
             except OrchestratorError as error:
                 log.warning("no past bars of %s: %s", symbol, error.message)
 
