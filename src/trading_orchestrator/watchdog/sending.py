@@ -18,7 +18,7 @@ from trading_orchestrator.kernel.signature import HEADER, signed
 from trading_orchestrator.watchdog.config import MailTo
 from trading_orchestrator.watchdog.watch import News, Notice
 
-NAME = "SystemSilent"
+NAME, RUNBOOK = "SystemSilent", "system-silent"
 NEVER = "0001-01-01T00:00:00Z"
 Send = Callable[[Notice, int], None]
 
@@ -110,7 +110,7 @@ def _mail(notice: Notice, to: MailTo, host: str, at_wall_ns: int) -> EmailMessag
 def _as_alertmanager(notice: Notice, host: str, at_wall_ns: int) -> dict[str, object]:
     status = _status(notice)
     labels = {"alertname": NAME, "severity": "critical", "host": host}
-    annotations = {"summary": notice.summary, "runbook": "system-silent"}
+    annotations = {"summary": notice.summary, "runbook": RUNBOOK}
     at = f"{datetime.fromtimestamp(at_wall_ns // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
     alert = {
         "status": status,

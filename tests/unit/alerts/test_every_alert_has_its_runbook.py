@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from trading_orchestrator.perpetual_operations.alerts import last_resort
 from trading_orchestrator.perpetual_operations.alerts.loading import shipped_rules
 from trading_orchestrator.perpetual_operations.alerts.rules.config import RulesConfig, books_of
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
+from trading_orchestrator.watchdog import sending as watchdog
 
 RULES = {rule.name: rule for rule in shipped_rules()}
+TOLD_WITHOUT_A_RULE = {last_resort.NAME: last_resort.RUNBOOK, watchdog.NAME: watchdog.RUNBOOK}
 SECTIONS = ["What the system does itself", "Look first", "Do", "Over when"]
 
 
@@ -28,8 +31,18 @@ def test_a_rule_says_how_bad_what_and_where_to_read_on(root: Path, name: str) ->
     assert SECTIONS == re.findall(r"^## (.+)$", text, re.MULTILINE)
 
 
-def test_every_runbook_belongs_to_a_rule(root: Path) -> None:
-    assert {path.stem for path in (root / "runbooks").glob("*.md")} == {rule.runbook for rule in RULES.values()}
+def test_every_runbook_belongs_to_an_alert(root: Path) -> None:
+    told = {rule.runbook for rule in RULES.values()} | set(TOLD_WITHOUT_A_RULE.values())
+
+    assert told == {path.stem for path in (root / "runbooks").glob("*.md")}
+
+
+@pytest.mark.parametrize("name", TOLD_WITHOUT_A_RULE)
+def test_what_is_told_without_a_rule_has_its_runbook_too(root: Path, name: str) -> None:
+    text = (root / "runbooks" / f"{TOLD_WITHOUT_A_RULE[name]}.md").read_text()
+
+    assert f"# {name}" == text.splitlines()[0]
+    assert SECTIONS == re.findall(r"^## (.+)$", text, re.MULTILINE)
 
 
 def test_names_of_rules_and_of_runbooks_are_the_same_words() -> None:
