@@ -8,6 +8,7 @@ import sys
 import typer
 
 from trading_orchestrator.cli import (
+    capacity,
     config,
     desk,
     desks,
@@ -44,6 +45,7 @@ def build() -> typer.Typer:
     app.command("init")(init.init)
     app.command("status")(status.status)
     app.command("desks")(desks.desks)
+    app.command("capacity")(capacity.capacity)
     app.add_typer(desk.build(), name="desk")
     app.add_typer(orders.build(), name="orders")
     app.command("positions")(positions.positions)

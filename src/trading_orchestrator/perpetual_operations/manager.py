@@ -19,7 +19,7 @@ from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.console.who_holds import WhoHolds
 from trading_orchestrator.perpetual_operations.dependencies import start_order
 from trading_orchestrator.perpetual_operations.features import Feature, Features
-from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport, Probe
+from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce, HealthChecker, HealthReport, Probe
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import journal_probe
 from trading_orchestrator.perpetual_operations.monitoring.guards import Guards, nobody_takes_over
@@ -169,7 +169,7 @@ class PerpetualOperationsManager:
         """
         part = self.supervisor.add(component, rule)
         try:
-            self.add_probe(component.name, _own_word(part), depends_on=component.depends_on)
+            self.add_probe(component.name, AtOnce(part.health), depends_on=component.depends_on)
         except Refused:
             del self.supervisor.children[component.name]
             raise
@@ -505,13 +505,6 @@ class PerpetualOperationsManager:
         parts = self.supervisor.children
         graph = {name: [on for on in part.component.depends_on if on in parts] for name, part in parts.items()}
         return start_order(graph)
-
-
-def _own_word(part: Child) -> Probe:
-    async def probe() -> Health:
-        return part.health()
-
-    return probe
 
 
 def _status(part: Child) -> PartStatus:

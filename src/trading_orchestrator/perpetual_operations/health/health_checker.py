@@ -57,6 +57,16 @@ class HealthReport(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
+class AtOnce:
+    """A probe that knows without asking anybody: it costs no task and no timer a round, and needs no deadline."""
+
+    health: Callable[[], Health]
+
+    async def __call__(self) -> Health:
+        return self.health()
+
+
+@dataclass(frozen=True)
 class Watched:
     """A registered probe."""
 
@@ -128,10 +138,16 @@ class HealthChecker:
     async def check(self) -> HealthReport:
         """Run one round now and return its report."""
         watched = list(self._watched.values())
-        answers = await asyncio.gather(*(self._ask(part) for part in watched))
-        heard = ((part.name, health) for part, (health, _) in zip(watched, answers, strict=True))
-        readings = {name: self._steadied[name].hear(health) for name, health in heard if name in self._steadied}
-        took_ms = {part.name: took for part, (_, took) in zip(watched, answers, strict=True)}
+        asked = [part for part in watched if not isinstance(part.probe, AtOnce)]
+        awaited = await asyncio.gather(*(self._ask(part) for part in asked))
+        answers = dict(zip((part.name for part in asked), awaited, strict=True))
+        answers |= {part.name: self._word(part.probe) for part in watched if isinstance(part.probe, AtOnce)}
+        readings = {
+            part.name: self._steadied[part.name].hear(answers[part.name][0])
+            for part in watched
+            if part.name in self._steadied
+        }
+        took_ms = {name: took for name, (_, took) in answers.items()}
         findings = diagnose(readings, self._graph())
         now_ns = self._clock.wall_ns()
         self._report = HealthReport(
@@ -150,6 +166,14 @@ class HealthChecker:
             await self.check()
             await self._clock.sleep(self._interval_s)
 
+    def _word(self, probe: AtOnce) -> tuple[Health, float]:
+        began_ns = self._clock.monotonic_ns()
+        try:
+            health = probe.health()
+        except Exception as error:  # noqa: BLE001  # as below: whatever it raises is its answer
+            health = _failed(error)
+        return health, round((self._clock.monotonic_ns() - began_ns) / 1e6, 3)
+
     async def _ask(self, part: Watched) -> tuple[Health, float]:
         began_ns = self._clock.monotonic_ns()
         health = await self._answer(part)
@@ -166,7 +190,7 @@ class HealthChecker:
         except OrchestratorError as error:
             return Health(HealthState.UNHEALTHY, error.message)
         except Exception as error:  # noqa: BLE001  # a probe is foreign code: whatever it raises is its answer
-            return Health(HealthState.UNKNOWN, f"the probe failed: {type(error).__name__}: {error}")
+            return _failed(error)
         finally:
             asking.cancel()
             deadline.cancel()
@@ -188,3 +212,7 @@ class HealthChecker:
 
     def _graph(self) -> Mapping[str, Sequence[str]]:
         return {part.name: part.depends_on for part in self._watched.values()}
+
+
+def _failed(error: Exception) -> Health:
+    return Health(HealthState.UNKNOWN, f"the probe failed: {type(error).__name__}: {error}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component, Health
+from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce
 from trading_orchestrator.perpetual_operations.monitoring.leaks.config import LeaksConfig
 from trading_orchestrator.perpetual_operations.monitoring.leaks.memory_leak_detector import HandOver, MemoryLeakDetector
 from trading_orchestrator.perpetual_operations.monitoring.leaks.relief import Relief
@@ -20,7 +21,6 @@ from trading_orchestrator.storage.ports import FactStore, NewFact
 
 STREAM = "cluster"
 SLOWER = 5
-Probe = Callable[[], Awaitable[Health]]
 PROBED = {Resource.CPU: "cpu", Resource.MEMORY: "memory", Resource.DISK: "disk", Resource.DESCRIPTORS: "descriptors"}
 
 
@@ -80,7 +80,7 @@ class Guards:
         guards: tuple[Component, ...] = (self.resources, self.leaks)
         return [part for part, on in zip(guards, self._enabled, strict=True) if on]
 
-    def probes(self) -> Mapping[str, Probe]:
+    def probes(self) -> Mapping[str, AtOnce]:
         """Return a probe for each resource, the clock, and the leak detector, by name."""
         found: dict[str, Callable[[], Health]] = {}
         if self.resources in self.parts:
@@ -88,7 +88,7 @@ class Guards:
             found["clock"] = self.resources.clock_health
         if self.leaks in self.parts:
             found[self.leaks.name] = self.leaks.health
-        return {name: _probe(ask) for name, ask in found.items()}
+        return {name: AtOnce(ask) for name, ask in found.items()}
 
     async def shed_load(self, part: str) -> str:
         """Take the next step that eases the resource of this name; for recovery ladders."""
@@ -106,10 +106,3 @@ class Guards:
 
 def _of(resources: ResourceMonitor, which: Resource) -> Callable[[], Health]:
     return lambda: resources.health_of(which)
-
-
-def _probe(ask: Callable[[], Health]) -> Probe:
-    async def probe() -> Health:
-        return ask()
-
-    return probe

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trading_orchestrator.kernel.component import Health, HealthState
-from trading_orchestrator.perpetual_operations.health.health_checker import Probe
+from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce
 
 
-def event_loop_probe(worst_lag_s: Callable[[], float], *, degraded_s: float, unhealthy_s: float) -> Probe:
+def event_loop_probe(worst_lag_s: Callable[[], float], *, degraded_s: float, unhealthy_s: float) -> AtOnce:
     """Return a probe that judges the worst lateness of the last ten seconds."""
 
-    async def probe() -> Health:
+    def judge() -> Health:
         worst_s = worst_lag_s()
         said = f"came {worst_s * 1000:.1f} ms late at worst in the last 10 s"
         if worst_s >= unhealthy_s:
@@ -20,4 +20,4 @@ def event_loop_probe(worst_lag_s: Callable[[], float], *, degraded_s: float, unh
             return Health(HealthState.DEGRADED, said)
         return Health(HealthState.HEALTHY, said)
 
-    return probe
+    return AtOnce(judge)

@@ -54,16 +54,17 @@ def capacity(nodes: Sequence[NodeNow], minutes_of: MinutesOf, *, cores: int) -> 
     free_bytes = _free_bytes(sample.host_memory_available_bytes, memory_ratio) if sample else 0.0
     traders = [now for now in nodes if _desks(now)]
     desks = sum(_desks(now) for now in traders)
-    room = _desk_room(
-        traders, desks, minutes_of, free_cores=max(0.0, cores * (BUSY_RATIO - cpu_p95)), free_bytes=free_bytes
-    )
-    orders = _order_room(traders, minutes_of)
-    enough = len(cpu) >= LEAST_MINUTES and desks > 0
+    if len(cpu) < LEAST_MINUTES or not desks:
+        room, orders = _unmeasured("desks", desks), _unmeasured("orders/s", 0)
+        sentence = f"Not measured yet: {len(cpu)} minutes, desks that trade: {desks}."
+    else:
+        free_cores = max(0.0, cores * (BUSY_RATIO - cpu_p95))
+        room = _desk_room(traders, desks, minutes_of, free_cores=free_cores, free_bytes=free_bytes)
+        orders = _order_room(traders, minutes_of)
+        sentence = _sentence(room, orders, len(cpu))
     return Capacity(
-        _sentence(room, orders, len(cpu))
-        if enough
-        else f"Not measured yet: {len(cpu)} minutes, {desks} desks trading.",
-        enough and len(cpu) >= SURE_MINUTES,
+        sentence,
+        desks > 0 and len(cpu) >= SURE_MINUTES,
         len(cpu),
         room,
         orders,
@@ -73,11 +74,13 @@ def capacity(nodes: Sequence[NodeNow], minutes_of: MinutesOf, *, cores: int) -> 
     )
 
 
+def _unmeasured(what: str, now: float) -> Room:
+    return Room(what, now, 0, "not measured yet")
+
+
 def _desk_room(
     traders: Sequence[NodeNow], desks: int, minutes_of: MinutesOf, *, free_cores: float, free_bytes: float
 ) -> Room:
-    if not desks:
-        return Room("desks", 0, 0, "no desk trades, so nothing is known of what one needs")
     used = [_p95(minutes_of(f"process_cpu_ratio@{slot_of(now.node)}")) for now in traders]
     cpu_each = max(sum(used) / desks, 0.001)
     bytes_each = max(now.sample.process_rss_bytes for now in traders)
