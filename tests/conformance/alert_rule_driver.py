@@ -37,6 +37,7 @@ FUNCTION = {
     "absent": "absent",
     "absent_over_time": "absent",
 }
+Conditions = tuple[Condition, ...]
 ACROSS = {"sum", "avg", "min", "max", "count"}
 COMPARE = {">", ">=", "<", "<=", "==", "!="}
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
@@ -91,10 +92,11 @@ def _add(samples: Samples, series: Any, number: int, now_ns: int) -> None:
 
 def rule_of(fields: Mapping[str, Any]) -> Rule:
     """Return a rule in Prometheus' fields as ours."""
-    conditions, unless = Promql(fields["expr"]).conditions()
+    conditions, others, unless = Promql(fields["expr"]).conditions()
     return Rule(
         name=fields["alert"],
         conditions=conditions,
+        or_=others,
         unless=unless,
         for_=seconds(fields.get("for", 0)),
         keep_firing_for=seconds(fields.get("keep_firing_for", 0)),
@@ -104,7 +106,7 @@ def rule_of(fields: Mapping[str, Any]) -> Rule:
 
 
 class Promql:
-    """Reads `measure OP number and … unless …`; a measure is a series, a function of one, an aggregate of these,
+    """Reads `measure OP number and … or … unless …`; a measure is a series, a function of one, an aggregate of these,
     and what is left of it after another one is divided by or taken away, times a number."""
 
     def __init__(self, text: str) -> None:
@@ -117,15 +119,20 @@ class Promql:
             self.tokens.append(found[1])
             at = found.end()
 
-    def conditions(self) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
-        """Return the conditions that must hold, and those that must not."""
+    def conditions(self) -> tuple[Conditions, tuple[Conditions, ...], Conditions]:
+        """Return the conditions that must hold, others that do as well, and those that must not."""
         found = self._all_of()
-        unless: tuple[Condition, ...] = ()
+        others: tuple[Conditions, ...] = ()
+        while self._next() == "or":
+            self._take("or")
+            others += (self._all_of(),)
+        unless: Conditions = ()
         while self._next() == "unless":
+            assert not others, f"cannot map {self.text!r}: `unless` takes from the last of several only"
             self._take("unless")
             unless += self._condition()
         assert not self.tokens, f"cannot map {self.text!r}: {self.tokens} is left"
-        return found, unless
+        return found, others, unless
 
     def _all_of(self) -> tuple[Condition, ...]:
         found = self._condition()

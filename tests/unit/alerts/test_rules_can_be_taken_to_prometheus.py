@@ -38,6 +38,13 @@ RULES: list[tuple[dict[str, Any], str]] = [
          "unless": [{"measure": {"metric": "d", "function": "value_age"}, "compare": "<", "threshold": -1}]},
         "a > 1 and (b - c) unless (time() - d) < -1",
     ),
+    (
+        {"kind": "combined", "name": "Either",
+         "conditions": [{"measure": {"metric": "a"}, "compare": ">", "threshold": 1}],
+         "or": [[{"measure": {"metric": "b"}}, {"measure": {"metric": "c"}}]],
+         "unless": [{"measure": {"metric": "d"}}]},
+        "(a > 1 or b and c) unless d",
+    ),
     ({"kind": "health", "name": "Down"}, "health_badness >= 3 and health_is_cause == 1"),
 ]  # fmt: skip
 OTHERS: list[dict[str, Any]] = [
@@ -86,4 +93,4 @@ def test_promtool_finds_nothing_wrong(tmp_path: Path) -> None:
 
     checked = subprocess.run([promtool, "check", "rules", str(file)], capture_output=True, text=True, check=False)
 
-    assert (0, True) == (checked.returncode, "17 rules found" in checked.stdout), checked.stdout + checked.stderr
+    assert (0, True) == (checked.returncode, "18 rules found" in checked.stdout), checked.stdout + checked.stderr

@@ -63,22 +63,24 @@ class View:
 
 
 def holding(rule: Rule, view: View, held_before: HeldBefore) -> Values:
-    """Return the label sets for which every condition holds, with the first condition's value.
+    """Return the label sets for which every condition of one list holds, with its first condition's value.
 
     `held_before` says for which labels the rule held at its last evaluation: those have until `clear`.
     """
-    first, *others = [_passing(condition, view, held_before) for condition in rule.conditions]
     excluded = [_passing(condition, view, held_before) for condition in rule.unless]
-    return {
-        labels: value
-        for labels, value in first.items()
-        if all(labels in other for other in others) and not any(labels in other for other in excluded)
-    }
+    found: Values = {}
+    for together in (rule.conditions, *rule.or_):
+        first, *others = [_passing(condition, view, held_before) for condition in together]
+        for labels, value in first.items():
+            if all(labels in other for other in others) and not any(labels in other for other in excluded):
+                found.setdefault(labels, value)
+    return found
 
 
 def measured(rule: Rule, view: View) -> set[LabelKey]:
-    """Return the label sets of which the first condition's measure has a value, whatever it is."""
-    return set(_measured(rule.conditions[0].measure, view))
+    """Return the label sets of which a first condition's measure has a value, whatever it is."""
+    firsts = [together[0].measure for together in (rule.conditions, *rule.or_)]
+    return {labels for measure in firsts for labels in _measured(measure, view)}
 
 
 def _passing(condition: Condition, view: View, held_before: HeldBefore) -> Values:

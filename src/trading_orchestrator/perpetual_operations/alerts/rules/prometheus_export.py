@@ -48,12 +48,13 @@ def exported(rules: Sequence[AnyRule]) -> str:
 
 def promql(rule: Rule) -> str:
     """Return the rule's conditions in PromQL."""
-    holding = " and ".join(_condition(condition) for condition in rule.conditions)
+    lists = [" and ".join(_condition(one) for one in together) for together in (rule.conditions, *rule.or_)]
+    holding = lists[0] if len(lists) == 1 else f"({' or '.join(lists)})"
     return " unless ".join([holding, *(_condition(condition) for condition in rule.unless)])
 
 
 def _lines(rule: Rule) -> Iterator[str]:
-    for condition in rule.conditions:
+    for condition in rule.all_conditions():
         if condition.clear is not None:
             yield f"# {rule.name}: clears at {shown(condition.clear)} here, which Prometheus cannot say"
     yield f"- alert: {json.dumps(rule.name)}"

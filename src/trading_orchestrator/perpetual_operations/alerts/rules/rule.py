@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -85,9 +85,13 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     clear: float | None = None
 
 
+Conditions = Annotated[tuple[Condition, ...], Meta(min_length=1)]
+
+
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When all conditions hold for the same labels, there is an alert with the labels and value of the first one.
 
+    or_: other lists of conditions, of which each does as well; the first that holds gives the value.
     unless: conditions of which none may hold for these labels.
     for_: seconds it must hold before it fires (pending until then).
     keep_firing_for: seconds it goes on firing after it held last.
@@ -95,12 +99,18 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
 
     name: str
-    conditions: Annotated[tuple[Condition, ...], Meta(min_length=1)]
+    conditions: Conditions
+    or_: tuple[Conditions, ...] = msgspec.field(default=(), name="or")
     unless: tuple[Condition, ...] = ()
     for_: Annotated[float, Meta(ge=0)] = msgspec.field(default=0.0, name="for")
     keep_firing_for: Annotated[float, Meta(ge=0)] = 0.0
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+
+    def all_conditions(self) -> Iterator[Condition]:
+        """Yield every condition, those of `unless` last."""
+        for together in (self.conditions, *self.or_, self.unless):
+            yield from together
 
 
 def check_rule(rule: Rule) -> Rule:
@@ -112,7 +122,7 @@ def check_rule(rule: Rule) -> Rule:
     if not rule.name:
         raise RuleRefused("a rule needs a name", rule="", key="name")
     check_texts(rule.name, rule.labels, rule.annotations)
-    for condition in (*rule.conditions, *rule.unless):
+    for condition in rule.all_conditions():
         _check_measure(rule, condition.measure)
         _check_clear(rule, condition)
     return rule

@@ -203,7 +203,7 @@ class RuleBook:
 
 
 def _measures(rule: Rule) -> Iterator[Measure]:
-    left = [condition.measure for condition in (*rule.conditions, *rule.unless)]
+    left = [condition.measure for condition in rule.all_conditions()]
     while left:
         measure = left.pop()
         yield measure

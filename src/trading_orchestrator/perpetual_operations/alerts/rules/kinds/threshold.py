@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import Meta, structs
+from msgspec import field, structs
 
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.every_rule import EveryRule, Positive
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import (
     Across,
     Compare,
     Condition,
+    Conditions,
     Function,
     Measure,
     Rule,
@@ -52,11 +51,12 @@ class ThresholdRule(EveryRule, frozen=True, kw_only=True, tag="threshold"):
 
 
 class CombinedRule(EveryRule, frozen=True, kw_only=True, tag="combined"):
-    """Fires for every label set for which all conditions hold and none of `unless` does."""
+    """Fires for every label set for which all `conditions`, or all of a list of `or`, hold and none of `unless`."""
 
-    conditions: Annotated[tuple[Condition, ...], Meta(min_length=1)]
+    conditions: Conditions
+    or_: tuple[Conditions, ...] = field(default=(), name="or")
     unless: tuple[Condition, ...] = ()
 
     def rules(self) -> tuple[Rule, ...]:
         """Return it as a rule of measures."""
-        return (self.rule(*self.conditions, unless=self.unless),)
+        return (structs.replace(self.rule(*self.conditions, unless=self.unless), or_=self.or_),)
