@@ -25,6 +25,7 @@ from trading_orchestrator.perpetual_operations.health.probes.journal import jour
 from trading_orchestrator.perpetual_operations.monitoring.guards import Guards, nobody_takes_over
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
+from trading_orchestrator.perpetual_operations.monitoring.pool_metrics import PoolMetrics
 from trading_orchestrator.perpetual_operations.monitoring.resources.resource_monitor import Lever
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Action, Failure
 from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder
@@ -135,6 +136,7 @@ class PerpetualOperationsManager:
         )
         self.recovery, self.incidents = self.repairs.recovery, self.repairs.incidents
         self.circuits, self.pools = self.repairs.circuits, self.repairs.pools
+        self.watching.follow(PoolMetrics(self.pools.statuses, self.meter))
         self.features = Features(store, clock, self._features())
         self._console: Console | None = None
         self._started_at_ns: int | None = None
@@ -382,6 +384,9 @@ class PerpetualOperationsManager:
                 node=self.node,
                 version=self.version,
                 more_routes=[*self._own_routes(), *self._more_routes()],
+            )
+            self.guards.resources.add_lever(
+                "dashboard_rate", Lever(self._console.slow_down, self._console.as_configured)
             )
             for feed in self._console.feeds:
                 self.supervisor.add(feed)

@@ -28,6 +28,8 @@ from trading_orchestrator.perpetual_operations.monitoring.node_watch import Node
 from trading_orchestrator.perpetual_operations.status import OperationsStatus
 from trading_orchestrator.storage.ports import FactStore
 
+SLOW_S = 2.0
+
 
 class Console:
     """Everything of the console but its server. `feeds` are components that its owner keeps running."""
@@ -59,6 +61,7 @@ class Console:
             hour=LastHour(history, clock) if history is not None else None,
         )
         self.traffic = Traffic()
+        self._refresh_s = config.refresh_s
         self._facts = FactFeed(store, clock)
         self._page = PageFeed(
             store,
@@ -86,6 +89,14 @@ class Console:
             ),
             [*([metrics_routes(history, clock)] if history is not None else []), *more_routes],
         )
+
+    def slow_down(self) -> None:
+        """Refresh the page seldom, to spare a host under pressure."""
+        self._page.refresh_s = max(SLOW_S, self._refresh_s)
+
+    def as_configured(self) -> None:
+        """Refresh the page as configured."""
+        self._page.refresh_s = self._refresh_s
 
     def end_streams(self) -> None:
         """Close every live stream in order, with a jittered word on when to come back."""

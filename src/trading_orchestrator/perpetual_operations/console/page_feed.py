@@ -43,7 +43,7 @@ class PageFeed:
         self._clock = clock
         self._look = look
         self._render = render
-        self._refresh_s = refresh_s
+        self.refresh_s = refresh_s
         self._random_bytes = random_bytes
         self._parts: dict[str, tuple[int, str]] = {}
         self._meta: tuple[int, int] = (0, 0)  # position and wall time of the newest look
@@ -77,7 +77,7 @@ class PageFeed:
             await self._wanted.wait()
             try:
                 self._take(await self._look())
-                await self._clock.sleep(self._refresh_s)
+                await self._clock.sleep(self.refresh_s)
                 await self._store.wait_change(self._meta[0], AT_LEAST_EVERY_S)
             except Transient as error:
                 await self._clock.sleep(error.retry_after_s or 0.5)
