@@ -117,7 +117,17 @@ async def test_a_channel_that_keeps_failing_is_left_alone_until_a_probe_comes_ba
     assert 3 == len(street.channel.letters)
 
     await settle(street.clock, 5)
+    assert HealthState.UNHEALTHY == street.lane.health().state  # until a letter has come through
     assert "200" == await street.post("probe")
+    assert HealthState.HEALTHY == street.lane.health().state
+
+
+async def test_one_failure_that_nothing_followed_is_forgotten_after_a_while() -> None:
+    street = Street()
+    await street.fail(1)
+    assert "mail failed: away" == street.lane.health().reason
+
+    await settle(street.clock, 300)
     assert HealthState.HEALTHY == street.lane.health().state
 
 

@@ -70,7 +70,7 @@ def test_a_message_says_what_happened_and_where_to_go_next() -> None:
         "  since 2026-11-22 12:00:00 UTC, until now",
         "  incident: https://ops.example/dashboard?alert=a",
         "  chart:    https://ops.example/dashboard?alert=a#charts",
-        "  runbook:  https://ops.example/runbooks/venue-away",
+        "  runbook:  runbooks/venue-away.md",
     ] == words.text.splitlines()
 
 
@@ -110,4 +110,4 @@ def test_a_link_that_an_annotation_gives_in_full_wins() -> None:
         own, URL
     )
     assert "https://ops.example/dashboard?alert=a%2Fb" == links_of(alert("a/b"), URL + "/")["incident"]
-    assert {"incident": "", "chart": "", "runbook": ""} == links_of(alert("a", runbook="x"), "")
+    assert {"incident": "", "chart": "", "runbook": "runbooks/x.md"} == links_of(alert("a", runbook="x"), "")

@@ -71,6 +71,7 @@ class Lane:
         self._places = asyncio.Semaphore(config.at_once)
         self._places_of_critical = asyncio.Semaphore(config.at_once * PLACES_OF_CRITICAL)
         self._paused_until_ns = 0
+        self._failed_ns = 0
 
     @property
     def is_down(self) -> bool:
@@ -80,11 +81,11 @@ class Lane:
     def health(self) -> Health:
         """Return how the channel does, in one sentence."""
         figures = self.figures
-        if self.is_down:
+        if self.breaker.state is not Circuit.CLOSED:  # half open as well: nobody knows before a letter came through
             return Health(HealthState.UNHEALTHY, f"{self.name} is down: {figures.last_error}")
         if self._pause_left_s():
             return Health(HealthState.DEGRADED, f"{self.name} asks for {self._pause_left_s():.0f} s of pause")
-        if figures.has_failed_last:
+        if figures.has_failed_last and self._failed_lately():
             return Health(HealthState.DEGRADED, f"{self.name} failed: {figures.last_error}")
         if figures.waiting > MANY_WAIT:
             return Health(HealthState.DEGRADED, f"{self.name}: {figures.waiting} messages wait for its budget")
@@ -137,6 +138,7 @@ class Lane:
         try:
             answer = await self._bounded(letter)
         except OrchestratorError as error:
+            self._failed_ns = self._clock.monotonic_ns()
             self._heed(error)
             self.figures.failed(error)
             raise
@@ -168,6 +170,10 @@ class Lane:
             late.cancel()
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
+
+    def _failed_lately(self) -> bool:
+        """A failure that nothing followed says little about now."""
+        return self._clock.monotonic_ns() - self._failed_ns < self.config.circuit.window_s * 1e9
 
     def _heed(self, error: OrchestratorError) -> None:
         """A receiver that names a time means all our messages, not only this one."""

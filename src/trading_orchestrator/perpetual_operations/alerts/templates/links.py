@@ -9,11 +9,11 @@ from trading_orchestrator.perpetual_operations.alerts.facts import Notified
 
 INCIDENT = "/dashboard?alert={fingerprint}"
 CHART = "/dashboard?alert={fingerprint}#charts"
-RUNBOOK = "/runbooks/{runbook}"
+RUNBOOK = "runbooks/{runbook}.md"  # a file of the distribution, not an address: the console serves none
 
 
 def links_of(alert: Notified, external_url: str) -> Mapping[str, str]:
-    """Return incident, chart and runbook; a link that an annotation gives in full wins, and "" is none.
+    """Return incident, chart and runbook; what an annotation gives in full (`runbook_url`) wins, and "" is none.
 
     Args:
         external_url: where readers reach our console; "" when they cannot.
@@ -25,7 +25,7 @@ def links_of(alert: Notified, external_url: str) -> Mapping[str, str]:
         "chart": said.get("chart_url")
         or alert.generator_url
         or _ours(external_url, CHART, fingerprint=alert.fingerprint),
-        "runbook": said.get("runbook_url") or (_ours(external_url, RUNBOOK, runbook=runbook) if runbook else ""),
+        "runbook": said.get("runbook_url") or (RUNBOOK.format(runbook=runbook) if runbook else ""),
     }
 
 

@@ -39,11 +39,7 @@ def html_of(message: NotificationDue, words: Words, external_url: str) -> str:
 def _alert(alert: Notified, external_url: str) -> str:
     severity = alert.labels.get("severity", "")
     said = alert.annotations
-    links = [
-        f'<a href="{escape(url)}">{escape(name)}</a>'
-        for name, url in links_of(alert, external_url).items()
-        if url.startswith(("https://", "http://"))
-    ]
+    links = [_link(name, url) for name, url in links_of(alert, external_url).items() if url]
     return ALERT.format(
         colour=_colour(alert.status, {severity}),
         status=escape(alert.status.upper()),
@@ -55,6 +51,13 @@ def _alert(alert: Notified, external_url: str) -> str:
         labels=escape(", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()))),
         links=" &middot; ".join(links),
     )
+
+
+def _link(name: str, url: str) -> str:
+    """Only what a browser opens over HTTP becomes a link; anything else is shown as it is."""
+    if url.startswith(("https://", "http://")):
+        return f'<a href="{escape(url)}">{escape(name)}</a>'
+    return f"{escape(name)}: {escape(url)}"
 
 
 def _severities(message: NotificationDue) -> set[str]:
