@@ -90,6 +90,18 @@ class EmergencyCancels:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _stand_in(self) -> None:
+        """Go on until ended, whatever happens: nobody else is left to cancel."""
+        log.warning(
+            "%s: the journal takes nothing; cancels only, of %d open orders", self._seat.lease, len(self._known)
+        )
+        while True:
+            try:
+                return await self._cancel_what_may()
+            except Exception:
+                log.exception("%s: emergency cancels failed and go on", self._seat.lease)
+                await self._clock.sleep(LOOK_EVERY_S)
+
+    async def _cancel_what_may(self) -> None:
         decided = [order for order in self._known.values() if any(request.is_open for request in order.requests)]
         await self._cancel_all(decided, DECIDED)
         await self._clock.sleep(self._config.emergency_cancel_after_s)
