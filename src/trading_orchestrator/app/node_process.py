@@ -11,15 +11,18 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from trading_orchestrator.app.desk_watch import add_trading_ladders, watch_desk
 from trading_orchestrator.app.metering.store import metered_store
 from trading_orchestrator.app.metering.venue import metered_broker, metered_feed
 from trading_orchestrator.app.settings import JOURNAL_FILE, Configured, configured, read_alerts
+from trading_orchestrator.app.venue_pulse import VenuePulse, heard_broker
 from trading_orchestrator.brokers.budget import RequestBudget
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
@@ -36,7 +39,6 @@ from trading_orchestrator.keeper.node_spec import NodeSpec, incarnations_dir
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.faultpoint import FaultPoint, HoldingFaultPoint, no_fault
 from trading_orchestrator.kernel.log import start_logging
-from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.kernel.tenancy import Tenancy
 from trading_orchestrator.perpetual_operations.console.server import ConsoleServer
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
@@ -47,6 +49,8 @@ from trading_orchestrator.trading.desk import Desk
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
+
+    from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 
 log = logging.getLogger(__name__)
 WILL_NOT_START = 78  # sysexits.h EX_CONFIG: the keeper has the sentence, and does not try again
@@ -109,19 +113,21 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         node=spec.node,
         boot_id=boot_id,
         is_alive=deaths.lives,
+        impact=lambda incident: _impact(store, incident),
         more_routes=lambda: _trading_routes(store),
         shares_metrics=True,
         is_dead=deaths.is_dead,
         read_alerts=lambda: read_alerts(config),
         hand_over=hand_over,
     )
+    add_trading_ladders(manager)
     manager.watch()
     metered = metered_store(store, manager.meter, clock)
     listener = socket.socket(fileno=spec.listen_fd)
     console = ConsoleServer(manager, listener=listener, clock=clock, checkpoint=store.checkpoint)
     try:
         node = Node(
-            _tenancies(spec, config, metered, incarnation, console, manager.meter),
+            _tenancies(spec, config, metered, incarnation, console, manager),
             store=store,
             leases=LeaseKeeper(metered, clock, holder=spec.node, ttl_s=config.settings.journal.lease_ttl_s),
             deaths=deaths,
@@ -145,6 +151,12 @@ def _trading_routes(store: SqliteStore) -> Sequence[APIRouter]:
     from trading_orchestrator.app.story_routes import story_routes
 
     return [story_routes(store)]
+
+
+async def _impact(store: SqliteStore, incident: Incident) -> Sequence[str]:
+    from trading_orchestrator.app.impact import desk_impact  # with the routes that show it
+
+    return await desk_impact(store, incident)
 
 
 def _stop_when_told(stop: asyncio.Event, keeper_fd: int, deadline_s: float) -> Callable[[], None]:
@@ -171,10 +183,15 @@ def _stop_when_told(stop: asyncio.Event, keeper_fd: int, deadline_s: float) -> C
 
 
 def _tenancies(
-    spec: NodeSpec, config: Configured, store: FactStore, incarnation: Incarnation, console: ConsoleServer, meter: Meter
+    spec: NodeSpec,
+    config: Configured,
+    store: FactStore,
+    incarnation: Incarnation,
+    console: ConsoleServer,
+    manager: PerpetualOperationsManager,
 ) -> list[Tenancy]:
     fault: FaultPoint = HoldingFaultPoint(Path(spec.hold_dir)) if spec.hold_dir else no_fault
-    clock = SystemClock()
+    clock, meter = SystemClock(), manager.meter
     notes = EmergencyNotes(incarnations_dir(config.data_dir), incarnation)
     tenancies: list[Tenancy] = [console]
     budgets: dict[str, RequestBudget] = {}  # the venue counts by account, whichever desk asks
@@ -182,21 +199,24 @@ def _tenancies(
         account = config.settings.brokers[desk.broker]
         budget = budgets.setdefault(desk.broker, RequestBudget(account.budget, clock=clock))
         client = CcxtClient(account, clock=clock, budget=budget)
-        tenancies.append(
-            Desk(
-                name,
-                desk,
-                store=store,
-                node=spec.node,
-                broker=metered_broker(CcxtBroker(account, clock=clock, client=client), meter, clock, desk=name),
-                feed=metered_feed(CcxtFeed(account, clock=clock, client=client), meter, clock, desk=name),
-                clock=clock,
-                fault=fault,
-                now_running=incarnation.now_running,
-                live=account.live,
-                notes=notes,
-            )
+        pulse = VenuePulse(clock)
+        venue = CcxtBroker(account, clock=clock, client=client)
+        broker = metered_broker(venue, meter, clock, desk=name)
+        tenancy = Desk(
+            name,
+            desk,
+            store=store,
+            node=spec.node,
+            broker=heard_broker(broker, pulse),
+            feed=metered_feed(CcxtFeed(account, clock=clock, client=client), meter, clock, desk=name),
+            clock=clock,
+            fault=fault,
+            now_running=incarnation.now_running,
+            live=account.live,
+            notes=notes,
         )
+        watch_desk(manager, tenancy, pulse, partial(getattr, venue, "mute_streams_total"))
+        tenancies.append(tenancy)
     return tenancies
 
 

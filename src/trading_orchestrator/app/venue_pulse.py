@@ -14,6 +14,7 @@ ASKS = frozenset(
     ("submit", "cancel", "order", "open_orders", "trades", "trades_of", "balances", "clock_offset_s", "connect")
 )
 SILENT_S = 2.0
+MUTE_SHOWN_S = 4.0
 BAN_S = 1.0
 
 
@@ -25,6 +26,14 @@ class VenuePulse:
         self._failing_since_ns: int | None = None
         self._error: OrchestratorError | None = None
         self._banned_until_ns = 0
+        self._mute_seen = 0
+        self._mute_until_ns = 0
+
+    def streams_were_mute(self, total: int) -> None:
+        """The count of streams that were found mute; a new one is shown for a few seconds after it was opened anew."""
+        if total > self._mute_seen:
+            self._mute_until_ns = self._clock.monotonic_ns() + int(MUTE_SHOWN_S * 1e9)
+        self._mute_seen = total
 
     def answered(self) -> None:
         """The venue answered, be it with a no."""
@@ -44,6 +53,9 @@ class VenuePulse:
     def health(self) -> Health:
         """Return how the venue is, with the class of its failure."""
         error = self._error
+        if self._clock.monotonic_ns() < self._mute_until_ns:
+            said = "the stream of our orders was mute, and is opened anew"
+            return Health(HealthState.UNHEALTHY, said, "broker.mute")
         if error is None or self._failing_since_ns is None:
             return Health(HealthState.HEALTHY, "answers")
         if isinstance(error, KeyRefused):

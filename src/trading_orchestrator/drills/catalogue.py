@@ -35,6 +35,7 @@ def _either(*rules: Callable[[JournalFact], bool]) -> Callable[[JournalFact], bo
     return lambda fact: any(rule(fact) for rule in rules)
 
 
+_VENUE = _of_part("broker/practice", "desk/practice")
 _DOUBT = _any("order.doubted", "cancel.doubted")
 
 DRILLS: tuple[Drill, ...] = (
@@ -50,11 +51,13 @@ DRILLS: tuple[Drill, ...] = (
         "kill-venue",
         "kill -9 of the venue, back after 4 s",
         faults.kill_venue,
-        _either(_DOUBT, _of_part("desk/practice")),
+        _either(_DOUBT, _VENUE),
     ),
     Drill("freeze-venue", "the venue answers nothing for 4 s", faults.freeze_venue, _DOUBT),
     Drill("lose-answers", "half of the orders get no answer for 4 s", faults.lose_answers, _DOUBT),
-    Drill("mute-stream", "the stream of our orders says nothing for 4 s", faults.mute_stream, _any("stream.healed")),
+    Drill(
+        "mute-stream", "the stream of our orders says nothing for 4 s", faults.mute_stream, _of_part("broker/practice")
+    ),
     Drill("steal-lock", "another process holds the journal's lock for 6 s", faults.steal_lock, _lease(DESK_LEASE)),
     Drill("fill-quota", "the trader may not write for 4 s", faults.fill_quota, _lease(DESK_LEASE)),
     Drill(

@@ -58,15 +58,18 @@ def freeze_venue(arena: Arena) -> None:
 
 
 def mute_stream(arena: Arena) -> None:
-    """The stream of our own orders stays connected and says nothing more."""
-    arena.venue.fault("F20", call="user_stream.*", for_s=OUTAGE_S)
+    """The stream of our own orders stays connected and says nothing more, until it is opened anew."""
+    fault = arena.venue.fault("F20", call="user_stream.*", for_s=OUTAGE_S)
+    Stopwatch().pause(OUTAGE_S)
+    arena.venue.control("DELETE", f"faults/{fault}")
 
 
 def lose_answers(arena: Arena) -> None:
-    """Orders are accepted and their answers never come (ghost orders), for a while."""
-    fault = arena.venue.fault("F1", call="order.place", probability=0.5)
+    """Orders are accepted, and neither answer nor stream tells of it (ghost orders), for a while."""
+    arena.venue.fault("F20", call="user_stream.*", for_s=OUTAGE_S)
+    arena.venue.fault("F1", probability=0.5, for_s=OUTAGE_S)
     Stopwatch().pause(OUTAGE_S)
-    arena.venue.control("DELETE", f"faults/{fault}")
+    arena.venue.control("DELETE", "faults")
 
 
 def steal_lock(arena: Arena) -> None:

@@ -126,10 +126,15 @@ class Desk:
     def depends_on(self) -> tuple[str, ...]:
         return ("journal",)
 
+    @property
+    def acts(self) -> bool:
+        """Return whether this process trades the desk, rather than standing by."""
+        return self._shift is not None
+
     def health(self) -> Health:
         """Return how the desk is, in a sentence."""
         if self._trouble:
-            return Health(HealthState.UNHEALTHY, f"{self._trouble}{self._emergency_in_words()}")
+            return Health(HealthState.UNHEALTHY, f"{self._trouble}{self._emergency_in_words()}", "desk.down")
         if self._shift is None:
             following = self._follower is not None
             return Health(
@@ -138,7 +143,8 @@ class Desk:
         stopped = {each.name: each.stopped_by for each in self._shift.floor.performers if each.stopped_by}
         stopped |= self._shift.left_out
         if stopped:
-            return Health(HealthState.UNHEALTHY, "; ".join(f"strategy {name}: {why}" for name, why in stopped.items()))
+            said = "; ".join(f"strategy {name}: {why}" for name, why in stopped.items())
+            return Health(HealthState.UNHEALTHY, said, "strategy.crashed")
         worry = worry_of(self._shift.record.book)
         return Health(HealthState.DEGRADED, worry) if worry else Health(HealthState.HEALTHY)
 

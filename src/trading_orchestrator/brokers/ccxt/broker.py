@@ -58,6 +58,11 @@ class CcxtBroker:
     def budget(self) -> RequestBudget:
         return self._client.budget
 
+    @property
+    def mute_streams_total(self) -> int:
+        """Return how often the stream of our orders was found mute and opened anew."""
+        return self._watch.reconnects if self._watch is not None else 0
+
     async def connect(self) -> None:
         check_client_ids(self._config.exchange)
         await self._client.ready()
