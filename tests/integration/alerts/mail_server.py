@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import subprocess
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -21,6 +24,7 @@ class MailServer:
 
     answers: dict[str, str] = field(default_factory=dict)
     password: str | None = None
+    tls: ssl.SSLContext | None = None
     port: int = 0
     mails: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
@@ -79,15 +83,42 @@ class MailServer:
                 enable_SMTPUTF8=False,
                 authenticator=self.authenticate if needs else None,
                 auth_required=needs,
+                tls_context=self.tls,
                 auth_require_tls=False,
             )
 
 
+def certificate(folder: Path) -> Path:
+    """Return a file with key and certificate for 127.0.0.1, signed by nobody else."""
+    path = folder / "server.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=mx.example -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run([*command.split(), "-keyout", path, "-out", f"{path}.crt"], check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return path
+
+
 @asynccontextmanager
-async def mail_server(password: str | None = None, **answers: str) -> AsyncIterator[MailServer]:
-    """Run a mail server on a free port of loopback."""
-    one = MailServer(answers, password)
-    server = await asyncio.get_running_loop().create_server(one.protocol, "127.0.0.1", 0)
+async def mail_server(
+    answers: Mapping[str, str] | None = None,
+    *,
+    password: str | None = None,
+    tls: Path | None = None,
+    at_once: bool = False,
+) -> AsyncIterator[MailServer]:
+    """Run a mail server on a free port of loopback.
+
+    Args:
+        tls: its certificate. at_once: TLS from the first byte, else by STARTTLS.
+    """
+    context = None
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+    one = MailServer(dict(answers or {}), password, None if at_once else context)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(one.protocol, "127.0.0.1", 0, ssl=context if at_once else None)
     one.port = server.sockets[0].getsockname()[1]
     async with server:
         yield one

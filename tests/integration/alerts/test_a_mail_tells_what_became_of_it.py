@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.alerts.mail_server import MailServer, mail_server
+from tests.integration.alerts.mail_server import MailServer, certificate, mail_server
 from tests.unit.alerts.post import alert, letter, message, settle
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import SystemClock, VirtualClock
@@ -96,7 +98,7 @@ async def test_what_stands_in_a_label_becomes_no_header_and_no_markup() -> None:
     ],
 )
 async def test_an_answer_says_what_to_do_next(answers: dict[str, str], error: type[OrchestratorError]) -> None:
-    async with mail_server(**answers) as server:
+    async with mail_server(answers) as server:
         with pytest.raises(error):
             await channel(server).send(letter())
 
@@ -104,7 +106,7 @@ async def test_an_answer_says_what_to_do_next(answers: dict[str, str], error: ty
 
 
 async def test_while_one_address_is_busy_the_other_gets_the_mail_once() -> None:
-    async with mail_server(**{OTHER: "451 4.7.1 greylisted"}) as server:
+    async with mail_server({OTHER: "451 4.7.1 greylisted"}) as server:
         mail = channel(server, to=(ONE, OTHER))
         with pytest.raises(ReceiverBusy):
             await mail.send(letter())
@@ -117,7 +119,7 @@ async def test_while_one_address_is_busy_the_other_gets_the_mail_once() -> None:
 
 
 async def test_an_address_that_is_refused_does_not_keep_the_mail_from_the_other() -> None:
-    async with mail_server(**{OTHER: "550 5.1.1 no such user"}) as server:
+    async with mail_server({OTHER: "550 5.1.1 no such user"}) as server:
         answer = await channel(server, to=(ONE, OTHER)).send(letter())
 
     assert "250 2.0.0 queued; answered 550 5.1.1 no such user" == answer
@@ -141,6 +143,23 @@ async def test_nothing_is_said_to_a_server_that_cannot_encrypt_when_it_must() ->
     assert [] == server.mails
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+async def test_a_password_goes_only_to_a_server_whose_certificate_is_trusted(
+    tls: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = certificate(tmp_path)
+    async with mail_server(password="right", tls=path, at_once=tls == "tls") as server:
+        mail = channel(server, tls=tls, username="me", password="env:P")
+        with pytest.raises(MailUnreachable):
+            await mail.send(letter())
+        assert [] == server.mails
+        monkeypatch.setenv("SSL_CERT_FILE", f"{path}.crt")
+        await mail.send(letter())
+
+    assert 1 == len(server.mails)
+
+
 async def test_a_server_that_is_not_there_heard_nothing() -> None:
     async with mail_server() as server:
         pass
@@ -151,7 +170,7 @@ async def test_a_server_that_is_not_there_heard_nothing() -> None:
 @pytest.mark.parametrize("command", ["MAIL", "DATA"])
 async def test_a_server_that_says_nothing_is_given_up_within_the_lanes_time(command: str) -> None:
     clock = VirtualClock()
-    async with mail_server(**{command: "nothing"}) as server:
+    async with mail_server({command: "nothing"}) as server:
         config = EmailConfig(host="127.0.0.1", port=server.port, sender="a@b.example", to=(ONE,), tls="none")
         lane = Lane("mail", channel(server), config, clock)
         trying = asyncio.ensure_future(lane.tried(letter()))
