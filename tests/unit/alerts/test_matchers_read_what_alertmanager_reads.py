@@ -23,6 +23,8 @@ from trading_orchestrator.perpetual_operations.alerts.matchers import shown as m
         (r'a="say \"hi\"\n\\"', [{"a": 'say "hi"\n\\'}], [{}]),
         ('a=~"[[:digit:]]+"', [{"a": "12"}], [{"a": "x"}]),
         ('a=~"(?i)x"', [{"a": "X"}], [{"a": "Y"}]),
+        (r"a=x\y", [{"a": r"x\y"}], [{"a": "xy"}]),
+        ('a="x,y"', [{"a": "x,y"}], [{"a": "x"}]),
     ],
 )
 def test_a_matcher_takes_what_it_means(text: str, matching: list[dict[str, str]], others: list[dict[str, str]]) -> None:
@@ -36,6 +38,19 @@ def test_a_matcher_takes_what_it_means(text: str, matching: list[dict[str, str]]
 def test_what_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(MatcherRefused, match="expected"):
         parse_matcher(text)
+
+
+@pytest.mark.parametrize("text", ['a="x"y"', 'a=x"y', 'a="x" b="y"', 'a="x'])
+def test_a_quote_that_stands_alone_is_refused(text: str) -> None:
+    with pytest.raises(MatcherRefused, match="pair of quotes"):
+        parse_matcher(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['a="1",b=~"x|y"', '{a="1", b=~"x|y"}', ' { b=~"x|y" , a=1 , } ', r'a="1",b=~"x|y",c!="\",\""']
+)
+def test_one_text_may_hold_several(text: str) -> None:
+    assert '{a="1",b=~"x|y"' == matchers_shown(parse_matchers([text]))[:15]
 
 
 def test_matchers_are_shown_in_one_order() -> None:

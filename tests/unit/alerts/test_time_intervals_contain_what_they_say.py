@@ -68,3 +68,9 @@ def test_every_field_must_agree() -> None:
 def test_nonsense_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(TimeIntervalRefused):
         contains("2026-11-23T00:00", **fields)
+
+
+@pytest.mark.parametrize("text", ["24:01", "12:60", "9:00", "25:00", "noon"])
+def test_what_is_no_time_of_the_day_is_refused(text: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        contains("2026-11-23T00:00", times=[{"start_time": "00:00", "end_time": text}])

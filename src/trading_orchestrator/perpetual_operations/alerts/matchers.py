@@ -12,6 +12,8 @@ from trading_orchestrator.perpetual_operations.alerts.labels import Labels
 
 _FORM = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!=|!~|=)\s*(.*?)\s*", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_BARE_QUOTE = re.compile('"')
+_BETWEEN_COMMAS = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^,"])+', re.DOTALL)
 # RE2 knows none of these; Python would accept them and could run for hours on a hostile value.
 _NOT_IN_RE2 = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|(?<!\\)(?:\\\\)*\\[1-9]|[*+?}]\+")
 _POSIX = {
@@ -86,8 +88,9 @@ def parse_matcher(text: str) -> Matcher:
 
 
 def parse_matchers(texts: Iterable[str]) -> tuple[Matcher, ...]:
-    """Return the matchers in their canonical order."""
-    return tuple(sorted((parse_matcher(text) for text in texts), key=lambda one: (one.name, one.value, one.op.value)))
+    """Return the matchers in their canonical order; a text may hold several: `{a="1", b=~"x|y"}`, braces or not."""
+    found = [parse_matcher(one) for text in texts for one in _parted(text)]
+    return tuple(sorted(found, key=lambda one: (one.name, one.value, one.op.value)))
 
 
 def all_match(matchers: Sequence[Matcher], labels: Labels) -> bool:
@@ -100,11 +103,22 @@ def shown(matchers: Sequence[Matcher]) -> str:
     return "{" + ",".join(str(one) for one in matchers) + "}"
 
 
+def _parted(text: str) -> list[str]:
+    """Part the text at commas outside quotes.
+
+    Source: Alertmanager pkg/labels ParseMatchers.
+    """
+    inside = text.strip().removeprefix("{").removesuffix("}")
+    parts = [found for found in _BETWEEN_COMMAS.findall(inside) if found.strip()]
+    return parts or [text]
+
+
 def _unquoted(value: str, text: str) -> str:
-    starts, ends = value.startswith('"'), value.endswith('"') and not _ends_escaped(value)
-    if starts != (ends and len(value) > 1):
-        raise MatcherRefused(f"expected the value in a pair of quotes or in none, was {text!r}", text=text)
+    starts = value.startswith('"')
     inner = value[1:-1] if starts else value
+    is_closed = not starts or (len(value) > 1 and value.endswith('"') and not _ends_escaped(value))
+    if not is_closed or _BARE_QUOTE.search(_ESCAPE.sub("", inner)):
+        raise MatcherRefused(f"expected the value in a pair of quotes or in none, was {text!r}", text=text)
     return _ESCAPE.sub(lambda found: {"n": "\n", '"': '"', "\\": "\\"}.get(found[1], found[0]), inner)
 
 

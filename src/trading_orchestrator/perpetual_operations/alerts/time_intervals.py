@@ -24,11 +24,14 @@ class TimeIntervalRefused(Refused):
     code = "alerts.time_interval_refused"
 
 
+TimeOfDay = Annotated[str, Meta(pattern=r"^((([01][0-9])|(2[0-3])):[0-5][0-9]|24:00)$")]
+
+
 class TimesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From `start_time` up to, not including, `end_time`; HH:MM, 24:00 ends a day."""
 
-    start_time: Annotated[str, Meta(pattern=r"^\d{2}:\d{2}$")]
-    end_time: Annotated[str, Meta(pattern=r"^\d{2}:\d{2}$")]
+    start_time: TimeOfDay
+    end_time: TimeOfDay
 
 
 class TimeIntervalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from trading_orchestrator.perpetual_operations.alerts.matchers import Op, matcher
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.every_rule import EveryRule, Positive
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
 
@@ -52,6 +53,6 @@ class AnomalyRule(EveryRule, frozen=True, kw_only=True, tag="anomaly"):
 
     def rules(self) -> tuple[Rule, ...]:
         """Return it as a rule of measures."""
-        where = (f'metric="{self.metric}"', *self.where) if self.metric else self.where
+        where = (str(matcher("metric", Op.EQUAL, self.metric)), *self.where) if self.metric else self.where
         measure = Measure(metric=ANOMALY_SCORE, where=where)
         return (self.rule(Condition(measure=measure, compare=">=", threshold=self.score, clear=self.clear)),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trading_orchestrator.perpetual_operations.alerts.matchers import Op, matcher
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.every_rule import EveryRule, Positive
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
 from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import HEARTBEAT
@@ -45,6 +46,6 @@ class HeartbeatRule(EveryRule, frozen=True, kw_only=True, tag="heartbeat"):
 
     def rules(self) -> tuple[Rule, ...]:
         """Return it as a rule of measures."""
-        where = (f'monitor="{self.monitor}"',)
+        where = (str(matcher("monitor", Op.EQUAL, self.monitor)),)
         measure = Measure(metric=HEARTBEAT, where=where, function="age", across="min", by=("monitor",))
         return (self.rule(Condition(measure=measure, compare=">", threshold=self.timeout)),)
