@@ -23,7 +23,7 @@ from trading_orchestrator.perpetual_operations.alerts.config import (
 from trading_orchestrator.perpetual_operations.alerts.escalation.policy import check_targets
 from trading_orchestrator.perpetual_operations.alerts.escalation.schedule import Schedule, checked_schedules
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
-from trading_orchestrator.perpetual_operations.alerts.matchers import parse_matcher
+from trading_orchestrator.perpetual_operations.alerts.matchers import parse_matchers
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy, policy_of
 from trading_orchestrator.perpetual_operations.alerts.rules.config import AnyRule, Books, RulesConfig, books_of
 from trading_orchestrator.perpetual_operations.alerts.time_intervals import checked
@@ -208,7 +208,7 @@ def _check_time_intervals(config: AlertsConfig, place: Place) -> None:
 def _check_matchers(texts: Sequence[str], place: Place, at: Key) -> None:
     for text in texts:
         with place.at(*at):
-            parse_matcher(text)
+            parse_matchers([text])
 
 
 def _check_names(names: Iterable[str], known: Iterable[str], table: str, place: Place, at: Key) -> None:
