@@ -8,6 +8,7 @@ import sys
 import typer
 
 from trading_orchestrator.cli import (
+    alerts,
     capacity,
     config,
     desk,
@@ -50,6 +51,7 @@ def build() -> typer.Typer:
     app.add_typer(orders.build(), name="orders")
     app.command("positions")(positions.positions)
     app.add_typer(journal.build(), name="journal")
+    app.add_typer(alerts.build(), name="alerts")
     app.add_typer(config.build(), name="config")
     app.add_typer(incidents.build(), name="incidents")
     app.add_typer(features.build(), name="features")

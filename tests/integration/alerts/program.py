@@ -21,19 +21,26 @@ from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRunti
 async def program(data_dir: Path, alerts: Mapping[str, Any]) -> AsyncIterator[tuple[str, AlertsRuntime]]:
     """Serve the program; yield its address and its alerts once they hold their lease."""
     app = FastAPI()
-    config = {"data_dir": str(data_dir), "alerts": {"default_rules": False, **alerts}}
+    own = dict(alerts) if "path" in alerts else {"default_rules": False, **alerts}
+    config = {"data_dir": str(data_dir), "alerts": own}
     await enable_perpetual_operations(app_config=config, fastapi_app=app)
     runtime: AlertsRuntime = app.state.perpetual_operations.alerts()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with asyncio.timeout(20):
-            while not server.started or not await _tells(url):
-                await asyncio.sleep(0.02)  # another task starts; nothing can be awaited for it
+        await _started(url)
         yield url, runtime
         server.should_exit = True
         await serving
+
+
+async def _started(url: str) -> None:
+    for _ in range(1000):
+        if await _tells(url):
+            return
+        await asyncio.sleep(0.02)  # another task starts; nothing can be awaited for it
+    raise TimeoutError("in 20 s the program told of no alerts")
 
 
 async def _tells(url: str) -> bool:

@@ -1,0 +1,269 @@
+"""`alerts`: what fires, what was sent to whom, and what people say to it."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trading_orchestrator.cli.console_calls import UrlOption, call
+from trading_orchestrator.cli.display import Column, local_moment, screen, show_table
+from trading_orchestrator.cli.options import ConfigOption, JsonOption
+from trading_orchestrator.cli.reading import as_json as json_line
+from trading_orchestrator.errors import Refused
+
+NameArgument = Annotated[str, typer.Argument(help="The alert's fingerprint, the beginning of it, or its name.")]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who; without it the name you are logged in with.")]
+NoteOption = Annotated[str, typer.Option("--note", help="What you have to say to it.")]
+LIST = (Column("since"), Column("severity", status=True), Column("alert"), Column("labels"), Column("state"),
+        Column("taken by"), Column("fingerprint"))  # fmt: skip
+SENT = (Column("at"), Column("to"), Column("says"), Column("about"), Column("alerts", number=True),
+        Column("outcome", status=True), Column("tries", number=True), Column("answer"))  # fmt: skip
+HIDDEN = ("alertname", "severity")
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def build() -> typer.Typer:
+    """Return the sub-commands."""
+    app = typer.Typer(help="See alerts of the running system, and answer them.", no_args_is_help=True)
+    for name, command in (("list", list_), ("show", show), ("history", history), ("ack", acknowledge),
+                          ("resolve", resolve), ("silence", silence), ("silences", silences), ("expire", expire),
+                          ("test", try_channel), ("oncall", on_call), ("reload", reload)):  # fmt: skip
+        app.command(name)(command)
+    routes = typer.Typer(help="The routing tree.", no_args_is_help=True)
+    routes.command("test")(try_routes)
+    routes.callback()(lambda: None)
+    app.add_typer(routes, name="routes")
+    rules = typer.Typer(help="The rules.", no_args_is_help=True)
+    rules.command("check")(check_rules)
+    rules.command("export")(export_rules)
+    app.add_typer(rules, name="rules")
+    return app
+
+
+def list_(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List what fires, the longest first."""
+    found = call("/api/alerts", url=url, config=config)
+    if as_json:
+        print(json_line(found))
+        return
+    if not found["alerts"]:
+        print("nothing fires")
+    else:
+        show_table(screen(), "Alerts", LIST, [_line(one) for one in found["alerts"]])
+    means = found["mean_times"]
+    if means["episodes"]:
+        took = [f"{name} {means[key]:.0f} s" for name, key in MEANS if means[key] is not None]
+        print(f"over {means['episodes']} that are over: {', '.join(took)}")
+
+
+MEANS = (("mean time to acknowledge", "to_acknowledge_s"), ("to resolve", "to_resolve_s"))
+
+
+def show(name: NameArgument, url: UrlOption = None, config: ConfigOption = None) -> None:
+    """Show everything about one alert."""
+    one = _find(name, url, config)
+    print(
+        f"{one['name']} ({one['severity'] or 'no severity'}), {one['state']}, since {local_moment(one['starts_at_ns'])}"
+    )
+    for title in ("labels", "annotations"):
+        for key, value in one[title].items():
+            print(f"  {key}: {value}")
+    for title in ("receivers", "silenced_by", "inhibited_by"):
+        if one[title]:
+            print(f"{title.replace('_', ' ')}: {', '.join(one[title])}")
+    taken = one["acknowledged"]
+    if taken:
+        print(
+            f"taken by {taken['by']} at {local_moment(taken['at_ns'])}{': ' + taken['note'] if taken['note'] else ''}"
+        )
+    if one["annotations"].get("runbook"):
+        print(f"what to do: runbooks/{one['annotations']['runbook']}.md")
+
+
+def history(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")] = 30,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what was sent to whom, when, and with which answer, newest first."""
+    found = call(f"/api/alerts/history?limit={limit}", url=url, config=config)["messages"]
+    if as_json:
+        print(json_line(found))
+        return
+    show_table(screen(), "Sent", SENT, [_sent(line) for line in found])
+
+
+def acknowledge(
+    name: NameArgument, by: ByOption = None, note: NoteOption = "", url: UrlOption = None, config: ConfigOption = None
+) -> None:
+    """Take an alert: its ladder stops climbing."""
+    one = _find(name, url, config)
+    call(f"/api/alerts/{one['fingerprint']}/acknowledge", {"by": _me(by), "note": note}, url=url, config=config)
+    print(f"{one['name']} is taken by {_me(by)}")
+
+
+def resolve(
+    name: NameArgument, by: ByOption = None, note: NoteOption = "", url: UrlOption = None, config: ConfigOption = None
+) -> None:
+    """End an alert now; it comes back if its source still sees the cause."""
+    one = _find(name, url, config)
+    call(f"/api/alerts/{one['fingerprint']}/resolve", {"by": _me(by), "note": note}, url=url, config=config)
+    print(f"{one['name']} is resolved by {_me(by)}")
+
+
+def silence(
+    matchers: Annotated[list[str], typer.Argument(help="What to keep quiet, e.g. alertname=DiskFull host=~'a|b'.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    for_: Annotated[str, typer.Option("--for", help="How long, e.g. 30m, 2h, 1d.")] = "1h",
+    by: ByOption = None,
+    until_resolved: Annotated[
+        bool, typer.Option("--until-resolved", help="End with the last alert it covers.")
+    ] = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Keep alerts quiet, with owner and reason; prints its id."""
+    body = {
+        "matchers": matchers,
+        "for_s": _seconds(for_),
+        "by": _me(by),
+        "reason": reason,
+        "until_resolved": until_resolved,
+    }
+    print(call("/api/alerts/silences", body, url=url, config=config)["silence_id"])
+
+
+def silences(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List silences; those that are over stay listed for five days."""
+    found = call("/api/alerts/silences", url=url, config=config)["silences"]
+    if as_json:
+        print(json_line(found))
+        return
+    columns = (Column("until"), Column("acts"), Column("covers"), Column("by"), Column("reason"), Column("id"))
+    rows = [
+        (local_moment(one["ends_at_ns"]), "yes" if one["active"] else "no", " ".join(one["matchers"]),
+         one["created_by"], one["comment"], one["silence_id"])
+        for one in found
+    ]  # fmt: skip
+    show_table(screen(), "Silences", columns, rows)
+
+
+def expire(
+    silence_id: Annotated[str, typer.Argument(help="The silence's id.")],
+    by: ByOption = None,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """End a silence now."""
+    call(f"/api/alerts/silences/{silence_id}/expire", {"by": _me(by)}, url=url, config=config)
+    print(f"silence {silence_id} is over")
+
+
+def try_channel(
+    channel: Annotated[str, typer.Argument(help="The channel's name in the config.")],
+    by: ByOption = None,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Send a test message by one channel and print the receiver's answer."""
+    said = call(f"/api/alerts/channels/{channel}/test", {"by": _me(by)}, url=url, config=config)
+    print(f"{channel} answered: {said['answer']}")
+
+
+def on_call(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show who is on call now, until when, and who is next."""
+    found = call("/api/alerts/on-call", url=url, config=config)["schedules"]
+    if as_json:
+        print(json_line(found))
+        return
+    if not found:
+        print("no schedule is configured")
+    for one in found:
+        following = one["next"]
+        after = f", then {_people(following)}" if following else ""
+        print(f"{one['schedule']}: {_people(one['now'])} until {local_moment(one['now']['until_ns'])}{after}")
+
+
+def reload(by: ByOption = None, url: UrlOption = None, config: ConfigOption = None) -> None:
+    """Read the alert config anew; a wrong one changes nothing and is told."""
+    said = call("/api/alerts/reload", {"by": _me(by)}, url=url, config=config)
+    print(f"{said['rules']} rules and {len(said['receivers'])} receivers from {said['source']}")
+
+
+def try_routes(
+    labels: Annotated[list[str], typer.Argument(help="Labels of an alert, e.g. severity=critical alertname=DiskFull.")],
+    config: ConfigOption = None,
+) -> None:
+    """Print who would hear of an alert with these labels, by the config file; nothing needs to run."""
+    pairs = dict(_pair(label) for label in labels)
+    for route in _plan(config).policy.tree.match(pairs):
+        print(f"{route.receiver}  ({route.key})")
+
+
+def check_rules(config: ConfigOption = None) -> None:
+    """Check rules, routes and channels of the config file as a start would; nothing needs to run."""
+    plan = _plan(config)
+    print(f"{len(plan.rules)} rules, {len(plan.receivers)} receivers and {len(plan.channels)} channels are well")
+
+
+def export_rules(config: ConfigOption = None) -> None:
+    """Print the rules as a Prometheus rule file."""
+    from trading_orchestrator.perpetual_operations.alerts.rules.prometheus_export import exported
+
+    print(exported(_plan(config).rules), end="")
+
+
+def _plan(config: Path | None) -> Any:
+    from trading_orchestrator.app import settings as hall
+
+    return hall.read_alerts(hall.read_settings(config, practice=True))
+
+
+def _find(name: str, url: str | None, config: Path | None) -> Mapping[str, Any]:
+    """Return the one alert that is meant."""
+    alerts: Sequence[Mapping[str, Any]] = call("/api/alerts", url=url, config=config)["alerts"]
+    found = [one for one in alerts if one["fingerprint"].startswith(name) or one["name"] == name]
+    if len(found) != 1:
+        which = "none" if not found else f"{len(found)} do: {', '.join(one['fingerprint'] for one in found)}"
+        raise Refused(f"expected one alert that fires and is named {name!r}, {which}")
+    return found[0]
+
+
+def _line(one: Mapping[str, Any]) -> tuple[object, ...]:
+    labels = ", ".join(f"{key}={value}" for key, value in one["labels"].items() if key not in HIDDEN)
+    taken = one["acknowledged"]["by"] if one["acknowledged"] else ""
+    since = local_moment(one["starts_at_ns"])
+    return since, one["severity"], one["name"], labels, one["state"], taken, one["fingerprint"]
+
+
+def _sent(line: Mapping[str, Any]) -> tuple[object, ...]:
+    about = ", ".join(line["about"].values())
+    return (local_moment(line["at_ns"]), line["receiver"], line["status"], about, line["alerts"], line["outcome"],
+            line["tries"], line["answer"])  # fmt: skip
+
+
+def _people(shift: Mapping[str, Any]) -> str:
+    return ", ".join(shift["people"]) or "nobody"
+
+
+def _pair(label: str) -> tuple[str, str]:
+    name, is_pair, value = label.partition("=")
+    if not is_pair:
+        raise Refused(f"expected NAME=VALUE, was {label!r}")
+    return name, value
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text[:-1]) * UNITS_S[text[-1:]]
+    except (ValueError, KeyError):
+        raise Refused(f"expected a time such as 30m, 2h or 1d, was {text!r}") from None
+
+
+def _me(by: str | None) -> str:
+    return by or getpass.getuser()

@@ -1,0 +1,69 @@
+"""Calls to the console of a running system, for commands that it alone can follow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+from urllib import error, request
+
+import typer
+
+from trading_orchestrator.app import settings as hall
+from trading_orchestrator.errors import Refused, Transient
+from trading_orchestrator.kernel.config import environment, merged, read_toml
+
+TIMEOUT_S = 30.0
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", help="Where the console answers; without it the host and port of the config."),
+]
+
+
+class ConsoleSilent(Transient):
+    """Nobody answers there. Facts: url."""
+
+    code = "cli.console_silent"
+
+
+class ConsoleRefused(Refused):
+    """The console said no. Facts: status, code."""
+
+    code = "cli.console_refused"
+
+
+def call(path: str, body: object | None = None, *, url: str | None = None, config: Path | None = None) -> Any:
+    """Return the console's answer to a GET, or to a POST of `body`.
+
+    Raises:
+        ConsoleSilent: nothing runs there.
+        ConsoleRefused: the sentence is the console's own.
+    """
+    base = (url or _configured(config)).rstrip("/")
+    data = None if body is None else json.dumps(body).encode()
+    asked = request.Request(base + path, data=data, headers={"content-type": "application/json"})
+    try:
+        with request.urlopen(asked, timeout=TIMEOUT_S) as answer:
+            return json.load(answer)
+    except error.HTTPError as said:
+        raise _refusal(said) from None
+    except (error.URLError, TimeoutError, ConnectionError) as failed:
+        why = getattr(failed, "reason", failed)
+        raise ConsoleSilent(f"nobody answers at {base} ({why}); is the system running?", url=base) from None
+
+
+def _refusal(said: error.HTTPError) -> ConsoleRefused:
+    try:
+        problem = json.load(said)
+    except ValueError:
+        problem = {}
+    detail = str(problem.get("detail", said.reason))
+    return ConsoleRefused(detail, status=said.code, code=problem.get("code", ""))
+
+
+def _configured(config: Path | None) -> str:
+    """The address in the config, and the default one without any."""
+    path = config or (hall.DEFAULT_CONFIG if hall.DEFAULT_CONFIG.exists() else None)
+    values = merged(read_toml(path) if path is not None else {}, environment(hall.ENVIRONMENT))
+    keeper = values.get("keeper", {})
+    return f"http://{keeper.get('host', '127.0.0.1')}:{keeper.get('port', 8000)}"
