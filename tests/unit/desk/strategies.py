@@ -187,3 +187,27 @@ class Mover(Strategy[MoverParams, MoverState]):
     def on_order(self, order: Order) -> None:
         if order.replaces and order.cl_ord_id not in self.state.replaced:
             self.state.replaced.append(order.cl_ord_id)
+
+
+class ChaserState(StrategyState):
+    sent: bool = False
+    bought_qty: Decimal = Decimal(0)
+
+
+class Chaser(Strategy[BuyerParams, ChaserState]):
+    """Wants `qty` in one order, and moves it just below each new bid."""
+
+    def wants(self) -> Wants:
+        return Wants(symbols=[SYMBOL])
+
+    def on_quote(self, quote: Quote) -> None:
+        px = quote.bid_px - Decimal("0.0001")
+        if not self.state.sent:
+            self.state.sent = True
+            self.submit(SYMBOL, Side.BUY, self.params.qty, px)
+        for order in self.orders():
+            if order.px != px:
+                self.replace(order.cl_ord_id, px=px, reason="chased")
+
+    def on_fill(self, order: Order, trade: TradeReport) -> None:
+        self.state.bought_qty += trade.last_qty
