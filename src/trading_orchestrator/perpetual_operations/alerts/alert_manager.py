@@ -25,6 +25,7 @@ from trading_orchestrator.perpetual_operations.alerts.history import History
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.record import Record
 from trading_orchestrator.perpetual_operations.alerts.rider import Body, Rider
+from trading_orchestrator.perpetual_operations.alerts.root_cause import DependsOn
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing, State
 from trading_orchestrator.storage.ports import FactStore, Fence
@@ -72,6 +73,7 @@ class AlertManager:
         riders: other folds over the same stream, whose decisions are appended with the engine's.
         calls: the ladders of the receivers that have one. contacts: the ways to people, by `PERSON/CHANNEL`.
         may_act: asked before anything is sent; a holder whose lease may have run out sends nothing.
+        depends_on: which parts of the program stand on which, asked in each turn.
 
     Raises:
         ChannelMissing: a receiver could never hear anything.
@@ -94,6 +96,7 @@ class AlertManager:
         calls: Calls | None = None,
         contacts: Mapping[str, Ways] | None = None,
         may_act: Callable[[], bool] = lambda: True,
+        depends_on: Callable[[], DependsOn] = dict,
     ) -> None:
         missing = sorted({route.receiver for route in policy.routes.values()} - set(channels))
         if missing:
@@ -104,6 +107,7 @@ class AlertManager:
         self._riders: Sequence[Rider] = (*riders, *own)
         self._record = Record(store, node=node, fence=fence, riders=self._riders, fault=fault)
         self._may_act = may_act
+        self._depends_on = depends_on
         self._clock = clock
         self._policy = policy
         self._delivery = Delivery(channels, clock, key_prefix=store.journal_id, report=self._heard, fault=fault)
@@ -264,6 +268,7 @@ class AlertManager:
 
     async def _turn(self, engine: Engine, taking: Sequence[Asked]) -> None:
         now_ns = self.now_ns()
+        engine.set_graph(self._depends_on())
         decided: list[Body] = []
         accepted: list[Asked] = []
         for asked in taking:

@@ -36,8 +36,8 @@ class RootCauses:
 
     def set_graph(self, depends_on: DependsOn) -> None:
         """Take the graph: which parts each part stands on."""
-        self._depends_on = depends_on
-        self._below = {}
+        if depends_on != self._depends_on:
+            self._depends_on, self._below = depends_on, {}
 
     def add(self, alert: Alert) -> None:
         """Remember the alert if it says that a part is broken."""

@@ -23,6 +23,7 @@ from trading_orchestrator.perpetual_operations.alerts.escalation.escalator impor
 from trading_orchestrator.perpetual_operations.alerts.last_resort import CANNOT_COMMIT, LastResort
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan
 from trading_orchestrator.perpetual_operations.alerts.readings import Reading
+from trading_orchestrator.perpetual_operations.alerts.root_cause import DependsOn
 from trading_orchestrator.perpetual_operations.alerts.rules_rider import RulesRider
 from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchboard
 from trading_orchestrator.perpetual_operations.alerts.tenure import LEASE, Tenure
@@ -60,11 +61,13 @@ class Outside:
     """What the runtime is given by whoever starts it.
 
     read: everything that can be measured now. read_plan: reads the config anew. open_board: opens its channels.
+    depends_on: which parts of the program stand on which.
     """
 
     read: Read
     read_plan: Callable[[], Plan]
     open_board: Callable[[Plan], Switchboard]
+    depends_on: Callable[[], DependsOn] = dict
 
 
 class AlertsRuntime:
@@ -233,6 +236,7 @@ class AlertsRuntime:
             calls=_calls(plan),
             contacts=contacts_of(plan, board),
             may_act=held.may_act,
+            depends_on=self._outside.depends_on,
         )
         watching = Watching(
             rules.books, self._store, self._clock, read=self._outside.read, interval_s=plan.config.interval_s

@@ -58,7 +58,12 @@ def alerts_of(
     holder = node if is_dead is not None else f"{node}-{new_id(clock.wall_ns())[-8:]}"
     tenure = Tenure(store, clock, holder=holder, boot_id=boot_id, is_dead=is_dead or _nobody)
     measuring = Measuring(store, clock, nodes=nodes, report=report, boot_id=boot_id)
-    outside = Outside(read=measuring.read, read_plan=read_plan, open_board=lambda plan: open_board(plan, clock, meter))
+    outside = Outside(
+        read=measuring.read,
+        read_plan=read_plan,
+        open_board=lambda plan: open_board(plan, clock, meter),
+        depends_on=lambda: {part.name: part.depends_on for part in report().parts},
+    )
     runtime = AlertsRuntime(plan, store=store, clock=clock, tenure=tenure, outside=outside, last_good=last_good)
     if meter is not None:
         _count(runtime, meter)
