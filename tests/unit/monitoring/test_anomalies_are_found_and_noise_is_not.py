@@ -151,3 +151,14 @@ def test_what_is_no_number_is_passed_over_and_scores_stay_between_zero_and_one()
 def test_a_series_needs_a_time_for_every_value() -> None:
     with pytest.raises(Refused, match="expected as many times as values, was 3 and 2"):
         detect(times(3), noise(2))
+
+
+def test_times_may_be_dates_and_values_a_list() -> None:
+    values = noise(1000)
+    values[900] += 30
+    dates = (times(1000) * 1e9).astype("datetime64[ns]")
+
+    by_seconds, by_dates = detect(times(1000), values), detect(dates, values.tolist())
+
+    assert by_seconds[0].tolist() == by_dates[0].tolist()
+    assert by_seconds[1][900]

@@ -21,7 +21,7 @@ from trading_orchestrator.perpetual_operations.monitoring.analytics.side import 
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 LOG_FLOOR = 0.15  # restlessness is a logarithm: a sixth more is the least that matters
 TINY = 1e-12
@@ -41,12 +41,12 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     which no difference matters.
     """
 
-    block: int = 48
-    blocks: int = 150
-    warm_up: int = 8
+    block: int = 32
+    blocks: int = 220
+    warm_up: int = 6
     bar: float = 1.0
-    rank: int = 2
-    quiet: float = 4.0
+    rank: int = 3
+    quiet: float = 6.0
     worse: float = 2.5
     short: int = 5
     long: int = 24
@@ -173,21 +173,24 @@ class AnomalyDetector:
 
 
 def detect(
-    at_s: NDArray[np.float64], values: NDArray[np.float64], tuning: Tuning | None = None
+    at_s: ArrayLike, values: ArrayLike, tuning: Tuning | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return scores and onsets of a whole series, each value judged by those before it only.
 
     Args:
-        at_s: shape (n,), Unix seconds, rising. values: shape (n,).
+        at_s: shape (n,), rising: Unix seconds, or datetime64. values: shape (n,).
 
     Raises:
         Refused: the lengths differ.
     """
     import numpy as np
 
-    if len(at_s) != len(values):
-        raise Refused(f"expected as many times as values, was {len(at_s)} and {len(values)}")
+    times, series = np.asarray(at_s), np.asarray(values, dtype=np.float64)
+    if times.dtype.kind == "M":
+        times = times.astype("datetime64[ns]").astype(np.int64) / 1e9
+    if len(times) != len(series):
+        raise Refused(f"expected as many times as values, was {len(times)} and {len(series)}")
     detector = AnomalyDetector(tuning)
-    verdicts = [detector.feed(at, value) for at, value in zip(at_s.tolist(), values.tolist(), strict=True)]
+    verdicts = [detector.feed(float(at), value) for at, value in zip(times, series.tolist(), strict=True)]
     scores = np.array([verdict.score for verdict in verdicts], dtype=np.float64)
     return scores, np.array([verdict.is_anomaly for verdict in verdicts], dtype=np.bool_)
