@@ -171,12 +171,18 @@ class PerpetualOperationsManager:
         """
         part = self.supervisor.add(component, rule)
         try:
-            self.add_probe(component.name, AtOnce(part.health), depends_on=component.depends_on)
+            self.add_probe(component.name, AtOnce(lambda: self._word_of(part)), depends_on=component.depends_on)
         except Refused:
             del self.supervisor.children[component.name]
             raise
         if self.is_running:
             self.supervisor.start(component.name)
+
+    def _word_of(self, part: Child) -> Health:
+        """A part that another node runs at present is no failure of this one, which only watches itself."""
+        if part.task is None and self._watches_always and not self.is_running:
+            return Health(HealthState.HEALTHY, "not run here at present")
+        return part.health()
 
     def add_probe(
         self, name: str, probe: Probe, *, deadline_s: float | None = None, depends_on: Sequence[str] = ()
