@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from trading_orchestrator.errors import OrchestratorError, Refused
+from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.circuit_breaker import CircuitBreaker, CircuitConfig
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component, Health, HealthState
@@ -389,6 +389,7 @@ class PerpetualOperationsManager:
                 who=WhoHolds(self.store, self.clock, boot_id=self._boot_id, is_alive=self._is_alive),
                 node=self.node,
                 version=self.version,
+                alerts=self._alerts_shown if self.config.alerts.enabled else tuple,
                 more_routes=[*self._own_routes(), *self._more_routes()],
             )
             self.guards.resources.add_lever(
@@ -487,6 +488,15 @@ class PerpetualOperationsManager:
             self.add_recovery_action("clean_up", clean_up)
         if hand_over is not nobody_takes_over:
             self.add_recovery_action("hand_over", leave)
+
+    def _alerts_shown(self) -> Sequence[Mapping[str, object]]:
+        """What the page shows; while another process tells of alerts, or none does, the part's health says so."""
+        from trading_orchestrator.perpetual_operations.alerts.standing import shown_alerts
+
+        try:
+            return shown_alerts(self.alerts().manager)
+        except Transient:
+            return ()
 
     def _alert_routes(self) -> Sequence[APIRouter]:
         if not self.config.alerts.enabled:

@@ -94,3 +94,30 @@ def _inhibited_by(engine: Engine, alert: Alert, now_ns: int) -> tuple[str, ...]:
     by_rule = engine.inhibitor.inhibited_by(alert.labels, now_ns)
     by_cause = engine.root_causes.inhibited_by(alert.labels, now_ns) if engine.policy.root_cause else None
     return tuple(name for name in dict.fromkeys((by_rule, by_cause)) if name is not None)
+
+
+def shown_alerts(manager: AlertManager) -> list[Mapping[str, object]]:
+    """Return what fires as API and page show it, the longest first.
+
+    Raises:
+        AlertManagerStopped: it is not running.
+    """
+    return [_shown(one) for one in standing(manager)]
+
+
+def _shown(one: Standing) -> Mapping[str, object]:
+    alert = one.alert
+    return {
+        "fingerprint": alert.fingerprint,
+        "name": alert.labels.get("alertname", ""),
+        "severity": alert.labels.get("severity", ""),
+        "state": one.state,
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "starts_at_ns": alert.starts_at_ns,
+        "silenced_by": one.silenced_by,
+        "inhibited_by": one.inhibited_by,
+        "receivers": one.receivers,
+        "acknowledged": one.acknowledged,
+        "generator_url": alert.generator_url,
+    }

@@ -13,7 +13,7 @@ from trading_orchestrator.perpetual_operations.console.app import build_app
 from trading_orchestrator.perpetual_operations.console.edge import Traffic
 from trading_orchestrator.perpetual_operations.console.fact_feed import FactFeed
 from trading_orchestrator.perpetual_operations.console.last_hour import LastHour
-from trading_orchestrator.perpetual_operations.console.overview import OverviewReader
+from trading_orchestrator.perpetual_operations.console.overview import OverviewReader, Row
 from trading_orchestrator.perpetual_operations.console.page.sections import FILLS_DRAWN, render
 from trading_orchestrator.perpetual_operations.console.page_feed import PageFeed
 from trading_orchestrator.perpetual_operations.console.recent_look import RecentLook
@@ -49,6 +49,7 @@ class Console:
         node: str,
         version: str,
         more_routes: Sequence[APIRouter] = (),
+        alerts: Callable[[], Sequence[Row]] = tuple,
     ) -> None:
         overview = OverviewReader(
             store,
@@ -59,6 +60,7 @@ class Console:
             monitor=watching.monitor,
             node=node,
             hour=LastHour(history, clock) if history is not None else None,
+            alerts=alerts,
         )
         self.traffic = Traffic()
         self._refresh_s = config.refresh_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -39,6 +39,7 @@ class Overview(msgspec.Struct, frozen=True):
     health: HealthReport
     system: Sample | None
     hour: tuple[Curve, ...] = ()
+    alerts: tuple[Row, ...] = ()
 
 
 class OverviewReader:
@@ -55,6 +56,7 @@ class OverviewReader:
         monitor: SystemMonitor,
         node: str,
         hour: LastHour | None = None,
+        alerts: Callable[[], Sequence[Row]] = tuple,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -64,6 +66,7 @@ class OverviewReader:
         self._monitor = monitor
         self._node = node
         self._hour = hour
+        self._alerts = alerts
 
     async def read(self, *, orders: int = 12, trades: int = 12) -> Overview:
         """Return one look at everything.
@@ -76,10 +79,11 @@ class OverviewReader:
         desks = await self.desks(leases)
         newest_trades = await self._rows("trades", trades)  # before positions, which then contain every one of them
         health = self._health.report
+        alerts = tuple(self._alerts())
         return Overview(
             at_ns=self._clock.wall_ns(),
             served_by=self._node,
-            verdict=judge(health, nodes, leases, desks),
+            verdict=judge(health, nodes, leases, desks, alerts),
             pos=await self._journal.look(),
             facts_per_s=round(self._journal.facts_per_s(), 1),
             nodes=nodes,
@@ -91,6 +95,7 @@ class OverviewReader:
             health=health,
             system=self._monitor.latest,
             hour=self._hour.curves() if self._hour is not None else (),
+            alerts=alerts,
         )
 
     async def desks(self, leases: Sequence[LeaseLine] | None = None) -> tuple[Row, ...]:

@@ -25,9 +25,10 @@ def judge(
     nodes: Sequence[NodeLine],
     leases: Sequence[LeaseLine],
     desks: Sequence[Mapping[str, Any]],
+    alerts: Sequence[Mapping[str, Any]] = (),
 ) -> Verdict:
     """Return the verdict: the worst thing is the sentence, the rest is `more`."""
-    worries = [*_of_desks(desks), *_of_health(health), *_of_standby(nodes, leases)]
+    worries = [*_of_desks(desks), *_of_health(health), *_of_standby(nodes, leases), *_of_alerts(alerts)]
     if not worries:
         return Verdict(HealthState.HEALTHY, _all_well(nodes, leases, health))
     worries.sort(key=lambda worry: _WORST_FIRST.index(worry[0]))
@@ -73,6 +74,19 @@ def _of_doubts(name: str, desk: Mapping[str, Any]) -> list[Worry]:
         are = "order is" if unknown == 1 else "orders are"
         worries.append((HealthState.DEGRADED, f"Desk {name}: {unknown} {are} unknown and being asked for."))
     return worries
+
+
+def _of_alerts(alerts: Sequence[Mapping[str, Any]]) -> list[Worry]:
+    """What is critical and nobody has taken; everything else that fires stands in its own section."""
+    names = [
+        str(one["name"])
+        for one in alerts
+        if one["severity"] == "critical" and one["state"] != "suppressed" and not one["acknowledged"]
+    ]
+    if not names:
+        return []
+    fires = "A critical alert fires" if len(names) == 1 else f"{len(names)} critical alerts fire"
+    return [(HealthState.UNHEALTHY, f"{fires}: {', '.join(dict.fromkeys(names))}.")]
 
 
 def _of_standby(nodes: Sequence[NodeLine], leases: Sequence[LeaseLine]) -> list[Worry]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from trading_orchestrator.perpetual_operations.console.last_hour import Curve
 from trading_orchestrator.perpetual_operations.console.overview import Overview, Row
+from trading_orchestrator.perpetual_operations.console.page.alerts import alert_list
 from trading_orchestrator.perpetual_operations.console.page.desks import desk_cards
 from trading_orchestrator.perpetual_operations.console.page.html import Html, join, tag
 from trading_orchestrator.perpetual_operations.console.page.sparkline import sparkline
@@ -26,6 +27,11 @@ def verdict(overview: Overview, now_ns: Now) -> Html:
             tag("ul", [tag("li", more) for more in said.more]) if said.more else None,
         )
     )
+
+
+def alerts(overview: Overview, now_ns: Now) -> Html:
+    """What fires; nothing at all when nothing does."""
+    return alert_list(overview.alerts, now_ns)
 
 
 def desks(overview: Overview, now_ns: Now) -> Html:
@@ -109,6 +115,7 @@ def hour(overview: Overview, now_ns: Now) -> Html:
 Section = Callable[[Overview, Now], Html]
 SECTIONS: Mapping[str, Section] = {
     "verdict": verdict,
+    "alerts": alerts,
     "desks": desks,
     "nodes": nodes,
     "leases": leases,

@@ -17,7 +17,7 @@ from trading_orchestrator.perpetual_operations.alerts.history import HISTORY
 from trading_orchestrator.perpetual_operations.alerts.route import Route
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence
-from trading_orchestrator.perpetual_operations.alerts.standing import Standing, standing
+from trading_orchestrator.perpetual_operations.alerts.standing import shown_alerts
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.bodies import read_json
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
@@ -73,7 +73,7 @@ def alert_routes(runtime: Runtime, store: FactStore, clock: Clock) -> APIRouter:
 def _reading(router: APIRouter, runtime: Runtime, store: FactStore) -> None:
     @router.get("/api/alerts", summary="What fires, the longest first, and mean times to acknowledge and to resolve")
     async def alerts() -> Response:
-        firing = [shown(one) for one in standing(runtime().manager)]
+        firing = shown_alerts(runtime().manager)
         rows = await store.rows(EPISODES, limit=EPISODES_COUNTED)
         means = mean_times([msgspec.json.decode(row.value, type=Episode) for row in rows])
         return json_answer({"alerts": firing, "mean_times": means})
@@ -175,25 +175,6 @@ def _config(router: APIRouter, runtime: Runtime) -> None:
         said = await read_json(request, By)
         plan = await runtime().reload(said.by)
         return json_answer({"source": plan.source, "rules": len(plan.rules), "receivers": sorted(plan.receivers)})
-
-
-def shown(one: Standing) -> Mapping[str, object]:
-    """Return an alert as the API shows it."""
-    alert = one.alert
-    return {
-        "fingerprint": alert.fingerprint,
-        "name": alert.labels.get("alertname", ""),
-        "severity": alert.labels.get("severity", ""),
-        "state": one.state,
-        "labels": alert.labels,
-        "annotations": alert.annotations,
-        "starts_at_ns": alert.starts_at_ns,
-        "silenced_by": one.silenced_by,
-        "inhibited_by": one.inhibited_by,
-        "receivers": one.receivers,
-        "acknowledged": one.acknowledged,
-        "generator_url": alert.generator_url,
-    }
 
 
 async def _page(store: FactStore, projection: str, name: str, before: int | None, limit: int) -> Response:

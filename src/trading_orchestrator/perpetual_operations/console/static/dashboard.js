@@ -102,6 +102,20 @@
     if (document.hidden) disconnect();
     else connect();
   });
+  // Whoever takes an alert says so by name; the page shows it with the next update.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-acknowledge]");
+    if (!button) return;
+    const by = prompt("Your name:", localStorage.getItem("name") || "");
+    if (!by || !by.trim()) return;
+    localStorage.setItem("name", by.trim());
+    button.disabled = true;
+    const answer = await fetch(`api/alerts/${button.dataset.acknowledge}/acknowledge`, {
+      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ by: by.trim() }),
+    }).catch(() => null);
+    if (answer && answer.ok) button.textContent = "Taken";
+    else { button.disabled = false; button.textContent = "Not taken: try again"; }
+  });
   setInterval(tick, 1000);
   connect();
 })();
