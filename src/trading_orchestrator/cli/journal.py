@@ -19,7 +19,7 @@ from trading_orchestrator.cli.reading import ask
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.journal.verify import VerifyReport, verify
 from trading_orchestrator.kernel.config import nearest
-from trading_orchestrator.storage.ports import Fact, FactStore, Fence
+from trading_orchestrator.storage.ports import Fact, FactStore, Fence, LeaseHeld, LeaseRow
 from trading_orchestrator.trading.rebuild import Rebuilt, rebuild_rows
 
 PAGE = 1_000
@@ -68,12 +68,12 @@ async def _rebuilt(store: FactStore) -> dict[str, Rebuilt]:
     """Rebuild under each desk's lease in turn.
 
     Raises:
-        LeaseHeld: a living node holds one; the sentence names it.
+        Refused: a node holds one; the sentence names it.
     """
     streams = [head.stream for head in await store.heads() if head.stream.startswith("desk/")]
     done: dict[str, Rebuilt] = {}
     for stream in sorted(streams):
-        row = await store.claim_lease(stream, holder=OPERATOR, ttl_s=REBUILD_TTL_S)
+        row = await _claimed(store, stream)
         try:
             fence = Fence(stream, row.epoch)
             done[stream.removeprefix("desk/")] = await rebuild_rows(
@@ -82,6 +82,14 @@ async def _rebuilt(store: FactStore) -> dict[str, Rebuilt]:
         finally:
             await store.release_lease(stream, holder=OPERATOR, epoch=row.epoch)
     return done
+
+
+async def _claimed(store: FactStore, stream: str) -> LeaseRow:
+    try:
+        return await store.claim_lease(stream, holder=OPERATOR, ttl_s=REBUILD_TTL_S)
+    except LeaseHeld as held:
+        desk, holder = stream.removeprefix("desk/"), held.facts.get("holder")
+        raise Refused(f"desk {desk} is held by node {holder}, which writes its rows: stop the system first") from None
 
 
 def tail(

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from tests.unit.desk.world import LEASE, Node, World
 from trading_orchestrator.cli.main import build
+from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.tenancy import Succession
-from trading_orchestrator.storage.ports import Fence, LeaseHeld, NewFact, Put
+from trading_orchestrator.storage.ports import Fence, NewFact, Put
 from trading_orchestrator.storage.sqlite import open_store
 from trading_orchestrator.trading import rebuild
 from trading_orchestrator.trading.rebuild import rebuild_rows
@@ -177,5 +178,5 @@ def test_the_command_writes_them_back_and_says_how_many(tmp_path: Path) -> None:
 def test_the_command_is_refused_while_a_node_holds_the_desk(tmp_path: Path) -> None:
     asyncio.run(_prepared(tmp_path))
     asyncio.run(_held_by(tmp_path, "a-1"))
-    with pytest.raises(LeaseHeld, match="a-1"):
+    with pytest.raises(Refused, match="held by node a-1, which writes its rows: stop the system first"):
         invoke(tmp_path)
