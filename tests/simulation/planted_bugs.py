@@ -9,14 +9,29 @@ from typing import Any
 
 import pytest
 
-from trading_orchestrator.brokers.port import NewOrder, OrderReport, TradeReport
+from trading_orchestrator.brokers.budget import Purpose, RequestBudget
+from trading_orchestrator.brokers.port import CancelRefused, NewOrder, OrderReport, TradeReport, VenueStatus
 from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.storage.sqlite.transaction import WriteTransaction
-from trading_orchestrator.trading import facts, intake, polls, reconcile, record, resolve, sender
+from trading_orchestrator.trading import (
+    facts,
+    intake,
+    kill_switch,
+    lost_orders,
+    mode_requests,
+    polls,
+    reconcile,
+    record,
+    replacing,
+    resolve,
+    sender,
+)
 from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.orders.answers import of_cancel_failure
 from trading_orchestrator.trading.orders.finding import NOTHING, Finding
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.risk import check
 from trading_orchestrator.trading.state import State
 
 Patch = pytest.MonkeyPatch
@@ -181,6 +196,155 @@ def key_fills_by_a_new_id_each_time(patch: Patch) -> None:
     patch.setattr(State, "trade_key", lambda self, symbol, trade_id: f"{self.account}/{symbol}/{trade_id}@{self.seq}")
 
 
+def decide_whatever_the_mode(patch: Patch) -> None:
+    patch.setattr(check, "RULES", tuple(rule for rule in check.RULES if rule is not check.mode_allows))
+
+
+def verify_a_kill_without_a_look(patch: Patch) -> None:
+    async def believing(self: Any) -> None:
+        if not self._record.book.kill_is_verified:
+            self._record.write(facts.DeskKillVerified(looks=2))
+
+    patch.setattr(kill_switch.KillSwitch, "_press", believing)
+
+
+def let_a_blocked_symbol_add(patch: Patch) -> None:
+    """Whoever has a position may trade either way."""
+    patch.setattr(check, "_reduces", lambda case: True)
+
+
+def release_exposure_of_quarantined(patch: Patch) -> None:
+    """What nobody could find for so long will not come any more, will it?"""
+    at_risk = Order.at_risk_qty.fget  # type: ignore[attr-defined]  # a property
+
+    def released(self: Order) -> Decimal:
+        return Decimal(0) if self.status is At.QUARANTINED else at_risk(self)
+
+    patch.setattr(Order, "at_risk_qty", property(released))
+    patch.setattr(check, "RULES", tuple(rule for rule in check.RULES if rule is not check.symbol_is_free))
+
+
+def ask_on_during_a_ban(patch: Patch) -> None:
+    """As clients do that retry a 429 at once; the venue then bans for longer."""
+    patch.setattr(RequestBudget, "pause", lambda self, seconds: None)
+
+
+def spend_without_counting(patch: Patch) -> None:
+    patch.setattr(RequestBudget, "_spend", lambda self, weight, purpose: None)
+
+
+def let_cancels_queue_with_polls(patch: Patch) -> None:
+    enter = RequestBudget.enter
+
+    async def queued(self: Any, weight: float, purpose: Purpose) -> None:
+        await enter(self, weight, Purpose.POLL if purpose is Purpose.CANCEL else purpose)
+
+    patch.setattr(RequestBudget, "enter", queued)
+
+
+def let_a_deposed_node_cancel(patch: Patch) -> None:
+    """A cancel can do no harm, can it? It can: the order is the successor's by now."""
+
+    async def send(self: Any, symbol: str, cl_ord_id: str) -> OrderReport:
+        found: OrderReport = await self._broker.cancel(symbol, cl_ord_id)
+        return found
+
+    patch.setattr(sender.OrderGateway, "_send_cancel", send)
+
+
+def take_a_refused_cancel_for_canceled(patch: Patch) -> None:
+    """-2011 also says that it filled."""
+
+    def canceled(book: Any, cl_ord_id: str, request_id: str, error: BaseException) -> Finding:
+        order = book.order(cl_ord_id)
+        if not isinstance(error, CancelRefused) or order is None or order.is_closed:
+            return of_cancel_failure(book, cl_ord_id, request_id, error)
+        report = OrderReport(
+            symbol=order.symbol,
+            cl_ord_id=cl_ord_id,
+            venue_order_id=order.venue_order_id,
+            status=VenueStatus.CANCELED,
+            side=order.side,
+            ord_type=order.ord_type,
+            order_qty=order.order_qty,
+            px=order.px,
+            cum_qty=order.cum_qty,
+            at_ns=order.updated_ns + 1,
+            source="answer",
+        )
+        return Finding(facts=(facts.OrderEnded(report=report),))
+
+    patch.setattr(sender, "of_cancel_failure", canceled)
+    patch.setattr(resolve, "of_cancel_failure", canceled)
+
+
+def book_no_trade_of_a_human(patch: Patch) -> None:
+    """What is not ours does not concern us; but the position is the account's."""
+    find = intake.Intake._find
+
+    def ours_only(self: Any, evidence: OrderReport | TradeReport, source: str, known: Any) -> Finding:
+        return NOTHING if evidence.cl_ord_id.startswith("web_") else find(self, evidence, source, known)
+
+    patch.setattr(intake.Intake, "_find", ours_only)
+
+
+def book_a_difference_away(patch: Patch) -> None:
+    """As bots do that "sync" their balance: an operator's explanation then counts twice."""
+
+    def conclude(self: Any, seen: Any) -> None:
+        self._balances.settled = seen
+        told = [facts.AccountAdjusted(asset=asset, qty=qty, by="desk", reason="sync") for asset, qty in seen.items()]
+        if told:
+            self._record.write(*told)
+
+    patch.setattr(polls.Polls, "_conclude", conclude)
+
+
+def answer_requests_again_after_each_start(patch: Patch) -> None:
+    """The place of the last request answered is not remembered."""
+    follow = mode_requests.ModeRequests.follow_now
+
+    async def from_the_start(self: Any) -> None:
+        patch.setattr(Book, "request_pos", property(lambda book: 0))
+        await follow(self)
+
+    patch.setattr(mode_requests.ModeRequests, "follow_now", from_the_start)
+
+
+def mint_lost_ids_again(patch: Patch) -> None:
+    """A journal put back does not know what it sent; its next ids are those of orders that the venue has."""
+
+    async def nothing_is_lost(self: Any) -> Any:
+        return lost_orders.Lost()
+
+    patch.setattr(lost_orders.LostOrders, "search", nothing_is_lost)
+
+
+def forget_trades_in_a_snapshot(patch: Patch) -> None:
+    """Only a start-up after two thousand facts would show it."""
+    from_snapshot = Book.from_snapshot.__func__  # type: ignore[attr-defined]  # a class method
+
+    def forgetful(kind: type[Book], value: bytes) -> Book:
+        book: Book = from_snapshot(kind, value)
+        book._desk.state.trades = {}
+        return book
+
+    patch.setattr(Book, "from_snapshot", classmethod(forgetful))
+
+
+def replace_before_the_cancel_is_proved(patch: Patch) -> None:
+    """Both may fill then."""
+
+    def at_once(self: Any) -> None:
+        for cl_ord_id, wanted in list(self._record.book.replacements().items()):
+            order = self._record.book.order(cl_ord_id)
+            if order is not None and not self._record.is_lost:
+                self._due.set()
+                self._intend_the_rest(order, wanted)
+
+    patch.setattr(replacing.Replacing, "look", at_once)
+
+
 PLANTED: Sequence[Plant] = (
     resend_on_timeout,
     reject_on_timeout,
@@ -198,4 +362,19 @@ PLANTED: Sequence[Plant] = (
     forget_doubts_at_a_takeover,
     look_at_the_lease_a_turn_too_early,
     never_poll_trades,
+    decide_whatever_the_mode,
+    verify_a_kill_without_a_look,
+    let_a_blocked_symbol_add,
+    release_exposure_of_quarantined,
+    ask_on_during_a_ban,
+    spend_without_counting,
+    let_cancels_queue_with_polls,
+    let_a_deposed_node_cancel,
+    take_a_refused_cancel_for_canceled,
+    book_no_trade_of_a_human,
+    book_a_difference_away,
+    answer_requests_again_after_each_start,
+    mint_lost_ids_again,
+    forget_trades_in_a_snapshot,
+    replace_before_the_cancel_is_proved,
 )

@@ -28,7 +28,7 @@ MAX_POSITION_QTY = Decimal(60)
 GRACE_S = 2.0
 QUARANTINE_S = 4.0
 """Longer than a proof of absence takes when all goes well, so that only the unlucky are quarantined."""
-BUDGETS_PER_MIN = (2_400.0, 6_000.0, 6_000.0, 12_000.0)
+BUDGETS_PER_MIN = (900.0, 6_000.0, 6_000.0, 12_000.0)
 """One in four accounts has so little that it runs dry."""
 
 
@@ -104,7 +104,7 @@ def _config(terms: Terms, every_s: float) -> DeskConfig:
         "poll_orders_s": 1.0,
         "poll_overlap_s": 5.0,
         "snapshot_every_facts": 300,
-        "compare_s": 5.0,
+        "compare_s": 2.0,
         "quiet_s": 0.5,
         "clock_offset_every_s": 5.0,
         "clock_offset_limit_s": 0.25,

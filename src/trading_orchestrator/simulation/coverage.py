@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 
 from trading_orchestrator.simulation.faults import FaultKind
-from trading_orchestrator.simulation.meetings import IMPOSSIBLE, can_meet
+from trading_orchestrator.simulation.meetings import must_meet, why_never
 from trading_orchestrator.trading.orders.life import At
 
 Cell = tuple[FaultKind, At]
@@ -27,17 +28,16 @@ class Coverage:
             self.meet(kind, state, times)
 
     def unreached(self) -> list[Cell]:
-        """Return the pairs that can meet and have not."""
-        return [
-            (kind, state) for kind in FaultKind for state in At if can_meet(kind, state) and not self._met(kind, state)
-        ]
+        """Return the pairs that have to meet and have not."""
+        demanded = [pair for pair in product(FaultKind, At) if must_meet(*pair)]
+        return [pair for pair in demanded if not self._met(*pair)]
 
     def impossible(self) -> list[tuple[FaultKind, At, str]]:
         """Return the pairs that have met although we hold that they cannot, with our reason: one of us is wrong."""
-        return [(kind, state, IMPOSSIBLE[kind, state]) for kind, state in self.met if not can_meet(kind, state)]
+        return [(kind, state, why) for kind, state in self.met if (why := why_never(kind, state))]
 
     def table(self) -> list[str]:
-        """Return the lines of the table: one a fault, one column a state, `·` where they cannot meet."""
+        """Return the lines of the table: one a fault, one column a state; `·` where they cannot meet or need not."""
         lines = [f"{'fault':<18}" + "".join(f"{_HEADS[state]:>13}" for state in At)]
         for kind in FaultKind:
             cells = [self._cell(kind, state) for state in At]
@@ -48,7 +48,7 @@ class Coverage:
         return self.met.get((kind, state), 0)
 
     def _cell(self, kind: FaultKind, state: At) -> str:
-        return f"{self._met(kind, state):,}" if self._met(kind, state) or can_meet(kind, state) else "·"
+        return f"{self._met(kind, state):,}" if self._met(kind, state) or must_meet(kind, state) else "·"
 
 
 _HEADS = {state: "part. filled" if state is At.PARTIALLY_FILLED else state.value.replace("_", " ") for state in At}

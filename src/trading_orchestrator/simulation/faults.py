@@ -107,8 +107,8 @@ LARGE_KINDS: Mapping[FaultKind, int] = {
     FaultKind.WALL_STEPPED: 1,
     FaultKind.BLACKOUT: 1,
     FaultKind.HUMAN_ORDERED: 3,
-    FaultKind.TRANSFERRED: 1,
-    FaultKind.MODE_ASKED: 1,
-    FaultKind.KILL_SWITCHED: 1,
+    FaultKind.TRANSFERRED: 2,
+    FaultKind.MODE_ASKED: 2,
+    FaultKind.KILL_SWITCHED: 2,
 }
 """Weights of the larger faults. RESTORED is none of them: a world knows at its birth whether it will meet one."""

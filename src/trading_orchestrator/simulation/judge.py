@@ -5,7 +5,8 @@ and trades, and the packets on the wire. Where each invariant of ORDER_PROTOCOL 
 
 I1   `sent` (once a client id, over restores too), `_on_intended` (once an intent and generation)
 I2   `sent`, `cancel_sent`, and `_on_report` for what reaches the venue whoever sent it
-I3   `_on_booked` (once each, as the venue has it) and `at_rest` (none missing; position and cash are the venue's)
+I3   `_on_booked` (once each, as the venue has it), AccountAdjusted in `_before` (nothing is booked away) and `at_rest`
+     (none missing; position and cash are the venue's)
 I4   `_on_report` and `_after` from both sides; `_on_evidence` and `_before`: nobody is quoted who did not speak
 I5   `_judge_fact` (a fact that contradicts the others does not fold) and `_after` (cum_qty never falls)
 I6   `at_rest` after every crash, at every await; `at_rest` folds from the newest snapshot and from the first fact
@@ -20,6 +21,7 @@ Beyond them: the latch (`_on_latch`), and the program itself (`blame`: a task or
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -101,6 +103,7 @@ class Judge:
         self._lease = f"desk/{terms.desk}"
         self._opened_qty = {balance.asset: balance.total for balance in venue.balances()}
         self._moved_qty: dict[str, Decimal] = {}
+        self._transfers: Counter[tuple[str, Decimal]] = Counter()
         self._now_s = now_s
         self._orders: dict[str, NewOrder] = {}
         self._cancels: set[str] = set()
@@ -124,6 +127,7 @@ class Judge:
         self._closed: dict[str, At] = {}
         self._cum: dict[str, Decimal] = {}
         self._booked: dict[str, int] = {}
+        self._adjusted: Counter[tuple[str, Decimal]] = Counter()
         self._exposures.begin_anew()
         self._silent = True
         self.catch_up()
@@ -207,6 +211,7 @@ class Judge:
 
     def moved(self, asset: str, qty: Decimal) -> None:
         """A human moved money into the account, or out of it."""
+        self._transfers[asset, qty] += 1
         self._moved_qty[asset] = self._moved_qty.get(asset, ZERO) + qty
 
     def venue_position_qty(self) -> Decimal:
@@ -248,6 +253,10 @@ class Judge:
             self._on_abandoned(body, fact.node)
         elif isinstance(body, f.TradeBooked):
             self._on_booked(body)
+        elif isinstance(body, f.AccountAdjusted):
+            self._adjusted[body.asset, body.qty] += 1
+            moved = self._adjusted[body.asset, body.qty] <= self._transfers[body.asset, body.qty]
+            self._demand(moved, "I3", f"{body.qty} {body.asset} are adjusted, and nobody moved them")
         elif isinstance(body, f.DeskKillVerified):
             self._demand(not self._exposures.open, "latch", f"verified with {list(self._exposures.open)[:5]} open")
 

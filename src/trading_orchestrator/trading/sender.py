@@ -9,7 +9,7 @@ from typing import Any
 
 from trading_orchestrator.brokers.budget import BudgetSpent
 from trading_orchestrator.brokers.capabilities import budget_of
-from trading_orchestrator.brokers.port import Broker, NewOrder, OrderReport
+from trading_orchestrator.brokers.port import Broker, NewOrder, OrderReport, OrdersPaused
 from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.faultpoint import FaultPoint
@@ -62,16 +62,21 @@ class OrderGateway:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._budget = budget_of(broker)
         self._hold_until_ns = 0
+        self._orders_from_ns = 0
 
     @property
     def takes_orders(self) -> bool:
         """Return whether a new order could leave now: the seat may act, no pause was asked for, the budget has room."""
         has_room = self._budget is None or self._budget.has_room_for_orders
-        return has_room and self._seat.may_act() and not self._is_holding
+        return has_room and self._seat.may_act() and self._clock.monotonic_ns() >= self._orders_from_ns
 
     @property
     def _is_holding(self) -> bool:
-        return self._clock.monotonic_ns() < self._hold_until_ns
+        return self._hold_s > 0
+
+    @property
+    def _hold_s(self) -> float:
+        return (self._hold_until_ns - self._clock.monotonic_ns()) / 1e9
 
     def is_under_way(self, cl_ord_id: str) -> bool:
         """Return whether the order is being sent, or its answer awaited."""
@@ -197,14 +202,19 @@ class OrderGateway:
         self._on_doubt(cl_ord_id)
 
     async def _wait_out_hold(self) -> None:
-        while self._is_holding:
-            await self._clock.sleep((self._hold_until_ns - self._clock.monotonic_ns()) / 1e9)
+        """Wait here and not within the broker: after the look at the lease nothing may wait, not even for a ban."""
+        while (wait_s := max(self._hold_s, self._budget.paused_s if self._budget is not None else 0.0)) > 0:
+            await self._clock.sleep(wait_s)
 
     def _hold(self, error: BaseException) -> None:
         """Send nothing while the venue would not look at it. Our own budget holds orders back by itself."""
-        if isinstance(error, Transient) and not isinstance(error, BudgetSpent):
-            hold_s = HOLD_S if error.retry_after_s is None else error.retry_after_s
-            self._hold_until_ns = max(self._hold_until_ns, self._clock.monotonic_ns() + int(hold_s * 1e9))
+        if not isinstance(error, Transient) or isinstance(error, BudgetSpent):
+            return
+        hold_s = HOLD_S if error.retry_after_s is None else error.retry_after_s
+        until_ns = self._clock.monotonic_ns() + int(hold_s * 1e9)
+        self._orders_from_ns = max(self._orders_from_ns, until_ns)
+        if not isinstance(error, OrdersPaused):
+            self._hold_until_ns = max(self._hold_until_ns, until_ns)
 
 
 async def _is_durable(durable: asyncio.Future[None]) -> bool:
