@@ -78,11 +78,12 @@ class Book:
 
     # -- changes
 
-    def record(self, facts: Sequence[Body], at_ns: int) -> Recorded:
+    def record(self, facts: Sequence[Body], at_ns: int, *, with_rows: bool = True) -> Recorded:
         """Apply the facts in order, now, and return them ready to append, with their rows.
 
         Args:
             at_ns: the desk's wall clock (UTC); stamped into facts that carry no time of their own.
+            with_rows: False leaves the rows to `take_puts`, once for all facts of one append.
 
         Raises:
             Broken: a fact contradicts what the book knows; nothing of this call may be appended, fold again.
@@ -92,7 +93,11 @@ class Book:
             self._apply(body, body.at_ns)
         stream = f"desk/{self.desk}"
         new = tuple(NewFact(stream=stream, kind=KIND_OF[type(body)], body=body) for body in stamped)
-        return Recorded(facts=new, puts=tuple(self._take_rows()))
+        return Recorded(facts=new, puts=self.take_puts() if with_rows else ())
+
+    def take_puts(self) -> tuple[Put, ...]:
+        """Return the rows of everything touched since they were last taken, and from time to time a snapshot."""
+        return tuple(self._take_rows())
 
     def apply_fact(self, fact: Fact) -> None:
         """Apply one fact of the desk's stream as read from the journal; one already applied is skipped.
@@ -136,7 +141,8 @@ class Book:
 
     def _take_rows(self) -> Iterator[Put]:
         yield from self.take_rows()
-        if self.seq - self._snapshot_seq >= self.snapshot_every_facts:
+        every = max(self.snapshot_every_facts, 2 * len(self._desk.shelf))  # one of 10,000 orders takes 30 ms
+        if self.seq - self._snapshot_seq >= every:
             yield self.snapshot_put()
 
     def snapshot_put(self) -> Put:

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 TRIES = 3
 TRY_AGAIN_S = 0.05
+BREATHE_EVERY = 256
 LOOK_BACK_S = (60.0, 3600.0, 86_400.0)
 """Where the newest trade before the opening is looked for, the nearest first; then in all of the history."""
 
@@ -227,8 +228,10 @@ class Reconciler:
         """
         booked = 0
         not_found: Known = {Ask(VENUE, cl_ord_id): None for cl_ord_id, report in snapshot.found.items() if not report}
-        for trade in snapshot.trades:
+        for count, trade in enumerate(snapshot.trades, 1):
             booked += await self._intake.take_in(trade, "poll", not_found)
+            if count % BREATHE_EVERY == 0:
+                await self._clock.sleep(0)  # renewals and signs of life go on however much there is to book
         for report in (*snapshot.open_orders, *filter(None, snapshot.found.values())):
             booked += await self._intake.take_in(report, report.source)
         return booked

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from trading_orchestrator.errors import Broken, OrchestratorError, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.faultpoint import FaultPoint
-from trading_orchestrator.storage.ports import FactStore, Fence, NewFact, Put
+from trading_orchestrator.storage.ports import FactStore, Fence, NewFact
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.facts import Body
 
@@ -25,11 +25,10 @@ class RecordLost(Transient):
 class Entry:
     """Facts that become durable together, and who waits for it."""
 
-    __slots__ = ("durable", "facts", "puts")
+    __slots__ = ("durable", "facts")
 
-    def __init__(self, facts: Sequence[NewFact], puts: Sequence[Put], durable: asyncio.Future[None]) -> None:
+    def __init__(self, facts: Sequence[NewFact], durable: asyncio.Future[None]) -> None:
         self.facts = facts
-        self.puts = puts
         self.durable = durable
 
 
@@ -61,7 +60,6 @@ class DeskRecord:
         self._fault = fault
         self._on_lost = on_lost
         self._staged: list[NewFact] = []
-        self._staged_puts: list[Put] = []
         self._waiting: list[Entry] = []
         self._writer: asyncio.Task[None] | None = None
         self._lost: OrchestratorError | None = None
@@ -78,12 +76,11 @@ class DeskRecord:
             Broken: a fact contradicts the Book; this record is lost.
         """
         try:
-            recorded = self.book.record(bodies, self._clock.wall_ns())
+            recorded = self.book.record(bodies, self._clock.wall_ns(), with_rows=False)
         except Broken as error:
             self._lose(error, [])
             raise
         self._staged += recorded.facts
-        self._staged_puts += recorded.puts
 
     def commit(self) -> asyncio.Future[None]:
         """Send what was staged on its way; the future is done when it is durable.
@@ -93,8 +90,8 @@ class DeskRecord:
         """
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         durable.add_done_callback(_retrieved)
-        entry = Entry(self._staged, self._staged_puts, durable)
-        self._staged, self._staged_puts = [], []
+        entry = Entry(self._staged, durable)
+        self._staged = []
         if self._lost is not None:
             durable.set_exception(RecordLost("an earlier append failed", cause=self._lost.code))
             return durable
@@ -122,12 +119,13 @@ class DeskRecord:
         while self._waiting and self._lost is None:
             entries, self._waiting = self._waiting, []
             facts = [fact for entry in entries for fact in entry.facts]
-            puts = {(put.projection, put.key): put for entry in entries for put in entry.puts}
+            # Between two awaits everything staged is committed: the book stands where these facts end.
+            puts = self.book.take_puts()
             try:
                 kinds = {fact.kind for fact in facts}
                 for point in [BEFORE[kind] for kind in BEFORE if kind in kinds]:
                     await self._fault(point)
-                await self._store.append(facts, node=self._node, fence=self._fence, puts=list(puts.values()))
+                await self._store.append(facts, node=self._node, fence=self._fence, puts=puts)
                 if "trade.booked" in kinds:
                     await self._fault("trade.booked")
             except OrchestratorError as error:
