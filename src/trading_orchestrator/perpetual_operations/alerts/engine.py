@@ -9,21 +9,13 @@ from trading_orchestrator.perpetual_operations.alerts import flapping
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert, merged, says_nothing_new
 from trading_orchestrator.perpetual_operations.alerts.backoff import wait_ns
 from trading_orchestrator.perpetual_operations.alerts.digest import Digests, Said, due_of
-from trading_orchestrator.perpetual_operations.alerts.group import Group, first_due_ns, next_tick_ns
+from trading_orchestrator.perpetual_operations.alerts.group import Group, first_due_ns, group_id_of, next_tick_ns
 from trading_orchestrator.perpetual_operations.alerts.inhibit import Inhibitor
-from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint, shown
+from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.root_cause import DependsOn, RootCauseConfig, RootCauses
 from trading_orchestrator.perpetual_operations.alerts.route import Route
-from trading_orchestrator.perpetual_operations.alerts.silence import (
-    Silence,
-    Silencer,
-    SilenceRefused,
-    can_change,
-    check_words,
-    ended,
-)
-from trading_orchestrator.perpetual_operations.alerts.silence import checked as checked_silence
+from trading_orchestrator.perpetual_operations.alerts.silence import Silence, Silencer, SilenceRefused, ended
 from trading_orchestrator.perpetual_operations.alerts.sizing import within_size
 from trading_orchestrator.perpetual_operations.alerts.stages import (
     Explained,
@@ -39,6 +31,7 @@ from trading_orchestrator.perpetual_operations.alerts.stages import (
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing, State
 from trading_orchestrator.perpetual_operations.alerts.storm import StormWatch
 from trading_orchestrator.perpetual_operations.alerts.sweep import unneeded
+from trading_orchestrator.perpetual_operations.alerts.takeover import can_wait, lost_groups
 from trading_orchestrator.perpetual_operations.alerts.tending import Over, Tending
 
 SWEEP_EVERY_NS = 30_000_000_000
@@ -83,7 +76,9 @@ class Engine:
         until_ns = now_ns + self.policy.hold_ns
         self._regroup(now_ns)
         held = tuple(
-            f.Held(group.group_id, until_ns) for group in self.state.groups.values() if self._can_wait(group, now_ns)
+            f.Held(group.group_id, until_ns)
+            for group in self.state.groups.values()
+            if can_wait(self.state, group, now_ns)
         )
         timeouts_from_ns = now_ns + self.policy.resolve_timeout_ns
         self._decide(f.EngineStarted(at_ns=now_ns, timeouts_from_ns=timeouts_from_ns, held=held))
@@ -103,7 +98,7 @@ class Engine:
             new = merged(old, alert, now_ns)
             routes = self.policy.tree.match(new.labels)
             if old is not None and old.is_resolved(now_ns) and new.is_resolved(now_ns):
-                routes = [route for route in routes if _group_id(route, new) in self.state.groups]
+                routes = [route for route in routes if group_id_of(route, new) in self.state.groups]
                 if not routes:
                     continue  # its source says the end again and again, and nobody else is spoken of
             groups = [self._group_for(new, route, alert, now_ns) for route in routes]
@@ -143,20 +138,7 @@ class Engine:
         Raises:
             SilenceRefused: it cannot act, or nobody answers for it; or only another id could follow what it changes.
         """
-        old = self.state.silences.get(silence.silence_id)
-        if silence.until_resolved and not self.tending.covers_firing(silence, now_ns):
-            raise SilenceRefused(
-                "nothing that it covers fires: there is no end to wait for", silence_id=silence.silence_id
-            )
-        if old is not None and can_change(old, silence, now_ns):
-            check_words(silence)
-            self._decide(f.SilenceSet(at_ns=now_ns, silence=silence))
-            return self._taken()
-        if old is not None:
-            raise SilenceRefused(
-                "this change needs a silence of its own: expire the old one", silence_id=old.silence_id
-            )
-        self._decide(f.SilenceSet(at_ns=now_ns, silence=checked_silence(silence, now_ns)))
+        self._decide(f.SilenceSet(at_ns=now_ns, silence=self.tending.accepted(silence, now_ns)))
         return self._taken()
 
     def expire_silence(self, silence_id: str, now_ns: int) -> Sequence[f.Body]:
@@ -237,7 +219,7 @@ class Engine:
 
         `told` is the alert in the words of its source: a source that says nothing of an old start is not late.
         """
-        group_id = _group_id(route, alert)
+        group_id = group_id_of(route, alert)
         group = self.state.groups.get(group_id)
         if group is None:
             labels = route.group_labels(alert.labels)
@@ -383,22 +365,9 @@ class Engine:
         for silence, why in list(over):
             self._decide(f.SilenceSet(at_ns=now_ns, silence=ended(silence, now_ns), why=why))
 
-    def _can_wait(self, group: Group, now_ns: int) -> bool:
-        """A group with something untold speaks at its time; one that could only repeat waits for its sources."""
-        if not group.has_flushed or group.in_flight is not None:
-            return False
-        told = self.state.told.get((group.group_key, group.receiver))
-        alerts = [self.state.alerts[name] for name in group.alerts]
-        known = told.firing if told is not None else frozenset[str]()
-        return all(
-            alert.fingerprint in known if alert.is_timeout or not alert.is_resolved(now_ns) else False
-            for alert in alerts
-        )
-
     def _regroup(self, now_ns: int) -> None:
         """Close groups whose route is gone or speaks to another, and group their alerts as the policy wants now."""
-        routes = self.policy.routes
-        lost = [group for group in self.state.groups.values() if not _fits(group, routes.get(group.route_id))]
+        lost = lost_groups(self.state, self.policy.routes)
         if not lost:
             return
         names = {name for group in lost for name in group.alerts}
@@ -440,12 +409,3 @@ class Engine:
         calm = [name for name, flap in self.state.flaps.items() if flapping.is_forgotten(flap, config, now_ns)]
         if calm:
             self._decide(f.FlapsNoted(at_ns=now_ns, noted=tuple(f.FlapNoted(name, None) for name in calm)))
-
-
-def _group_id(route: Route, alert: Alert) -> str:
-    """Return the place of the route and the key of the group: the route's matchers and the group's labels."""
-    return f"{route.route_id}|{route.key}:{shown(route.group_labels(alert.labels))}"
-
-
-def _fits(group: Group, route: Route | None) -> bool:
-    return route is not None and route.receiver == group.receiver and group.group_key.startswith(f"{route.key}:")

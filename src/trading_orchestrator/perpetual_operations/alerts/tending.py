@@ -1,11 +1,18 @@
-"""Silences that end by themselves: when nothing they cover fires any more, and when they cover nothing."""
+"""Which silences are taken, and which end by themselves: because nothing they cover fires, or they cover nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
-from trading_orchestrator.perpetual_operations.alerts.silence import Silence, Silencer
+from trading_orchestrator.perpetual_operations.alerts.silence import (
+    Silence,
+    Silencer,
+    SilenceRefused,
+    can_change,
+    check_words,
+    checked,
+)
 from trading_orchestrator.perpetual_operations.alerts.state import State
 
 Over = tuple[Silence, str]
@@ -26,6 +33,24 @@ class Tending:
     def is_needed(self) -> bool:
         """Return whether any silence may end by itself."""
         return any(one.until_resolved or one.unused_for_s is not None for one in self._state.silences.values())
+
+    def accepted(self, silence: Silence, now_ns: int) -> Silence:
+        """Return the silence as it will be kept: new, or a lawful change of the one of this id.
+
+        Raises:
+            SilenceRefused: it cannot act, or nobody answers for it; or only another id could follow what it changes.
+        """
+        old = self._state.silences.get(silence.silence_id)
+        if silence.until_resolved and not self.covers_firing(silence, now_ns):
+            said = "nothing that it covers fires: there is no end to wait for"
+            raise SilenceRefused(said, silence_id=silence.silence_id)
+        if old is None:
+            return checked(silence, now_ns)
+        if not can_change(old, silence, now_ns):
+            said = "this change needs a silence of its own: expire the old one"
+            raise SilenceRefused(said, silence_id=silence.silence_id)
+        check_words(silence)
+        return silence
 
     def covers_firing(self, silence: Silence, now_ns: int) -> bool:
         """Return whether anything fires that it covers."""
