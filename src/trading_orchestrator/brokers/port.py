@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from trading_orchestrator.errors import Refused, Unknown
+from trading_orchestrator.errors import Refused, Transient, Unknown
 
 
 class Side(Enum):
@@ -122,6 +122,12 @@ class Connected(msgspec.Struct, frozen=True):
     """The report stream is (again) up: whatever happened before may have been missed; poll."""
 
     at_ns: int
+
+
+class OrdersPaused(Transient):
+    """The venue takes no new orders for a while, so this one was not looked at; cancels and questions may go on."""
+
+    code = "venue.orders_paused"
 
 
 class OrderRefused(Refused):
