@@ -12,12 +12,13 @@ import msgspec
 from tests.unit.alerts.rule_bench import books
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.alert import admitted
-from trading_orchestrator.perpetual_operations.alerts.config import AlertingConfig
+from trading_orchestrator.perpetual_operations.alerts.config import AlertingConfig, AlertsConfig
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
 from trading_orchestrator.perpetual_operations.alerts.escalation import facts as ef
 from trading_orchestrator.perpetual_operations.alerts.escalation.escalator import Escalator
 from trading_orchestrator.perpetual_operations.alerts.escalation.policy import Contact, EscalationPolicy, Step
 from trading_orchestrator.perpetual_operations.alerts.escalation.schedule import ScheduleConfig, checked_schedules
+from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
 from trading_orchestrator.perpetual_operations.alerts.policy import policy_of
 from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import RuleChanged
 from trading_orchestrator.perpetual_operations.alerts.state import folded
@@ -119,6 +120,19 @@ def said(body: Any) -> str:
         ef.Acknowledged: lambda one: f"{one.by}: {one.note}",
     }
     return sayings.get(type(body), lambda one: "")(body)
+
+
+def test_the_documented_file_is_one_that_starts(root: Path, tmp_path: Path) -> None:
+    document = (root / "docs" / "life-of-an-alert.md").read_text()
+    file = tmp_path / "alerts.toml"
+    file.write_text(document.split("```toml\n")[1].split("```")[0])
+
+    plan = load_alerts(AlertsConfig(path=str(file)), source="config")
+
+    written = {"FeedLags", "DiskFills", "Answers", "OrderQuarantined", "NoBackup"}
+    assert written <= {rule.name for rule in plan.rules}
+    monday = checked_schedules(plan.config.schedules, plan.config.users)["trading"]
+    assert (("ann",), ("ann", "bob")) == (monday.on_call(NINE_NS), monday.on_call(NINE_NS + 5 * 86_400 * S))
 
 
 def test_the_trace_is_what_happens(root: Path) -> None:
