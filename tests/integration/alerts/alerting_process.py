@@ -1,7 +1,8 @@
-"""An alert manager in a process of its own: `python alerting_process.py JOURNAL HOLD_DIR URL MAIL_PORT DEED...`.
+"""An alert manager in a process of its own: `python alerting_process.py JOURNAL HOLD_DIR URL MAIL_PORT MODE DEED...`.
 
 Takes the lease from a dead predecessor, runs, does the deeds (`fire`, `resolve`) one after the other, each once what
-was told before has arrived, and says on standard output what it has done: started, accepted DEED, settled.
+was told before has arrived, and says on standard output what it has done: started, accepted DEED, settled. MODE
+`ladder` calls Ann besides.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.faultpoint import HoldingFaultPoint
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted
 from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager
+from trading_orchestrator.perpetual_operations.alerts.calls import Calls
 from trading_orchestrator.perpetual_operations.alerts.channels.email.config import EmailConfig
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.config import WebhookConfig
 from trading_orchestrator.perpetual_operations.alerts.config import AlertingConfig, ReceiverConfig, RouteConfig
+from trading_orchestrator.perpetual_operations.alerts.escalation.escalator import Escalator
+from trading_orchestrator.perpetual_operations.alerts.escalation.policy import Contact, EscalationPolicy, Step
 from trading_orchestrator.perpetual_operations.alerts.policy import policy_of
 from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchboard
 from trading_orchestrator.storage.ports import Fence
@@ -25,11 +29,14 @@ from trading_orchestrator.storage.sqlite import open_store
 
 LEASE = "ops/alerts"
 LABELS = {"alertname": "Down", "host": "a", "severity": "critical"}
+LADDER = EscalationPolicy(steps=(Step(delay_s=600, targets=("ann",)),))
 ROUTE = RouteConfig(receiver="r", group_by=("alertname",), group_wait=0.05, group_interval=0.1, repeat_interval=3600)
-POLICY = policy_of(AlertingConfig(route=ROUTE, receivers={"r": ReceiverConfig()}, hold_after_start=0.01))
 
 
-async def run(journal: Path, hold_dir: Path, url: str, mail_port: int, deeds: list[str]) -> None:
+async def run(journal: Path, hold_dir: Path, url: str, mail_port: int, mode: str, deeds: list[str]) -> None:
+    receivers = {"r": ReceiverConfig(escalation="duty" if mode == "ladder" else None)}
+    policy = policy_of(AlertingConfig(route=ROUTE, receivers=receivers, hold_after_start=0.01))
+    escalator = Escalator(LADDER, {"ann": (Contact(channel="hook"),)}, policies={"duty": LADDER})
     clock = SystemClock()
     store = await open_store(journal, clock=clock)
     lease = await store.claim_lease(LEASE, holder="n", ttl_s=600, predecessor_dead=True)
@@ -40,10 +47,12 @@ async def run(journal: Path, hold_dir: Path, url: str, mail_port: int, deeds: li
     manager = AlertManager(
         store,
         clock,
-        POLICY,
+        policy,
         node="n",
         fence=Fence(LEASE, lease.epoch),
         channels={"r": board.ways(["hook", "mail"])},
+        calls=Calls(escalator, receivers) if mode == "ladder" else None,
+        contacts={"ann/hook": board.ways(["hook"])},
         fault=HoldingFaultPoint(hold_dir),
     )
     running = asyncio.ensure_future(manager.run())
@@ -66,10 +75,11 @@ async def settled(manager: AlertManager, clock: SystemClock) -> None:
         now_ns = manager.now_ns()
         firing = {name for name, alert in state.alerts.items() if not alert.is_resolved(now_ns)}
         told = {name for one in state.told.values() for name in one.firing}
-        if not state.outbox and firing == told:
+        is_called = manager.calls is None or not manager.calls.outbox
+        if not state.outbox and firing == told and is_called:
             return
         await clock.sleep(0.01)
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5:]))
+    asyncio.run(run(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6:]))

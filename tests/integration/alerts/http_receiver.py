@@ -33,8 +33,9 @@ class Receiver:
         self.serving.add(task)
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = next(int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-len"))
-        self.heads.append(head)
-        self.bodies.append(await reader.readexactly(length))
+        body = await reader.readexactly(length)
+        self.heads.append(head)  # together, for several requests come at once
+        self.bodies.append(body)
         answer, self.answer = self.answer, self.then.pop(0) if self.then else self.answer
         if answer is None:
             await reader.read()

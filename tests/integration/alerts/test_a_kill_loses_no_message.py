@@ -36,14 +36,22 @@ COPIES = {  # how often each receiver must have got it, where the point leaves n
     "alert.notification_delivered.decided": 2,
     "alert.notification_delivered.durable": 1,
 }
+CALLED = {  # how often the call must have arrived
+    "escalation.opened.durable": 1,
+    "escalation.contact_due.decided": 1,
+    "escalation.contact_due.durable": 1,
+    "call.delivered.decided": 2,
+    "call.delivered.durable": 1,
+}
 TRIED_TWICE = ("alert.notification_failed.decided", "alert.notification_failed.durable")
 
 
 class Life:
     """One process of an alert manager, from its start to its end by `kill -9`."""
 
-    def __init__(self, folder: Path, url: str, mail_port: int) -> None:
+    def __init__(self, folder: Path, url: str, mail_port: int, mode: str = "plain") -> None:
         self._folder = folder
+        self._mode = mode
         self._url = url
         self._mail_port = mail_port
 
@@ -77,15 +85,24 @@ class Life:
             await process.communicate()
 
     async def _start(self, deeds: Sequence[str]) -> asyncio.subprocess.Process:
-        arguments = [str(self._folder / "journal.db"), str(self._folder), self._url, str(self._mail_port), *deeds]
+        arguments = [
+            str(self._folder / "journal.db"),
+            str(self._folder),
+            self._url,
+            str(self._mail_port),
+            self._mode,
+            *deeds,
+        ]
         return await asyncio.create_subprocess_exec(
             sys.executable, str(HERE / "alerting_process.py"), *arguments, stdout=asyncio.subprocess.PIPE
         )
 
 
-async def killed_at(point: str, folder: Path, one: Receiver, mails: MailServer, deeds: Sequence[str]) -> None:
+async def killed_at(
+    point: str, folder: Path, one: Receiver, mails: MailServer, deeds: Sequence[str], mode: str = "plain"
+) -> None:
     """Kill one at the point; its successor is asked again for what was not accepted, as any source would."""
-    life = Life(folder, f"http://127.0.0.1:{one.port}/hook", mails.port)
+    life = Life(folder, f"http://127.0.0.1:{one.port}/hook", mails.port, mode)
     accepted = await life.until_held(point, deeds)
     await life.until_settled([deed for deed in deeds if deed not in accepted])
 
@@ -134,6 +151,19 @@ async def test_a_message_that_failed_is_tried_again_by_the_successor(point: str,
     assert ["firing"] == list(told(one).values())
     assert 2 == len(one.bodies)
     assert set(told(one)) == mailed(mails)
+
+
+@pytest.mark.parametrize("point", CALLED)
+async def test_a_person_is_called_though_the_caller_is_killed(point: str, tmp_path: Path) -> None:
+    async with receiver(TAKEN) as one, mail_server() as mails:
+        await killed_at(point, tmp_path, one, mails, ["fire"], "ladder")
+
+    by_whom = {key for key in told(one) if key not in mailed(mails)}
+    assert ["firing", "firing"] == list(told(one).values())
+    assert 1 == len(by_whom)
+    calls = [body for number, body in enumerate(one.bodies) if one.headers(number)["idempotency-key"] in by_whom]
+    assert CALLED[point] == len(calls)
+    assert all(b'"receiver":"ann/hook"' in body for body in calls)
 
 
 async def test_a_point_that_does_not_exist_is_noticed(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.integration.alerts.http_receiver import Receiver, receiver, said
 from tests.unit.alerts.post import NOW_NS, alert, message
@@ -55,6 +56,16 @@ async def test_a_severity_of_ones_own_becomes_one_that_pagerduty_knows() -> None
         (event,) = await sent(one, Letter(message("n", [alert("a", severity="page")]), "k"))
 
     assert "error" == event["payload"]["severity"]
+
+
+async def test_a_call_about_a_missed_heartbeat_opens_one_too() -> None:
+    call = replace(
+        message("contact-1"), alerts=(), firing=(), group_labels={"alertname": "Missed", "monitor": "backup"}
+    )
+    async with receiver(TAKEN) as one:
+        (event,) = await sent(one, Letter(call, "k"))
+
+    assert "[FIRING] Missed backup (-, none)" == event["payload"]["summary"]
 
 
 async def test_a_key_that_is_wrong_is_final_and_a_pause_is_heeded() -> None:

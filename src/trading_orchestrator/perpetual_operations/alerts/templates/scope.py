@@ -38,7 +38,8 @@ OF_ALERT: Mapping[str, bool] = {
 
 def scope_of_message(message: NotificationDue, external_url: str) -> Scope:
     """Return what the texts around the alerts see (OF_MESSAGE)."""
-    labels = common([alert.labels for alert in message.alerts])
+    # A call about a heartbeat that was missed tells of no alert: what it is about stands in its group.
+    labels = common([alert.labels for alert in message.alerts]) or message.group_labels
     annotations = common([alert.annotations for alert in message.alerts])
     links = links_of(message.alerts[0], external_url) if message.alerts else {}
     return {
@@ -47,7 +48,7 @@ def scope_of_message(message: NotificationDue, external_url: str) -> Scope:
         "severity": worst([alert.labels.get("severity", "") for alert in message.alerts]),
         "receiver": message.receiver,
         "name": labels.get("alertname", ""),
-        "summary": annotations.get("summary", ""),
+        "summary": annotations.get("summary", "") if message.alerts else " ".join(message.group_labels.values()),
         "labels": labels,
         "annotations": annotations,
         "group": message.group_labels,

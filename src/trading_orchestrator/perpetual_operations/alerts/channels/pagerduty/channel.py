@@ -53,12 +53,12 @@ class PagerDuty:
             return event
         words = self._texts.words(message)
         said = worst([alert.labels.get("severity", "") for alert in message.alerts])
-        first = message.alerts[0]
-        links = links_of(first, self._texts.external_url)
+        labels = message.alerts[0].labels if message.alerts else message.group_labels
+        links = links_of(message.alerts[0], self._texts.external_url) if message.alerts else {}
         return event | {
             "payload": {
                 "summary": words.subject[:TITLE_LEN],
-                "source": first.labels.get("instance") or first.labels.get("host") or "trading-orchestrator",
+                "source": labels.get("instance") or labels.get("host") or "trading-orchestrator",
                 "severity": said if said in SEVERITIES else "error",
                 "group": message.group_key,
                 "custom_details": {"text": words.text[:TEXT_LEN]},
