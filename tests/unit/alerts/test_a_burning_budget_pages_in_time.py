@@ -66,6 +66,18 @@ def test_no_data_is_an_alert_itself() -> None:
     assert {"OrdersNoData": "critical"} == told(book)
 
 
+def test_bad_and_all_may_be_one_counter() -> None:
+    book = books({**SLO, "bad": "answers", "total": "answers", "bad_where": ['status=~"5.."']}).rules
+    samples = book.samples()
+    for minute in range(120):
+        for status, per_minute in (("200", 95.0), ("500", 5.0), ("404", 100.0)):
+            samples.add("answers", {"status": status}, minute * STEP_S * S, minute * per_minute)
+    book.evaluate(samples, 119 * STEP_S * S)
+
+    values = {one.labels["alertname"]: round(one.value, 4) for alive in book.alive().values() for one in alive}
+    assert 0.025 == values["OrdersBurns1h"]
+
+
 def test_alerts_of_one_promise_are_told_apart_by_their_window_and_together_by_their_slo() -> None:
     rules = books(SLO).rules.rules.values()
 

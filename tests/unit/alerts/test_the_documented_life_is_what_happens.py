@@ -129,7 +129,7 @@ def test_the_documented_file_is_one_that_starts(root: Path, tmp_path: Path) -> N
 
     plan = load_alerts(AlertsConfig(path=str(file)), source="config")
 
-    written = {"FeedLags", "DiskFills", "Answers", "OrderQuarantined", "NoBackup"}
+    written = {"LoopLags", "DiskFills", "Answers", "OrderQuarantined", "NoBackup"}
     assert written <= {rule.name for rule in plan.rules}
     monday = checked_schedules(plan.config.schedules, plan.config.users)["trading"]
     assert (("ann",), ("ann", "bob")) == (monday.on_call(NINE_NS), monday.on_call(NINE_NS + 5 * 86_400 * S))

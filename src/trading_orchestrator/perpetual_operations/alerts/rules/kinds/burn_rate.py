@@ -42,6 +42,7 @@ GOOGLES = (
 class BurnRateRule(EveryRule, frozen=True, kw_only=True, tag="burn_rate"):
     """Two counters, of bad events and of all, against the share of good ones that was promised.
 
+    where: the series of both. bad_where: which of them are bad, where both are one counter, e.g. `status=~"5.."`.
     objective: e.g. 0.999. burns: the four of Google's SRE workbook, 2 % of a month's budget in an hour to 10 % in
         three days; pages are `critical`, tickets `warning`.
     events_min: no alert from a long window with fewer events, where one bad one would already be a high rate.
@@ -54,6 +55,7 @@ class BurnRateRule(EveryRule, frozen=True, kw_only=True, tag="burn_rate"):
     bad: str
     total: str
     where: tuple[str, ...] = ()
+    bad_where: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     objective: Annotated[float, Meta(gt=0, lt=1)]
     burns: Annotated[tuple[Burn, ...], Meta(min_length=1)] = GOOGLES
@@ -84,7 +86,8 @@ class BurnRateRule(EveryRule, frozen=True, kw_only=True, tag="burn_rate"):
 
     def _share(self, window_s: float) -> Measure:
         bad = self._grown(self.bad, window_s)
-        return msgspec.structs.replace(bad, per=self._grown(self.total, window_s))
+        where = (*self.where, *self.bad_where)
+        return msgspec.structs.replace(bad, where=where, per=self._grown(self.total, window_s))
 
     def _grown(self, metric: str, window_s: float) -> Measure:
         return Measure(metric=metric, where=self.where, function="increase", window=window_s, across="sum", by=self.by)
