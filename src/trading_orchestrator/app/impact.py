@@ -14,6 +14,7 @@ from trading_orchestrator.trading.facts import TradeBooked
 
 AROUND_NS = 2_000_000_000
 PAGE = 1_000
+CENT = Decimal("0.01")
 FACTS_MAX = 50_000
 WINDOW_MAX_NS = 3_600_000_000_000
 
@@ -58,8 +59,14 @@ def _sentences(desk: str, facts: Sequence[Fact], seconds: float) -> Sequence[str
         said.append(f"The longest pause between two orders was {pause_s:.2f} s.")
     said += _money([fact for fact in facts if fact.kind == "trade.booked"])
     modes = [fact for fact in facts if fact.kind in ("desk.mode_changed", "desk.killed", "desk.kill_lifted")]
-    said += [f"The desk's mode changed: {fact.kind} {fact.body.decode()}." for fact in modes[:5]]
+    said += [_mode(fact) for fact in modes[:5]]
     return said
+
+
+def _mode(fact: Fact) -> str:
+    body = msgspec.json.decode(fact.body)
+    mode = body.get("mode", fact.kind.partition(".")[2]).replace("_", " ")
+    return f"The desk became {mode}, by {body.get('by') or 'itself'}: {body.get('reason') or 'no reason given'}."
 
 
 def _money(facts: Sequence[Fact]) -> Sequence[str]:
@@ -77,4 +84,4 @@ def _money(facts: Sequence[Fact]) -> Sequence[str]:
 
 
 def _amounts(sums: Counter[str]) -> str:
-    return ", ".join(f"{Decimal(amount):f} {asset}" for asset, amount in sorted(sums.items()))
+    return ", ".join(f"{Decimal(amount).quantize(CENT):,} {asset}" for asset, amount in sorted(sums.items()))

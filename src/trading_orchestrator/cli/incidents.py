@@ -21,6 +21,7 @@ from trading_orchestrator.perpetual_operations.recovery.statistics import ClassS
 from trading_orchestrator.storage.ports import FactStore
 
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, newest first.")]
+ID_SHOWN = 16  # begins with the time: as many characters name one incident among millions
 IdArgument = Annotated[str, typer.Argument(help="An incident's id, or an unambiguous beginning of it.")]
 
 
@@ -52,10 +53,12 @@ def list_(
         print("no incident yet")
         return
     table = Table("id", "opened (UTC)", "part", "failure", "state", "took", box=None)
+    for column in table.columns[:2]:
+        column.no_wrap = True
     for one in found:
         opened = f"{datetime.fromtimestamp(one.opened_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}"
         took = f"{one.recovered_after_s:.1f} s" if one.recovered_after_s is not None else ""
-        table.add_row(one.incident_id, opened, one.part, one.failure, _state(one), took)
+        table.add_row(one.incident_id[:ID_SHOWN], opened, one.part, one.failure, _state(one), took)
     Console().print(table)
 
 
@@ -91,7 +94,7 @@ def show_statistics(config: ConfigOption = None, data_dir: DataDirOption = None,
     if as_json:
         print(reading.as_json(found))
         return
-    table = Table("failure", "incidents", "repaired", "by itself", "open", "detect p50", "recover p50", "p99", box=None)
+    table = Table("failure", "all", "repaired", "by itself", "open", "detect p50", "recover p50", "p99", box=None)
     for row in found:
         counts = (row.incidents, row.repaired, row.by_themselves, row.open)
         seconds = (row.detect.p50_s, row.recover.p50_s, row.recover.p99_s)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 C = TypeVar("C")
+ALERTS_SHOWN = 200
 DRAIN_WITHIN_S = 2.0
 
 
@@ -132,7 +133,13 @@ class PerpetualOperationsManager:
         self._stopping = asyncio.Lock()
         self.supervisor = Supervisor(clock, tell=self._ended)
         self.repairs = Repairs(
-            config.recovery, store=store, clock=clock, node=node, supervisor=self.supervisor, report=lambda: self.report
+            config.recovery,
+            store=store,
+            clock=clock,
+            node=node,
+            supervisor=self.supervisor,
+            report=lambda: self.report,
+            is_gone=is_dead or (lambda name: False),
         )
         self.recovery, self.incidents = self.repairs.recovery, self.repairs.incidents
         self.circuits, self.pools = self.repairs.circuits, self.repairs.pools
@@ -272,6 +279,7 @@ class PerpetualOperationsManager:
             self._insights = Insights(
                 self.config.analytics,
                 self.config.resources,
+                memory_bytes=self.guards.memory_bytes,
                 watching=self.watching,
                 clock=self.clock,
                 report=lambda: self.report,
@@ -329,6 +337,7 @@ class PerpetualOperationsManager:
             self._console.reopen_streams()
         for name in self._order():
             self.supervisor.start(name)
+        await self._close_for_the_dead()
         report = await self.health.check()
         log.info("operations started: %s", report.verdict)
 
@@ -442,6 +451,13 @@ class PerpetualOperationsManager:
     def _ended(self, ended: Ended) -> None:
         self.repairs.ended(ended)
 
+    async def _close_for_the_dead(self) -> None:
+        """Whoever serves the console keeps house for nodes that are no more."""
+        try:
+            await self.incidents.close_for_the_dead()
+        except OrchestratorError as error:
+            log.warning("incidents of dead nodes stay open: %s", error.message)
+
     async def _settle(self) -> None:
         """The last words of an ordered stop: what was said is journaled, what was lent comes back."""
         await self.pools.drain(DRAIN_WITHIN_S)
@@ -494,7 +510,7 @@ class PerpetualOperationsManager:
         from trading_orchestrator.perpetual_operations.alerts.standing import shown_alerts
 
         try:
-            return shown_alerts(self.alerts().manager)
+            return shown_alerts(self.alerts().manager, ALERTS_SHOWN)
         except Transient:
             return ()
 

@@ -23,6 +23,7 @@ WAITING_MAX = 10_000
 AT_ONCE = 100
 AGAIN_S = 1.0
 LOAD_MAX = 200
+SUCCESSOR = "its node's end"
 
 
 class IncidentUnknown(Refused):
@@ -39,11 +40,20 @@ class IncidentLog:
     name = "incident_log"
     depends_on: Sequence[str] = ()
 
-    def __init__(self, store: FactStore, clock: Clock, *, node: str, random_bytes: RandomBytes = system_random) -> None:
+    def __init__(
+        self,
+        store: FactStore,
+        clock: Clock,
+        *,
+        node: str,
+        random_bytes: RandomBytes = system_random,
+        is_gone: Callable[[str], bool] = lambda node: False,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._node = node
         self._random_bytes = random_bytes
+        self._is_gone = is_gone
         self._fence: Fence | None = None
         self._claiming = asyncio.Lock()
         self._open: dict[str, Incident] = {}
@@ -136,6 +146,21 @@ class IncidentLog:
         """
         while self._waiting:
             await self._flush()
+
+    async def close_for_the_dead(self) -> None:
+        """End what dead nodes left open: their parts died with them, and their successors watch their own.
+
+        Raises whatever the store raises.
+        """
+        for row in await self._store.rows(PROJECTION, limit=LOAD_MAX):
+            incident = msgspec.json.decode(row.value, type=Incident)
+            if incident.is_over or incident.node == self._node or not self._is_gone(incident.node):
+                continue
+            proof = f"node {incident.node} is gone, and {incident.part} with it"
+            about = {"incident_id": incident.incident_id, "at_ns": self._clock.wall_ns()}
+            body = f.Resolved(**about, proof=proof, by=SUCCESSOR)  # type: ignore[arg-type]
+            self._rows[incident.incident_id] = after(incident, body)
+            self.record(body)
 
     async def touch(self) -> None:
         """Write once, as an order's intent would: renew this node's own lease, durably.

@@ -20,6 +20,7 @@ from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder, La
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.25
+WAIT = "wait"  # the action that does nothing: what ends after it ended by itself
 WAIT_FOR_JOURNAL_S = 2.0
 
 
@@ -190,7 +191,7 @@ class AutoRecoveryManager:
     def _resolve(self, part: PartHealth, at_ns: int) -> None:
         incident = self.incidents.open[part.name]
         climb = self._climbs.get(part.name)
-        by = climb.last if climb else ""
+        by = climb.last if climb and climb.last != WAIT else ""
         proof = f"{part.name} reads {part.state.value}" + (f": {part.reason}" if part.reason else "")
         self._end_climb(part.name)
         self.incidents.say(f.Resolved(incident_id=incident.incident_id, at_ns=at_ns, proof=proof, by=by))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.supervisor import Supervisor
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import (
+    WAIT,
     Action,
     AutoRecoveryManager,
     Failure,
@@ -35,7 +36,7 @@ class DefaultActions:
 
     def register(self, recovery: AutoRecoveryManager) -> None:
         """Let ladders name them."""
-        recovery.add_action("wait", self.wait)
+        recovery.add_action(WAIT, self.wait)
         recovery.add_action("restart_component", self.restart_component)
         recovery.add_action("recycle_pool", self.recycle_pool)
         recovery.add_action("tune_pool", self.tune_pool)
@@ -52,6 +53,9 @@ class DefaultActions:
         return "left it time to come back by itself"
 
     async def restart_component(self, failure: Failure) -> str:
+        child = self._supervisor.children.get(failure.part)
+        if child is not None and child.task is None:
+            raise NotOffered(f"{failure.part} was stopped on purpose", action="restart_component")
         await self._supervisor.restart(failure.part)
         return f"started {failure.part} anew"
 

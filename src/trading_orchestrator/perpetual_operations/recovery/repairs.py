@@ -32,9 +32,10 @@ class Repairs:
         node: str,
         supervisor: Supervisor,
         report: Callable[[], HealthReport],
+        is_gone: Callable[[str], bool] = lambda node: False,
     ) -> None:
         self._clock = clock
-        self.incidents = IncidentLog(store, clock, node=node)
+        self.incidents = IncidentLog(store, clock, node=node, is_gone=is_gone)
         self.circuits = Circuits(clock, self.incidents)
         self.pools = ConnectionPoolManager(clock, tell=self.circuits.moved)
         ladders = Ladders((*DEFAULT_LADDERS, *config.ladders), OTHERWISE)
