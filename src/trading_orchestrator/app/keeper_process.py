@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from trading_orchestrator.app.settings import Configured, Settings
+from trading_orchestrator.app.settings import Configured, Settings, check_alert_channels
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.journal.incarnation import read_words
 from trading_orchestrator.keeper.backoff import Backoff
@@ -38,7 +38,9 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
 
     Raises:
         Refused: data directory or port cannot be had, or a node refused to start; nothing was changed.
+        ConfigRefused: a channel of the alerts has no secret.
     """
+    check_alert_channels(configured)
     settings, data_dir = configured.settings, configured.data_dir
     make_data_dir(data_dir)
     lock_fd = lock_data_dir(data_dir)

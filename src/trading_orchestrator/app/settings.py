@@ -153,6 +153,17 @@ def configured(values: dict[str, Any], source: str) -> Configured:
     return Configured(settings, values, source)
 
 
+def check_alert_channels(config: Configured) -> None:
+    """Refuse a channel whose secret is not there, before anything starts.
+
+    Raises:
+        ConfigRefused: the sentence names file, line, key and reference.
+    """
+    from trading_orchestrator.perpetual_operations.alerts.loading import check_secrets, load_alerts
+
+    check_secrets(load_alerts(config.settings.perpetual_operations.alerts, source=config.source))
+
+
 def read_alerts(config: Configured) -> Plan:
     """Return the plan of alerts as file and environment have it now; without a file, as the settings have it.
 

@@ -14,6 +14,7 @@ from trading_orchestrator.cli.display import Column, local_moment, screen, show_
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
 from trading_orchestrator.cli.reading import as_json as json_line
 from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.clock import SystemClock
 
 NameArgument = Annotated[str, typer.Argument(help="The alert's fingerprint, the beginning of it, or its name.")]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who; without it the name you are logged in with.")]
@@ -207,7 +208,10 @@ def try_routes(
 
 def check_rules(config: ConfigOption = None) -> None:
     """Check rules, routes and channels of the config file as a start would; nothing needs to run."""
+    from trading_orchestrator.perpetual_operations.alerts.board import open_board
+
     plan = _plan(config)
+    open_board(plan, SystemClock())
     print(f"{len(plan.rules)} rules, {len(plan.receivers)} receivers and {len(plan.channels)} channels are well")
 
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 C = TypeVar("C")
 ALERTS_SHOWN = 200
+ALERTS_SHOWN = 200
 DRAIN_WITHIN_S = 2.0
 
 

@@ -11,7 +11,7 @@ from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.config import ConfigRefused
 from trading_orchestrator.perpetual_operations.alerts.board import open_board
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig, ReceiverConfig, RouteConfig
-from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
+from trading_orchestrator.perpetual_operations.alerts.loading import Plan, check_secrets, load_alerts
 from trading_orchestrator.perpetual_operations.alerts.secret_reference import SecretRefused, revealed
 from trading_orchestrator.perpetual_operations.alerts.toml_lines import line_of
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
@@ -226,7 +226,11 @@ def test_a_channel_without_its_secret_is_refused_at_its_place(tmp_path: Path) ->
     hook = '[channels.hook]\nkind = "webhook"\nurl = "http://a"\nsecret = "env:NO_SUCH_SECRET"\n'
     plan = load(tmp_path, WELL + hook)
 
-    with pytest.raises(ConfigRefused) as raised:
-        open_board(plan, VirtualClock())
-    assert raised.value.message.startswith(f"{tmp_path}/alerts.toml: line 18: channels.hook: ")
-    assert "NO_SUCH_SECRET" in raised.value.message
+    for check, line, key in (
+        (lambda: open_board(plan, VirtualClock()), 18, "channels.hook"),
+        (lambda: check_secrets(plan), 21, "channels.hook.secret"),
+    ):
+        with pytest.raises(ConfigRefused) as raised:
+            check()
+        assert raised.value.message.startswith(f"{tmp_path}/alerts.toml: line {line}: {key}: ")
+        assert "NO_SUCH_SECRET" in raised.value.message

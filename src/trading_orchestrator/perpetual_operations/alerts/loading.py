@@ -26,12 +26,14 @@ from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneCon
 from trading_orchestrator.perpetual_operations.alerts.matchers import parse_matchers
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy, policy_of
 from trading_orchestrator.perpetual_operations.alerts.rules.config import AnyRule, Books, RulesConfig, books_of
+from trading_orchestrator.perpetual_operations.alerts.secret_reference import revealed
 from trading_orchestrator.perpetual_operations.alerts.time_intervals import checked
 from trading_orchestrator.perpetual_operations.alerts.toml_lines import line_of
 
 OWN_TABLE = ("perpetual_operations", "alerts")
 LOG_RECEIVER = NODE_LOG = "log"
 EVERYTHING_TO_THE_LOG = RouteConfig(receiver=LOG_RECEIVER, group_by=("alertname",), group_wait=1, group_interval=60)
+REFERENCES = ("env:", "file:")
 Key = tuple[str, ...]
 
 
@@ -98,6 +100,20 @@ def load_alerts(config: AlertsConfig, *, source: str) -> Plan:
         return _of_own_file(config, Path(config.path), source)
     text = _text_of(Path(source))
     return _checked(config, Place(source, OWN_TABLE, text))
+
+
+def check_secrets(plan: Plan) -> None:
+    """Follow every reference of the channels, and forget what it leads to. Opens nothing, so it imports nothing.
+
+    Raises:
+        ConfigRefused: a channel without its secret; the sentence names file, line, key and reference.
+    """
+    for name, values in plan.config.channels.items():
+        for key, value in values.items():
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str) and text.startswith(REFERENCES):
+                    with plan.place.at("channels", name, key):
+                        revealed(text)
 
 
 def _of_own_file(outer: AlertsConfig, path: Path, source: str) -> Plan:
