@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -22,6 +24,7 @@ from trading_orchestrator.perpetual_operations.alerts.channels.retry_after impor
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.channel import open_webhook
 from trading_orchestrator.perpetual_operations.alerts.channels.webhook.config import WebhookConfig
 from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
+from trading_orchestrator.perpetual_operations.alerts.lane import ChannelLate, Lane
 
 pytestmark = pytest.mark.integration
 NOW_NS = 1_795_348_800_000_000_000
@@ -123,6 +126,31 @@ async def test_a_receiver_that_says_nothing_is_given_up_within_the_time_out() ->
     async with receiver(None) as one:
         with pytest.raises(ReceiverSilent):
             await sent_to(one, timeout_s=0.2)
+
+
+async def test_a_receiver_that_answers_drop_by_drop_is_given_up_by_its_lane() -> None:
+    clock = SystemClock()
+    dripped = asyncio.Event()
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await clock.sleep(0.02)
+        writer.close()
+        dripped.set()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    config = WebhookConfig(url=url, timeout_s=0.5)
+    lane = Lane("hook", open_webhook(config, Opening(clock, str)), config, clock)
+    with pytest.raises(ChannelLate):
+        await lane.tried(LETTER)
+    await lane.close()
+    await dripped.wait()
+    server.close()
 
 
 async def test_a_closed_door_is_known_to_have_heard_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -46,11 +47,12 @@ class NodeLog:
 
 
 class LogFile:
-    """A file, written by a worker thread: a disk that hangs must not stop the loop."""
+    """A file, written by a thread of its own: a disk that hangs stops neither the loop nor other threads' work."""
 
     def __init__(self, config: LogConfig, path: str, texts: Texts) -> None:
         self._path = path
         self._texts = texts
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alert-log")
         self._file = _Rotating(path, maxBytes=config.max_bytes, backupCount=config.keep, encoding="utf-8", delay=True)
 
     async def send(self, letter: Letter) -> str:
@@ -58,14 +60,15 @@ class LogFile:
         line = f"{at}  {_line(letter, self._texts)}  [{letter.idempotency_key}]"
         record = logging.LogRecord("alerts", logging.WARNING, "", 0, line, None, None)
         try:
-            await asyncio.to_thread(self._file.handle, record)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._file.handle, record)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise LogUnwritable(f"{self._path}: {reason}", path=self._path, reason=reason) from None
         return "logged"
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._file.close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
+        self._thread.shutdown(wait=False)
 
 
 class _Rotating(RotatingFileHandler):
