@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from enum import Enum
 from typing import Annotated, NamedTuple
@@ -44,6 +44,24 @@ def asking(purpose: Purpose) -> Iterator[None]:
         yield
     finally:
         ASKING.reset(token)
+
+
+def _may_leave() -> None:
+    """The default: nobody looks."""
+
+
+LAST_LOOK: ContextVar[Callable[[], None]] = ContextVar("last_look", default=_may_leave)
+"""Called when a request of this task had to wait, right before it leaves; raises when its right to has ended."""
+
+
+@contextlib.contextmanager
+def last_look(look: Callable[[], None]) -> Iterator[None]:
+    """Let requests made within the block leave only if `look` does not raise after their wait."""
+    token = LAST_LOOK.set(look)
+    try:
+        yield
+    finally:
+        LAST_LOOK.reset(token)
 
 
 class BudgetConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -203,6 +221,7 @@ class RequestBudget:
         Raises:
             VenuePaused: the venue wants nothing now; cancels wait for the end of that instead.
             BudgetSpent: an order, and no room for it.
+            What `last_look` raises, after a wait.
         """
         if purpose is not Purpose.CANCEL and self.paused_s:
             raise self._paused()
@@ -214,6 +233,11 @@ class RequestBudget:
             raise BudgetSpent("not sent: the rest of the request budget is kept for cancels", retry_after_s=wait_s)
         else:
             await self._wait_for_turn(weight, purpose)
+            try:
+                LAST_LOOK.get()()
+            except BaseException:
+                self._spend(-weight, purpose)
+                raise
 
     async def close(self) -> None:
         """Let nobody wait any more."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
-from trading_orchestrator.brokers.budget import BudgetSpent
+from trading_orchestrator.brokers.budget import BudgetSpent, last_look
 from trading_orchestrator.brokers.capabilities import budget_of
 from trading_orchestrator.brokers.port import Broker, NewOrder, OrderReport, OrdersPaused
 from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
@@ -184,10 +185,14 @@ class OrderGateway:
         return report
 
     async def _send_cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
-        """As `_send`: look and send in one turn."""
+        """As `_send`: look and send in one turn; once more if the budget made it wait."""
+        self._look_at_cancel(cl_ord_id)
+        with last_look(partial(self._look_at_cancel, cl_ord_id)):
+            return await self._broker.cancel(symbol, cl_ord_id)
+
+    def _look_at_cancel(self, cl_ord_id: str) -> None:
         if self._intake.is_in_doubt(cl_ord_id) or not self._seat.may_act():
             raise NotOurs("not sent: the order is in doubt, or the lease ended")
-        return await self._broker.cancel(symbol, cl_ord_id)
 
     def _submit_failed(self, cl_ord_id: str, error: BaseException) -> None:
         self._hold(error)

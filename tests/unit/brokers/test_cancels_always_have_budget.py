@@ -14,6 +14,7 @@ from trading_orchestrator.brokers.budget import (
     Purpose,
     RequestBudget,
     VenuePaused,
+    last_look,
 )
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.config import ConfigRefused, build
@@ -143,6 +144,23 @@ async def test_in_a_ban_nothing_is_asked_and_cancels_leave_at_its_end() -> None:
     assert [30.0] * 3 == [round(at, 3) for at in storm.left_at_s[Purpose.CANCEL][-3:]]
     outcomes = await storm.end()
     assert [VenuePaused] == [type(each) for each in outcomes if each is not None]
+
+
+async def test_a_cancel_that_waited_leaves_only_if_it_still_may() -> None:
+    storm, looks = Storm(), list[str]()
+
+    def look() -> None:
+        looks.append("looked")
+        raise LookupError("the lease ended meanwhile")
+
+    with last_look(look):
+        storm.ask(Purpose.CANCEL, times=round(FULL) + 2)
+    await storm.clock.advance(1.0)
+
+    outcomes = await storm.end()
+    assert ["looked"] * 2 == looks
+    assert [LookupError] * 2 == [type(each) for each in outcomes if each is not None]
+    assert (FULL, 7.0) == (storm.budget.state.spent[Purpose.CANCEL], round(storm.budget.left, 1))
 
 
 async def test_what_others_at_our_address_use_is_not_ours_to_spend() -> None:

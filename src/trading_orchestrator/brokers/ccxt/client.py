@@ -28,6 +28,7 @@ from trading_orchestrator.brokers.port import (
     NoAnswer,
     OrderNotFound,
     OrderRefused,
+    OrdersPaused,
 )
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
@@ -243,7 +244,8 @@ def failure(reply: Reply, venue: str, what: str) -> OrchestratorError:
         case Answer.NOT_SENT:
             return NotSent(said, retry_after_s=None, **facts)
         case Answer.NOT_READ:
-            return NotRead(said, retry_after_s=reply.retry_after_s, **facts)
+            kind = OrdersPaused if reply.code in ORDERS_ONLY else NotRead
+            return kind(said, retry_after_s=reply.retry_after_s, **facts)
         case Answer.REFUSED:
             return OrderRefused(said, **facts) if what == "submit" else VenueRefused(said, **facts)
         case Answer.KEY_REFUSED:
