@@ -12,6 +12,7 @@ from tests.chaos import leaky
 from tests.chaos.settling import settle_and_judge
 from tests.running_system import RunningSystem, wait_until
 from tests.venue_process import VenueProcess
+from trading_orchestrator.perpetual_operations.monitoring.history.reader import HistoryReader
 
 LIMIT_BYTES = 160_000_000
 SETTINGS = f"""
@@ -35,6 +36,23 @@ def facts(system: RunningSystem, kind: str) -> list[tuple[str, dict[str, object]
     return [(str(node), json.loads(bytes(body))) for node, body in rows]
 
 
+def taken_by_another(system: RunningSystem, trader: str) -> list[tuple[str, dict[str, object]]]:
+    """Return (node, body) of every claim of the desk by another node."""
+    return [
+        (node, body)
+        for node, body in facts(system, "lease.claimed")
+        if node != trader and body["lease"] == "desk/practice"
+    ]
+
+
+def nodes_in_history(system: RunningSystem, series: str) -> set[str]:
+    """Return the nodes of which the history holds this series, living or not."""
+    reader = HistoryReader(system.data_dir / "metrics.db")
+    found = {line.node for line in reader.series() if line.name == series}
+    reader.close()
+    return found
+
+
 @pytest.mark.chaos
 @pytest.mark.slow
 def test_the_line_is_named_the_desk_is_handed_over_and_no_order_is_lost(
@@ -51,19 +69,17 @@ def test_the_line_is_named_the_desk_is_handed_over_and_no_order_is_lost(
         what=f"{trader} to hand over; the log says:\n{system.log.read_text()[-3000:]}",
         every_s=0.5,
     )
-    moves = wait_until(
-        lambda: [
-            body for node, body in facts(system, "lease.claimed") if node != trader and body["lease"] == "desk/practice"
-        ],
-        within_s=15,
-        what="the standby to take the desk",
-    )
+    heir, move = wait_until(lambda: taken_by_another(system, trader), within_s=15, what="the standby to take the desk")[
+        0
+    ]
 
     source = Path(leaky.__file__).read_text().splitlines()
     line = next(number for number, text in enumerate(source, 1) if "self.kept.append" in text)
-    (judged, *_) = [body for node, body in facts(system, "leak.judged") if node == trader]
+    said = [str(body["sentence"]) for node, body in facts(system, "leak.judged") if node == trader]
     asked = next(body for node, body in facts(system, "memory.handover_asked") if node == trader)
-    assert f"{leaky.__file__}:{line} keeps" in str(judged["sentence"])
+    assert [True] == [f"{leaky.__file__}:{line} keeps" in each for each in said[-1:]]
     assert float(str(asked["level_bytes"])) < LIMIT_BYTES
-    assert "handed_over" == moves[0]["succession"]
+    assert "handed_over" == move["succession"]
+    assert {trader, heir} <= nodes_in_history(system, "process_rss_bytes")
+    assert {trader} <= nodes_in_history(system, 'trading_orders_intended_total{desk="practice"}')
     settle_and_judge(system, venue, trades_on=False)

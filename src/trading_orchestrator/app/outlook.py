@@ -53,7 +53,7 @@ def outlook(config: Path | None, data_dir: Path, clock: Clock) -> Outlook:
     try:
         minutes = HistoryMinutes(reader, clock.wall_ns())
         soon = minutes.exhaustions(
-            limits_of(operations.resources, nodes),
+            limits_of(operations.resources, operations.resources.memory_limit_bytes(is_node=True), nodes),
             trend_minutes=operations.analytics.trend_minutes,
             horizon_s=operations.analytics.horizon_days * DAY_S,
         )

@@ -53,14 +53,20 @@ class Guards:
         self._store = store
         self._node = node
         self._enabled = (resources.enabled, leaks.enabled)
+        self.memory_bytes = resources.memory_limit_bytes(is_node=hand_over is not nobody_takes_over)
         self.relief = Relief()
         clean_up = CleanUp(data_dir, log_days=resources.log_days, temp_hours=resources.temp_hours)
         self.resources = ResourceMonitor(
-            resources, clock=clock, clean_up=clean_up, tell=self._tell, keeps_house=keeps_house
+            resources,
+            clock=clock,
+            clean_up=clean_up,
+            memory_bytes=self.memory_bytes,
+            tell=self._tell,
+            keeps_house=keeps_house,
         )
         self.leaks = MemoryLeakDetector(
             leaks,
-            limit_bytes=resources.node_memory_bytes,
+            limit_bytes=self.memory_bytes,
             clock=clock,
             tracer=TracemallocTracer(),
             relief=self.relief,

@@ -36,6 +36,7 @@ class Insights:
         config: AnalyticsConfig,
         resources: ResourcesConfig,
         *,
+        memory_bytes: int,
         watching: NodeWatch,
         clock: Clock,
         report: Callable[[], HealthReport],
@@ -49,7 +50,7 @@ class Insights:
             config,
             clock=clock,
             nodes_now=watching.nodes_now,
-            limits=lambda nodes: limits_of(resources, nodes),
+            limits=lambda nodes: limits_of(resources, memory_bytes, nodes),
             history=watching.history if keeps_history else None,
             meter=watching.meter,
         )

@@ -13,9 +13,9 @@ from trading_orchestrator.perpetual_operations.monitoring.resources.config impor
 POOL_SIZE, POOL_IN_USE = "trading_pool_size", "trading_pool_in_use"
 
 
-def limits_of(config: ResourcesConfig, nodes: Sequence[NodeNow]) -> Sequence[Limit]:
+def limits_of(config: ResourcesConfig, memory_bytes: int, nodes: Sequence[NodeNow]) -> Sequence[Limit]:
     """Return the limits of the host, of every node, and of every pool that a node shows."""
-    return [*_of_host(config), *(limit for now in nodes for limit in _of_node(config, now))]
+    return [*_of_host(config), *(limit for now in nodes for limit in _of_node(memory_bytes, now))]
 
 
 def _of_host(config: ResourcesConfig) -> Iterator[Limit]:
@@ -24,9 +24,9 @@ def _of_host(config: ResourcesConfig) -> Iterator[Limit]:
     yield Limit("host memory used up", "host_memory_ratio", config.host_memory_ratio)
 
 
-def _of_node(config: ResourcesConfig, now: NodeNow) -> Iterator[Limit]:
+def _of_node(memory_bytes: int, now: NodeNow) -> Iterator[Limit]:
     slot = slot_of(now.node)
-    yield Limit(f"memory limit of node {slot}", f"process_rss_bytes@{slot}", float(config.node_memory_bytes))
+    yield Limit(f"memory limit of node {slot}", f"process_rss_bytes@{slot}", float(memory_bytes))
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield Limit(f"descriptors of node {slot} used up", f"process_descriptors@{slot}", float(descriptors))
     for pool, size in _readings(now, POOL_SIZE):

@@ -27,7 +27,8 @@ LONGEST_TRACES = 12
 TRACE_AGAIN_S = 30.0  # after tracing that had to end early
 SEEN_BYTES = 64_000
 ASK_AGAIN_NS = 10_000_000_000
-RELIEVE_AGAIN_NS = 60_000_000_000
+RELIEVE_AGAIN_NS, RELIEVE_LATER_NS = 60_000_000_000, 900_000_000_000  # a full collection stops the loop
+HELPED_RATIO = 0.01
 FAILURE = "memory.leak"
 TellFact = Callable[[str, object], Awaitable[None]]
 HandOver = Callable[[str], Awaitable[bool]]
@@ -91,7 +92,7 @@ class MemoryLeakDetector:
         self._level_bytes = 0.0
         self._suspicion: Suspicion | None = None
         self._trace_due_ns = 0
-        self._relieved_ns: int | None = None
+        self._relief_due_ns = 0
         self._asked_ns: int | None = None
         self._suspected_ns = 0
         self.judged: Judged | None = None
@@ -208,7 +209,7 @@ class MemoryLeakDetector:
 
     async def _before_the_limit(self, limit_in_s: float | None) -> None:
         now_ns = self._clock.monotonic_ns()
-        if self._relieved_ns is None or now_ns - self._relieved_ns > RELIEVE_AGAIN_NS:
+        if now_ns >= self._relief_due_ns:
             relieved = await self._relieved()
             self._level_bytes -= relieved.freed_bytes
             if self._level_bytes < self._config.handover_ratio * self._limit_bytes and limit_in_s is None:
@@ -224,8 +225,9 @@ class MemoryLeakDetector:
             )
 
     async def _relieved(self) -> Relieved:
-        self._relieved_ns = self._clock.monotonic_ns()
         relieved = self._relief.relieve()
+        helped = relieved.freed_bytes > HELPED_RATIO * self._limit_bytes
+        self._relief_due_ns = self._clock.monotonic_ns() + (RELIEVE_AGAIN_NS if helped else RELIEVE_LATER_NS)
         await self._told("memory.relieved", relieved)
         for _, floors in self._resident:
             floors.clear()

@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+NODE_MEMORY_BYTES = 1_500_000_000
+HOST_SHARE = 0.5
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 
 
@@ -15,7 +17,8 @@ class ResourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     enabled: off, nothing is shed and nothing is cleaned up.
     host_cpu_ratio, host_memory_ratio: of the whole host; above it a takeover has no room.
-    node_memory_bytes: of one node; a node that nears it hands over before (memory_leak_detector).
+    node_memory_bytes: resident memory of one process; a node that nears it hands over before (MemoryLeakDetector).
+        None is 1.5 GB for a node, ten times what it needs, and half of the host's memory for a program of yours.
     disk_floor_bytes: kept free on the disk of the data directory; below it the journal itself is in danger.
     descriptors_ratio: of what the process may open.
     loop_lag_s: a loop that comes later than this makes orders wait.
@@ -29,7 +32,7 @@ class ResourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     enabled: bool = True
     host_cpu_ratio: Ratio = 0.9
     host_memory_ratio: Ratio = 0.92
-    node_memory_bytes: Annotated[int, Meta(ge=50_000_000)] = 1_500_000_000
+    node_memory_bytes: Annotated[int, Meta(ge=50_000_000)] | None = None
     disk_floor_bytes: Annotated[int, Meta(ge=0)] = 1_000_000_000
     descriptors_ratio: Ratio = 0.8
     loop_lag_s: Annotated[float, Meta(gt=0)] = 0.5
@@ -39,3 +42,11 @@ class ResourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ease_ratio: Ratio = 0.85
     log_days: Annotated[int, Meta(ge=1)] = 30
     temp_hours: Annotated[int, Meta(ge=1)] = 24
+
+    def memory_limit_bytes(self, *, is_node: bool) -> int:
+        """Return what one process may have resident."""
+        if self.node_memory_bytes is not None:
+            return self.node_memory_bytes
+        import psutil  # 20 ms that a command which only reads settings need not wait
+
+        return NODE_MEMORY_BYTES if is_node else int(psutil.virtual_memory().total * HOST_SHARE)

@@ -36,12 +36,12 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def readings(
-    sample: Sample, config: ResourcesConfig, *, descriptors_max: int, cores: int
+    sample: Sample, config: ResourcesConfig, *, memory_bytes: int, descriptors_max: int, cores: int
 ) -> Mapping[Resource, Reading]:
     """Return how much of each limit is used. Cores that are busy are no pressure until work queues for them."""
     queued = sample.host_load_1m / (QUEUED_PER_CORE * cores)
     host = Reading(sample.host_memory_ratio, config.host_memory_ratio, "memory of the host")
-    own = Reading(sample.process_rss_bytes, config.node_memory_bytes, "memory of this node")
+    own = Reading(sample.process_rss_bytes, memory_bytes, "memory of this node")
     floor = config.disk_floor_bytes
     return {
         Resource.CPU: Reading(min(sample.host_cpu_ratio, queued), config.host_cpu_ratio, "CPU of the host"),

@@ -66,6 +66,7 @@ class ResourceMonitor:
     """A component of every node. One event loop.
 
     Args:
+        memory_bytes: what this process may have resident.
         tell: journals a fact.
         keeps_house: whether this node cleans up for all (it serves the console).
     """
@@ -79,12 +80,14 @@ class ResourceMonitor:
         *,
         clock: Clock,
         clean_up: CleanUp,
+        memory_bytes: int,
         tell: TellFact,
         keeps_house: Callable[[], bool] = lambda: True,
     ) -> None:
         self._config = config
         self._clock = clock
         self._clean_up = clean_up
+        self._memory_bytes = memory_bytes
         self._tell = tell
         self._keeps_house = keeps_house
         self._descriptors_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -157,7 +160,13 @@ class ResourceMonitor:
         """Judge the newest sample, move at most one step a resource, and clean up when it is due."""
         sample, self._sample = self._sample, None
         if sample is not None:
-            self._readings = readings(sample, self._config, descriptors_max=self._descriptors_max, cores=self._cores)
+            self._readings = readings(
+                sample,
+                self._config,
+                memory_bytes=self._memory_bytes,
+                descriptors_max=self._descriptors_max,
+                cores=self._cores,
+            )
             at_s = self._clock.monotonic_ns() / 1e9
             for which, reading in self._readings.items():
                 await self._move(which, reading, self._waits[which].take(at_s, reading))
