@@ -81,8 +81,21 @@ def test_a_message_of_several_alerts_tells_each_and_the_worst_severity() -> None
     ]
     words = read_texts(TextConfig(), "").words(message(alerts=told))
 
-    assert "[FIRING] Down (critical, 1 firing, 1 resolved)" == words.subject
+    assert "[FIRING] A and 1 more (critical, 1 firing, 1 resolved)" == words.subject
     assert ["FIRING warning Down: A", "RESOLVED critical Down: B"] == words.text.splitlines()[2::6]
+
+
+def test_of_several_alerts_the_worst_that_fires_speaks_for_all() -> None:
+    told = [
+        alert("a", summary="A"),
+        alert("b", severity="critical", summary="B"),
+        alert("c", severity="odd", summary="C"),
+    ]
+    whole = message(alerts=told)
+
+    assert ["FIRING", "critical:", "B", "and", "2", "more", "(3", "firing)"] == (
+        read_texts(TextConfig(), "", is_short=True).words(whole).text.split()
+    )
 
 
 def test_a_subject_is_one_line_whatever_a_label_holds() -> None:

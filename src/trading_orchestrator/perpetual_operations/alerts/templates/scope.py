@@ -13,10 +13,10 @@ WORST_FIRST = ("critical", "error", "warning", "info")
 OF_MESSAGE: Mapping[str, bool] = {
     "status": False,  # FIRING or RESOLVED
     "count": False,  # "2 firing, 1 resolved"
-    "severity": False,  # the worst of them
+    "severity": False,  # the worst of those that fire; once all have ended, of all
     "receiver": False,
     "name": False,  # the alert's name, where all have the same one
-    "summary": False,  # the one summary, where all have the same one
+    "summary": False,  # the one that all share, else that of the worst one "and 3 more"
     "labels": True,  # the labels on which all agree
     "annotations": True,  # the same of the annotations
     "group": True,  # the labels they are grouped by
@@ -45,10 +45,10 @@ def scope_of_message(message: NotificationDue, external_url: str) -> Scope:
     return {
         "status": message.status.upper(),
         "count": _count(message),
-        "severity": worst([alert.labels.get("severity", "") for alert in message.alerts]),
+        "severity": worst([alert.labels.get("severity", "") for alert in _spoken_of(message)]),
         "receiver": message.receiver,
         "name": labels.get("alertname", ""),
-        "summary": annotations.get("summary", "") if message.alerts else " ".join(message.group_labels.values()),
+        "summary": _summary(message),
         "labels": labels,
         "annotations": annotations,
         "group": message.group_labels,
@@ -87,6 +87,29 @@ def worst(severities: Sequence[str]) -> str:
 def shown_time(at_ns: int) -> str:
     """Return the time as people read it, in UTC and saying so."""
     return f"{datetime.fromtimestamp(at_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _summary(message: NotificationDue) -> str:
+    """Say the worst first; where the message tells of no alert, what stands in its group."""
+    spoken_of = _spoken_of(message)
+    if not spoken_of:
+        return " ".join(message.group_labels.values())
+    said = {alert.annotations.get("summary", "") for alert in message.alerts}
+    if len(said) == 1:
+        return said.pop()
+    first = min(spoken_of, key=lambda alert: _rank(alert.labels.get("severity", "")))
+    others = len(message.alerts) + message.unlisted - 1
+    summary = first.annotations.get("summary") or first.labels.get("alertname", "")
+    return f"{summary} and {others} more"
+
+
+def _spoken_of(message: NotificationDue) -> Sequence[Notified]:
+    """Return the alerts that make the message what it is: while any fires, those that have ended do not count."""
+    return [alert for alert in message.alerts if alert.status == message.status] or message.alerts
+
+
+def _rank(severity: str) -> int:
+    return WORST_FIRST.index(severity) if severity in WORST_FIRST else len(WORST_FIRST)
 
 
 def _count(message: NotificationDue) -> str:
