@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 OWN = HERE / "order_cases"
 OUTSIDE = HERE.parents[2] / "shared" / "cases" / "orders"
 EXPECTATIONS = ("status", "order_qty", "cum", "leaves", "also_allowed", "alert", "avg_px")
+FORBIDDEN = ("id", *EXPECTATIONS)
 Case = Mapping[str, Any]
 
 
@@ -101,6 +102,29 @@ def test_a_case_without_its_expectations_still_plays_and_then_fails(case: Case) 
 
     with pytest.raises(AssertionError, match="nothing is expected"):
         run(bare)
+
+
+class Blind(dict[str, Any]):
+    """A step or case that fails whoever reads what only the judge may know."""
+
+    def __getitem__(self, key: str) -> Any:
+        assert key not in FORBIDDEN, f"the driver read {key!r}"
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        assert key not in FORBIDDEN, f"the driver read {key!r}"
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize("case", cases())
+def test_the_driver_reads_no_case_id_and_no_expectation(case: Case) -> None:
+    driver = Driver(Blind(case))
+
+    for step in case["steps"]:
+        if step["event"] != "restated":  # it names its new quantity nowhere else than in `order_qty`
+            driver.play(Blind(step))
+
+    assert driver.journal.facts
 
 
 def test_there_are_cases_of_our_own() -> None:
