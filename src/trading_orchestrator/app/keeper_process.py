@@ -19,8 +19,9 @@ from trading_orchestrator.keeper.backoff import Backoff
 from trading_orchestrator.keeper.child import KEEPER_FD, READY_FD, Spec
 from trading_orchestrator.keeper.keeper import Keeper, Say, Slot, listen, lock_data_dir
 from trading_orchestrator.keeper.node_spec import NodeSpec, incarnations_dir
+from trading_orchestrator.keeper.service_manager import ServiceManager
 from trading_orchestrator.kernel.clock import SystemClock
-from trading_orchestrator.kernel.config import merged
+from trading_orchestrator.kernel.config import merged, variable
 from trading_orchestrator.kernel.ids import new_id
 
 PRACTICE_BROKER = "practice"
@@ -58,7 +59,8 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
     host, port = listener.getsockname()[:2]
     say(f"dashboard: http://{host}:{port}/dashboard   data: {data_dir.resolve()}   stop: Ctrl-C")
     clock = SystemClock()
-    Keeper(settings.keeper, slots, clock=clock, last_beat_ns=_last_beat_ns, say=say).run()
+    service = ServiceManager(variable)
+    Keeper(settings.keeper, slots, clock=clock, last_beat_ns=_last_beat_ns, say=say, service=service).run()
     listener.close()
     os.close(lock_fd)
 

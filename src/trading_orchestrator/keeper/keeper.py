@@ -15,6 +15,7 @@ from trading_orchestrator.errors import Refused
 from trading_orchestrator.keeper.backoff import Backoff
 from trading_orchestrator.keeper.child import Child, Phase, Spec
 from trading_orchestrator.keeper.config import KeeperConfig
+from trading_orchestrator.keeper.service_manager import ServiceManager
 from trading_orchestrator.kernel.clock import Clock
 
 Say = Callable[[str], None]
@@ -118,13 +119,21 @@ class Keeper:
     """
 
     def __init__(
-        self, config: KeeperConfig, slots: Sequence[Slot], *, clock: Clock, last_beat_ns: LastBeatNs, say: Say
+        self,
+        config: KeeperConfig,
+        slots: Sequence[Slot],
+        *,
+        clock: Clock,
+        last_beat_ns: LastBeatNs,
+        say: Say,
+        service: ServiceManager,
     ) -> None:
         self._config = config
         self._slots = {slot.name: slot for slot in slots}
         self._clock = clock
         self._last_beat_ns = last_beat_ns
         self._say = say
+        self._service = service
         self._selector = selectors.DefaultSelector()
         self._stop_by_ns: int | None = None
         self._refused: str | None = None
@@ -169,6 +178,7 @@ class Keeper:
         self._stop()
 
     def _stop(self) -> None:
+        self._service.stopping()
         self._stop_by_ns = self._clock.boot_ns() + int(self._config.stop_deadline_s * 1e9)
         self._ask_to_end()
 
@@ -214,6 +224,8 @@ class Keeper:
             child.phase = Phase.READY
             slot.was_ready = True
             slot.backoff.succeeded()
+            if child.spec.heartbeat_path is not None:
+                self._service.ready(f"{child.spec.name} is ready")
 
     def _ended(self, slot: Slot, child: Child) -> None:
         if child.ready_fd in self._selector.get_map():
@@ -246,19 +258,20 @@ class Keeper:
             self._say("the stop deadline has passed: killing what is left")
             self._stop_by_ns = now_ns + 10**9
             self._signal_all(signal.SIGKILL)
-        for slot in self._slots.values():
-            if slot.child is not None:
-                self._watch_child(slot.child, now_ns)
+        beats_ns = [self._watch_child(slot.child, now_ns) for slot in self._slots.values() if slot.child is not None]
+        self._service.progress(max(beats_ns, default=0), now_ns)
 
-    def _watch_child(self, child: Child, now_ns: int) -> None:
+    def _watch_child(self, child: Child, now_ns: int) -> int:
+        """Kill a child that hangs; return its last sign of life, 0 when it gives none."""
+        beat_ns = self._last_beat_ns(child.spec.heartbeat_path) if child.spec.heartbeat_path is not None else None
         if child.phase is Phase.STARTING:
             if now_ns - child.started_ns > self._config.start_timeout_s * 1e9:
                 self._kill(child, f"was not ready within {self._config.start_timeout_s:g} s")
-        elif self._config.hang_kill_s > 0 and child.spec.heartbeat_path is not None:
-            beat_ns = self._last_beat_ns(child.spec.heartbeat_path)
-            silent_s = (now_ns - beat_ns) / 1e9 if beat_ns is not None else 0.0
+        elif self._config.hang_kill_s > 0 and beat_ns is not None:
+            silent_s = (now_ns - beat_ns) / 1e9
             if silent_s > self._config.hang_kill_s:
                 self._kill(child, f"has not turned its event loop for {silent_s:.2f} s")
+        return beat_ns or 0
 
     def _kill(self, child: Child, why: str) -> None:
         if not child.doomed:

@@ -23,7 +23,9 @@ from trading_orchestrator.keeper.backoff import Backoff
 from trading_orchestrator.keeper.child import Spec
 from trading_orchestrator.keeper.config import KeeperConfig
 from trading_orchestrator.keeper.keeper import Keeper, NodeRefused, Slot
+from trading_orchestrator.keeper.service_manager import ServiceManager
 from trading_orchestrator.kernel.clock import SystemClock
+from trading_orchestrator.kernel.config import variable
 
 folder, child = Path(sys.argv[1]), sys.argv[2]
 count = 0
@@ -40,7 +42,9 @@ def last_beat_ns(path):
 config = KeeperConfig(hang_kill_s=0.5, stop_deadline_s=1.5, start_timeout_s=5)
 say = lambda sentence: print(sentence, flush=True)
 try:
-    Keeper(config, [Slot("a", make, Backoff(1.0))], clock=SystemClock(), last_beat_ns=last_beat_ns, say=say).run()
+    slots = [Slot("a", make, Backoff(1.0))]
+    service = ServiceManager(variable)
+    Keeper(config, slots, clock=SystemClock(), last_beat_ns=last_beat_ns, say=say, service=service).run()
 except NodeRefused as error:
     print(f"refused: {error.message}", flush=True)
 """
