@@ -74,14 +74,14 @@ def test_a_message_says_what_happened_and_where_to_go_next() -> None:
     ] == words.text.splitlines()
 
 
-def test_a_message_of_several_alerts_tells_each_and_the_worst_severity() -> None:
+def test_a_message_of_several_alerts_tells_each_and_the_worst_that_fires() -> None:
     told = [
         alert("a", severity="warning", summary="A"),
         alert("b", severity="critical", summary="B", ends_at_ns=NOW_NS),
     ]
     words = read_texts(TextConfig(), "").words(message(alerts=told))
 
-    assert "[FIRING] A and 1 more (critical, 1 firing, 1 resolved)" == words.subject
+    assert "[FIRING] A and 1 more (warning, 1 firing, 1 resolved)" == words.subject
     assert ["FIRING warning Down: A", "RESOLVED critical Down: B"] == words.text.splitlines()[2::6]
 
 
