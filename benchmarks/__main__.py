@@ -14,11 +14,12 @@ TABLES = {
     "ghost": "an order taken and never answered: our state beside what ccxt alone leaves (40 s)",
     "overhead": "what operations cost an idle FastAPI program: CPU, memory, lateness of its loop",
     "history": "the metrics history against a plain SQLite table: bytes a sample, writes, queries",
+    "alerts": "alerts over HTTP beside Debian's Alertmanager: accepted a second, a storm, fire to webhook",
     "ccxt_submit": "one order through ccxt without journal or desk",
     "ccxt_import": "what importing one exchange costs",
 }
 LONG = {
-    "memory": "memory over a million orders: bytes an order (a quarter of an hour)",
+    "memory": "memory over a million orders: bytes an order (12 minutes of CPU)",
 }
 """Run when named: `python -m benchmarks memory`."""
 
