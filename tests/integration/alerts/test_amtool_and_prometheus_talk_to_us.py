@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,10 @@ from tests.integration.alerts.program import program
 
 pytestmark = pytest.mark.integration
 AMTOOL, PROMETHEUS = shutil.which("amtool"), shutil.which("prometheus")
+ALERTMANAGER = shutil.which("prometheus-alertmanager")
+needs_alertmanager = pytest.mark.skipif(
+    ALERTMANAGER is None, reason="alertmanager is missing: apt-get install prometheus-alertmanager"
+)
 needs_amtool = pytest.mark.skipif(AMTOOL is None, reason="amtool is missing: apt-get install prometheus-alertmanager")
 needs_prometheus = pytest.mark.skipif(PROMETHEUS is None, reason="prometheus is missing: apt-get install prometheus")
 ALERTS = {
@@ -133,8 +137,7 @@ async def test_an_alert_of_a_real_prometheus_arrives(url: str, tmp_path: Path) -
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with httpx2.AsyncClient(base_url=url) as client:
-            found = await _first_alerts(client)
+        found = await _first_alerts(httpx2.AsyncClient(base_url=url))
     finally:
         process.terminate()
         await process.wait()
@@ -142,6 +145,44 @@ async def test_an_alert_of_a_real_prometheus_arrives(url: str, tmp_path: Path) -
     assert {"alertname": "Always", "severity": "critical"} == found[0]["labels"]
     assert ["pager"] == [one["name"] for one in found[0]["receivers"]]
     assert f":{port}/graph" in found[0]["generatorURL"]
+
+
+@needs_alertmanager
+async def test_what_we_tell_goes_on_to_a_real_alertmanager(tmp_path: Path) -> None:
+    port = _free_port()
+    (tmp_path / "peer.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+    assert ALERTMANAGER is not None
+    process = await asyncio.create_subprocess_exec(
+        ALERTMANAGER,
+        f"--config.file={tmp_path}/peer.yml",
+        f"--storage.path={tmp_path}/peer",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    peer = f"http://127.0.0.1:{port}"
+    alerts = {
+        "route": {"receiver": "on", "group_by": ["alertname"], "group_wait": 0, "group_interval": 1},
+        "receivers": {"on": {"channels": ["peer"]}},
+        "channels": {"peer": {"kind": "alertmanager", "url": peer}},
+    }
+    down = [{"labels": {"alertname": "Down", "severity": "critical"}, "annotations": {"summary": "down"}}]
+    try:
+        async with program(tmp_path / "data", alerts) as (url, runtime), httpx2.AsyncClient() as client:
+            await client.post(f"{url}/api/v2/alerts", json=down)
+            found = await _first_alerts(httpx2.AsyncClient(base_url=peer))
+            await runtime.manager.resolve(found[0]["fingerprint"])
+            left = await _until_none(httpx2.AsyncClient(base_url=peer))
+    finally:
+        process.terminate()
+        await process.wait()
+
+    assert ({"alertname": "Down", "severity": "critical"}, "down") == (
+        found[0]["labels"],
+        found[0]["annotations"]["summary"],
+    )
+    assert [] == left
 
 
 async def test_what_is_wrong_is_refused_in_their_form(url: str) -> None:
@@ -155,12 +196,25 @@ async def test_what_is_wrong_is_refused_in_their_form(url: str) -> None:
 
 
 async def _first_alerts(client: httpx2.AsyncClient) -> list[dict[str, Any]]:
-    for _ in range(400):
-        found: list[dict[str, Any]] = (await client.get("/api/v2/alerts")).json()
-        if found:
-            return found
-        await asyncio.sleep(0.1)  # another program's evaluation cannot be awaited
-    raise TimeoutError("in 40 s no alert of Prometheus arrived")
+    return await _until(client, bool)
+
+
+async def _until_none(client: httpx2.AsyncClient) -> list[dict[str, Any]]:
+    return await _until(client, lambda found: not found)
+
+
+async def _until(client: httpx2.AsyncClient, is_right: Callable[[list[Any]], bool]) -> list[dict[str, Any]]:
+    """Return the alerts there once they are right, and close the client."""
+    async with client:
+        for _ in range(400):
+            try:
+                found: list[dict[str, Any]] = (await client.get("/api/v2/alerts")).json()
+            except httpx2.ConnectError:
+                found = []
+            if is_right(found):
+                return found
+            await asyncio.sleep(0.1)  # another program's evaluation cannot be awaited
+    raise TimeoutError("in 40 s the alerts there were not right")
 
 
 def _free_port() -> int:

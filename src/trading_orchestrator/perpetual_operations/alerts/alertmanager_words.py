@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
-from trading_orchestrator.errors import Refused
 from trading_orchestrator.perpetual_operations.alerts import matchers as m
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted
+from trading_orchestrator.perpetual_operations.alerts.rfc3339 import WordsRefused, rfc3339, time_ns
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence
 from trading_orchestrator.perpetual_operations.alerts.standing import GroupStanding, Standing
-
-NEVER_YEAR = 1  # Go's zero time: 0001-01-01T00:00:00Z
-
-
-class WordsRefused(Refused):
-    """A body of API v2 cannot be understood. Facts: text."""
-
-    code = "alerts.words_refused"
 
 
 class PostedWords(msgspec.Struct, frozen=True, rename="camel"):
@@ -147,27 +138,3 @@ def filtered(texts: Sequence[str]) -> tuple[m.Matcher, ...]:
         MatcherRefused: one cannot be read.
     """
     return m.parse_matchers(text.strip().strip("{}").rstrip(",") for text in texts if text.strip())
-
-
-def time_ns(text: str) -> int | None:
-    """Return RFC 3339 as ns; None for nothing and for Go's zero time.
-
-    Raises:
-        WordsRefused: it is no time.
-    """
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise WordsRefused(f"expected a time such as 2026-11-22T21:30:00Z, was {text!r}", text=text) from None
-    if at.year == NEVER_YEAR:
-        return None
-    whole = int(at.replace(microsecond=0, tzinfo=at.tzinfo or UTC).timestamp())
-    return whole * 1_000_000_000 + at.microsecond * 1_000
-
-
-def rfc3339(at_ns: int) -> str:
-    """Return the time to the millisecond, as Alertmanager writes it."""
-    at = datetime.fromtimestamp(at_ns // 1_000_000_000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ns // 1_000_000 % 1000:03d}Z"

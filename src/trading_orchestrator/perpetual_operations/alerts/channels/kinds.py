@@ -66,6 +66,13 @@ def _pagerduty() -> Kind:
     return Kind(PagerDutyConfig, open_pagerduty)
 
 
+def _alertmanager() -> Kind:
+    from trading_orchestrator.perpetual_operations.alerts.channels.alertmanager.channel import open_alertmanager
+    from trading_orchestrator.perpetual_operations.alerts.channels.alertmanager.config import AlertmanagerConfig
+
+    return Kind(AlertmanagerConfig, open_alertmanager)
+
+
 def _log() -> Kind:
     from trading_orchestrator.perpetual_operations.alerts.channels.log.channel import open_log
     from trading_orchestrator.perpetual_operations.alerts.channels.log.config import LogConfig
@@ -79,4 +86,5 @@ KINDS: Mapping[str, Callable[[], Kind]] = {
     "apprise": _apprise,
     "pagerduty": _pagerduty,
     "log": _log,
+    "alertmanager": _alertmanager,
 }

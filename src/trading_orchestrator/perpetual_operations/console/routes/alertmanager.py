@@ -17,6 +17,7 @@ from trading_orchestrator.perpetual_operations.alerts import alertmanager_words 
 from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager
 from trading_orchestrator.perpetual_operations.alerts.alertmanager_config import as_alertmanager_config
 from trading_orchestrator.perpetual_operations.alerts.matchers import Matcher, all_match, parse_matchers
+from trading_orchestrator.perpetual_operations.alerts.rfc3339 import rfc3339
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
 from trading_orchestrator.perpetual_operations.alerts.silence import SilenceRefused
 from trading_orchestrator.perpetual_operations.alerts.standing import Standing, standing, standing_in_groups
@@ -42,7 +43,7 @@ def alertmanager_routes(runtime: Runtime, clock: Clock, *, version: str) -> APIR
             {
                 "cluster": {"status": "disabled", "peers": []},
                 "config": {"original": as_alertmanager_config(runtime().plan)},
-                "uptime": words.rfc3339(began_ns),
+                "uptime": rfc3339(began_ns),
                 "versionInfo": {
                     "branch": "",
                     "buildDate": "",
@@ -153,7 +154,7 @@ async def _set(manager: AlertManager, said: words.SilenceWords, clock: Clock) ->
     """Set or change it; what cannot be changed in place is set anew, and the old one ends (Alertmanager does so)."""
     silence = words.silence_of(said, said.id or new_id(clock.wall_ns()))
     old = manager.state.silences.get(said.id)
-    if old is not None and words.rfc3339(old.starts_at_ns) == words.rfc3339(silence.starts_at_ns):
+    if old is not None and rfc3339(old.starts_at_ns) == rfc3339(silence.starts_at_ns):
         silence = msgspec.structs.replace(silence, starts_at_ns=old.starts_at_ns)  # they know it to the millisecond
     try:
         await manager.set_silence(silence)
