@@ -89,3 +89,13 @@ def test_an_end_that_is_said_again_is_told_with_the_next_message_of_a_living_gro
     assert "b:resolved c:firing" == arrived([posted(0, "b", ends_at=0), *again[2:]], 9)[-1][2]
     alone = [posted(0, "b"), posted(2, "b", ends_at=2), posted(6, "b", ends_at=6)]
     assert ["firing", "resolved"] == [status for _, status, _ in arrived(alone, 30)]
+
+
+def test_after_a_restart_a_group_waits_anew_however_many_of_its_alerts_are_seen_again() -> None:
+    both = [posted(0, "a"), posted(0, "b"), {"t": 4, "op": "restart", "how": "KILL"}]
+    again = [posted(5, "a"), posted(5, "b"), posted(5.5, "a"), posted(5.8, "c")]
+
+    # seen again at 5, so due at 6 and not at once, though the engine knows that a and b are old; c comes in time
+    assert [(1.0, "a:firing b:firing"), (6.0, "a:firing b:firing c:firing")] == [
+        (at, what) for at, _, what in arrived([*both, *again], 9)
+    ]

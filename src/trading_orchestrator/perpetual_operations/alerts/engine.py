@@ -235,7 +235,8 @@ class Engine:
                 )
             )
             return self.state.groups[group_id]
-        due_ns = first_due_ns(route, told if group.is_held else alert, now_ns)
+        is_waiting_anew = group.is_held or group.is_freed
+        due_ns = first_due_ns(route, told if is_waiting_anew else alert, now_ns)
         if group.is_held or (not group.has_flushed and due_ns == now_ns < group.due_ns):
             self._ticks.pop(group_id, None)
             self._decide(f.GroupTimed(group_id=group_id, due_ns=due_ns))

@@ -11,7 +11,10 @@ from trading_orchestrator.perpetual_operations.alerts.route import Route
 
 @dataclass
 class Group:
-    """One group. `due_ns`: its next flush; `in_flight`: its message that has no answer yet."""
+    """One group. `due_ns`: its next flush; `in_flight`: its message that has no answer yet.
+
+    `is_held`: it waits for its sources since a start. `is_freed`: one of them was seen again, and it waits anew.
+    """
 
     group_id: str
     route_id: str
@@ -21,6 +24,7 @@ class Group:
     due_ns: int
     has_flushed: bool = False
     is_held: bool = False
+    is_freed: bool = False
     in_flight: str | None = None
     alerts: dict[str, None] = field(default_factory=dict)
 

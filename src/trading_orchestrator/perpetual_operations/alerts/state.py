@@ -70,11 +70,12 @@ class State:
 
     def _time(self, body: f.GroupTimed) -> None:
         group = self.groups[body.group_id]
+        group.is_freed = group.is_freed or group.is_held
         group.due_ns, group.has_flushed, group.is_held = body.due_ns, False, False
 
     def _flush(self, body: f.GroupFlushed) -> None:
         group = self.groups[body.group_id]
-        group.due_ns, group.has_flushed, group.is_held = body.next_due_ns, True, False
+        group.due_ns, group.has_flushed, group.is_held, group.is_freed = body.next_due_ns, True, False, False
         self._settle(group, body.settled, body.at_ns)
         if body.clears:
             before = self.told[group.group_key, group.receiver].resolved if body.goes_on else frozenset()
@@ -104,7 +105,7 @@ class State:
 
     def _speaks(self, group_id: str, notification_id: str, next_due_ns: int) -> None:
         group = self.groups[group_id]
-        group.due_ns, group.has_flushed, group.is_held = next_due_ns, True, False
+        group.due_ns, group.has_flushed, group.is_held, group.is_freed = next_due_ns, True, False, False
         group.in_flight = notification_id
 
     def _failed(self, body: f.NotificationFailed) -> None:
@@ -168,7 +169,7 @@ class State:
                 self.alerts[fingerprint] = msgspec.structs.replace(alert, ends_at_ns=body.timeouts_from_ns)
         for held in body.held:
             group = self.groups[held.group_id]
-            group.is_held, group.due_ns = True, held.until_ns
+            group.is_held, group.is_freed, group.due_ns = True, False, held.until_ns
 
     def _sweep(self, body: f.Swept) -> None:
         for group_id in body.groups:
