@@ -135,6 +135,9 @@ class Desk:
         """Return how the desk is, in a sentence."""
         if self._trouble:
             return Health(HealthState.UNHEALTHY, f"{self._trouble}{self._emergency_in_words()}", "desk.down")
+        if self._shift is None and self._emergency_in_words():
+            said = f"the journal took nothing and the lease ran out{self._emergency_in_words()}"
+            return Health(HealthState.UNHEALTHY, said, "desk.down")
         if self._shift is None:
             following = self._follower is not None
             return Health(
@@ -282,7 +285,8 @@ class Desk:
                 await shift.journal_emergencies()
 
     def _emergency_in_words(self) -> str:
-        return f"; cancels only, {self._stand_in.count} orders so far" if self._stand_in is not None else ""
+        stands_in = self._stand_in is not None and not self._stand_in.is_over
+        return f"; cancels only, {self._stand_in.count} orders so far" if self._stand_in and stands_in else ""
 
     async def _stop_beginning_again(self) -> None:
         task, self._again = self._again, None

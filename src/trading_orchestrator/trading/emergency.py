@@ -84,6 +84,11 @@ class EmergencyCancels:
         """Return how many orders were asked to be canceled."""
         return len(self._noted)
 
+    @property
+    def is_over(self) -> bool:
+        """Return whether somebody else holds the desk, so that nothing is sent any more."""
+        return self._task.done()
+
     async def end(self) -> None:
         """Send nothing more."""
         self._task.cancel()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.unit.desk.world import SYMBOL, Node, World
 from trading_orchestrator.brokers.simulated.faults import Effect
@@ -67,6 +68,24 @@ async def test_a_released_symbol_trades_again_while_the_quarantined_order_keeps_
         assert {} == await blocked(world)
         assert ["quarantined", "filled"] == await world.order_states()
         assert "blocked" not in node.desk.health().reason
+
+
+async def test_an_overfills_block_ends_when_somebody_looked(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Turner", {"turns": "bbb"}))
+        await world.quote("1.1000")
+        await world.run(0.2)
+        again = structs.replace(world.venue.trades(SYMBOL)[0], trade_id="77")
+        for inbox in node.broker._inboxes:
+            inbox.put(again)
+        await world.run(0.2)
+        assert {SYMBOL: "order.overfilled"} == await blocked(world)
+        await release(world)
+        await world.quote("1.1000")
+        await world.run(0.2)
+
+        assert {} == await blocked(world)
+        assert ["filled", "filled"] == await world.order_states()
 
 
 async def test_the_release_outlives_the_node(tmp_path: Path) -> None:

@@ -160,6 +160,23 @@ async def test_orders_of_others_and_of_a_successor_are_left_alone(tmp_path: Path
         assert [] == await sent(world)
 
 
+async def test_it_stays_unhealthy_when_its_lease_runs_out_until_somebody_holds_the_desk(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        disk = Disk(world, tmp_path)
+        node = await start(world, disk.notes("a-1"), {"orders": 2, "px": "1.0900"})
+        await rest(world)
+        await fail(world, node)
+        await world.until_done(node.desk.leave(0))
+        await world.run(AFTER_S + 0.5)
+        assert [] == at_venue(world)
+        health = node.desk.health()
+        assert ("unhealthy", True) == (health.state.value, "cancels only, 1 orders so far" in health.reason)
+
+        await start(world, disk.notes("b-1"), {"orders": 0}, Succession.EXPIRED)
+        await world.run(2.0)
+        assert "cancels only" not in node.desk.health().reason
+
+
 async def test_a_cancel_that_cannot_be_noted_does_not_leave(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         notes = Disk(world, tmp_path).notes("a-1")

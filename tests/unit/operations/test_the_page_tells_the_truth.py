@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading_orchestrator.kernel.component import HealthState
+from trading_orchestrator.perpetual_operations.console.page.desks import alarm
 from trading_orchestrator.perpetual_operations.console.page.html import Html, tag
 from trading_orchestrator.perpetual_operations.console.page.profit import profit_curve
 from trading_orchestrator.perpetual_operations.console.page.words import ago, moment, number
@@ -120,6 +121,16 @@ def test_a_desk_that_nobody_holds_comes_before_everything_else(state: str) -> No
     assert HealthState.UNHEALTHY is verdict.state
     assert "Event loop is degraded: late." in verdict.more
     assert "No standby is ready: node b is alone until another one is." in verdict.more
+
+
+def test_nobody_can_overlook_a_desk_that_is_killed_or_waits_to_be_armed() -> None:
+    killed = str(alarm(desk(mode="killed", mode_reason="Ada: a drill", kill_verified=True)))
+    unarmed = str(alarm(desk(mode="unarmed", mode_reason="desk: broker x moves real money")))
+
+    assert 'role="alert"' in killed
+    assert "Kill switch on (Ada: a drill): no order leaves; nothing of ours is open, verified twice." in killed
+    assert "Not armed (desk: broker x moves real money): no order leaves." in unarmed
+    assert None is alarm(desk(mode="normal"))
 
 
 def test_a_mode_and_unknown_orders_are_worth_a_word() -> None:

@@ -31,13 +31,13 @@ def _desk(desk: Row, overview: Overview) -> Html:
             badge(desk.get("mode", "starting")),
             tag("span", f"{by}{_orders(desk)}", class_="note"),
         ),
-        _alarm(desk),
+        alarm(desk),
         [_symbol(row, overview.trades) for row in held] or tag("p", "No fill yet.", class_="empty"),
         class_="desk",
     )
 
 
-def _alarm(desk: Row) -> Html | None:
+def alarm(desk: Row) -> Html | None:
     """Return what nobody may overlook: that no order leaves, who said so and what ends it."""
     name, why = desk["desk"], desk.get("mode_reason") or "no reason given"
     if desk.get("mode") == "killed":
