@@ -34,6 +34,9 @@ from trading_orchestrator.trading.venue_clock import ClockOff, VenueClock
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 TRIES = 3
+ASK_AT_ONCE = 32
+"""Orders asked for before strategies run; of more the lists tell, or the resolver asks at its own pace: until then
+their exposure is reserved, and a takeover in a storm does not wait for a thousand answers."""
 TRY_AGAIN_S = 0.05
 BREATHE_EVERY = 256
 LOOK_BACK_S = (60.0, 3600.0, 86_400.0)
@@ -188,7 +191,7 @@ class Reconciler:
     async def _ask_all(self) -> Snapshot:
         """Ask everything at once: a takeover waits for the slowest answer, not for their sum."""
         book = self._intake.book
-        suspects = [order for order in book.unknown_orders() if not order.foreign]
+        suspects = [order for order in book.unknown_orders() if not order.foreign][-ASK_AT_ONCE:]
         offset, open_orders, balances, trades, found, is_ahead = await asyncio.gather(
             self._persistently(self._venue_clock.checked_offset_s),
             self._persistently(lambda: self._broker.open_orders(self._config.symbols)),
@@ -244,13 +247,16 @@ class Reconciler:
             for order in self._intake.book.open_orders()
             if is_ours(order.cl_ord_id) and order.accepted and order.cl_ord_id not in known
         ]
-        answers = await asyncio.gather(*(self._ask_for(order.symbol, order.cl_ord_id) for order in missing))
+        for order in missing[ASK_AT_ONCE:]:
+            self._resolver.watch(order.cl_ord_id)
+        asked = missing[:ASK_AT_ONCE]
+        answers = await asyncio.gather(*(self._ask_for(order.symbol, order.cl_ord_id) for order in asked))
         for cl_ord_id, answered, report in answers:
             if report is not None:
                 await self._intake.take_in(report, report.source)
             elif answered:
                 snapshot.found[cl_ord_id] = None
-        return len(missing)
+        return len(asked)
 
     def _watch_unsettled(self, snapshot: Snapshot) -> int:
         """Let the resolver ask on for what is not settled; return how many orders are unknown."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.unit.desk.world import Node, World
 from trading_orchestrator.brokers.budget import BudgetConfig, Purpose, RequestBudget
 from trading_orchestrator.brokers.simulated.faults import Effect
+from trading_orchestrator.kernel.tenancy import Succession
 
 PER_MIN = 240.0
 DOUBTS = 100
@@ -77,3 +78,24 @@ async def test_after_a_ban_doubts_are_asked_for_at_its_end(tmp_path: Path) -> No
 
         assert ["new"] == await world.order_states()
         assert budget.state.spent[Purpose.QUESTION] == asked + 1
+
+
+async def test_a_takeover_in_a_storm_does_not_wait_for_every_answer(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        dead = await desk_in_a_storm(world)
+        await world.run(1.0)
+        dead.crash()
+        world.faults.clear()
+        heir = world.node("Buyer", {"orders": 0}, risk={"max_orders_per_s": 1000, "max_open_orders": 1000})
+        heir.broker.budget = budget = RequestBudget(BudgetConfig(weight_per_min=2.5 * PER_MIN), clock=world.clock)
+        await world.warm(heir)
+        began_ns = world.clock.monotonic_ns()
+
+        await world.take(heir, Succession.PROVED_DEATH)
+
+        assert world.clock.monotonic_ns() - began_ns < 1e9
+        assert DOUBTS == (await world.order_states()).count("unknown")
+        assert budget.state.spent[Purpose.QUESTION] < DOUBTS
+        heir.broker.budget = RequestBudget(BudgetConfig(weight_per_min=60_000.0), clock=world.clock)
+        await world.run(8.0)
+        assert DOUBTS == (await world.order_states()).count("abandoned")
