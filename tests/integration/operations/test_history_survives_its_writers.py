@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from tests.integration.operations.history_process import MINUTE_NS, START_NS, TICKS
+from tests.integration.operations.recording_process import EVERY_S, FLUSH_S
 from trading_orchestrator.perpetual_operations.monitoring.history.reader import HistoryReader
 
 KILLS = 6
@@ -81,6 +82,21 @@ def test_a_writer_killed_again_and_again_loses_nothing_it_had_written(tmp_path: 
     drawn = reader.range("number", START_NS, START_NS + first * MINUTE_NS, 10)
     assert (0, first - 1, first) == (min(drawn.min), max(drawn.max), sum(drawn.count))
     reader.close()
+
+
+def test_a_node_killed_in_the_middle_loses_the_ticks_of_its_last_seconds_and_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.db"
+    command = [sys.executable, "-m", "tests.integration.operations.recording_process", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as node:
+        said = lines_of(node, 70)
+        node.kill()
+        recorded = int((said + lines_of(node))[-1])
+    reader = HistoryReader(path)
+    _, values = reader.samples("number", 0, FOR_EVER_NS + 10**18)
+    reader.close()
+
+    assert list(range(len(values))) == values.tolist()
+    assert recorded - len(values) <= 3 * FLUSH_S / EVERY_S  # what waited for its write, and the write under way
 
 
 def test_several_nodes_write_and_seal_side_by_side(tmp_path: Path) -> None:

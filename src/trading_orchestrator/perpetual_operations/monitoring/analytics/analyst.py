@@ -224,7 +224,8 @@ class Analyst:
         start_ns = end_ns - int(self._config.learn_days * 86_400) * 1_000_000_000
         points = max(1, (end_ns - start_ns) // MINUTE_NS)
         try:
-            names = sorted({(line.name, slot_of(line.node), line.series) for line in await history.series()})
+            lines = [line for line in await history.series() if line.last_ns >= start_ns]
+            names = sorted({(line.name, slot_of(line.node), line.series) for line in lines})
             wanted = {key: series for key, series in _wanted(names).items() if series}
             for key, series in wanted.items():
                 ranges = [await history.range(each, start_ns, end_ns, points) for each in series]

@@ -59,6 +59,7 @@ class Watching:
 
     def read(self, nodes: Sequence[NodeNow]) -> Iterator[Watched]:
         """Yield every watched value, of the host once."""
+        self._ticks = {now.node: self._ticks.get(now.node, MetricTicks()) for now in nodes}  # the dead are forgotten
         for number, now in enumerate(nodes):
             slot, measured = slot_of(now.node), values_of(now.sample)
             if number == 0:
@@ -67,7 +68,7 @@ class Watching:
             yield from self._of_metrics(now, slot)
 
     def _of_metrics(self, now: NodeNow, slot: str) -> Iterator[Watched]:
-        ticks = self._ticks.setdefault(now.node, MetricTicks())
+        ticks = self._ticks[now.node]
         counters = _counters(now.metrics)
         values: Mapping[str, float] = ticks.values_of(now.metrics)
         for name, value in values.items():
