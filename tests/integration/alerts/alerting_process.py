@@ -1,4 +1,4 @@
-"""An alert manager in a process of its own: `python alerting_process.py JOURNAL HOLD_DIR URL MAIL_PORT MODE DEED...`.
+"""An alert manager in a process of its own: `alerting_process.py JOURNAL HOLD_DIR URL MAIL_PORT MODE DEED...`.
 
 Takes the lease from a dead predecessor, runs, does the deeds (`fire`, `resolve`) one after the other, each once what
 was told before has arrived, and says on standard output what it has done: started, accepted DEED, settled. MODE
