@@ -108,6 +108,8 @@ class EmergencyCancels:
 
     async def _cancel_what_may(self) -> None:
         decided = [order for order in self._known.values() if any(request.is_open for request in order.requests)]
+        if await self._has_successor():  # it was frozen for long: whatever it knew is another's to cancel
+            return
         await self._cancel_all(decided, DECIDED)
         await self._clock.sleep(self._config.emergency_cancel_after_s)
         while not await self._has_successor():

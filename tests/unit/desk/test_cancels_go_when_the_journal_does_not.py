@@ -160,6 +160,21 @@ async def test_orders_of_others_and_of_a_successor_are_left_alone(tmp_path: Path
         assert [] == await sent(world)
 
 
+async def test_one_that_wakes_up_behind_its_successor_cancels_nothing(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        disk = Disk(world, tmp_path)
+        zombies = disk.notes("a-1")
+        zombie = await start(world, zombies, {"px": "1.0900", "cancel_at_bid": "1.0950"})
+        await rest(world)
+        await start(world, disk.notes("b-1"), {"orders": 0}, Succession.EXPIRED)
+        zombie.store.fails_with = FULL
+        await world.quote("1.0950")
+        await world.run(AFTER_S + 1.0)
+
+        assert 1 == len(at_venue(world))
+        assert [] == zombies.noted()
+
+
 async def test_it_stays_unhealthy_when_its_lease_runs_out_until_somebody_holds_the_desk(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         disk = Disk(world, tmp_path)
