@@ -113,7 +113,8 @@ class AlertsRuntime:
         """
         if self._manager is None:
             held_by = self._tenure.held_by
-            who = f"{held_by} holds the lease {LEASE}" if held_by else "the alert manager is starting"
+            is_other = held_by not in ("", self._tenure.holder)
+            who = f"{held_by} holds the lease {LEASE}" if is_other else "the alert manager is starting"
             raise AlertManagerStopped(f"{who}: ask again", retry_after_s=1.0)
         return self._manager
 
