@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from trading_orchestrator.kernel.config import merged, variable
 from trading_orchestrator.kernel.ids import new_id
 
 PRACTICE_BROKER = "practice"
+OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
         venue_port = free_port()
         values = merged(values, {"brokers": {PRACTICE_BROKER: {"urls": practice_urls(venue_port), "live": False}}})
         slots.append(_slot("venue", settings, lambda: _venue_spec(data_dir, venue_port, practice), outlasts=True))
-    names = ["a", "b"][: settings.keeper.nodes]
-    for name, after in zip(names, [None, "a"], strict=False):
-        make = _node_maker(name, values, configured.source, data_dir, listener, hold_dir)
-        slots.append(_slot(name, settings, make, after=after))
+    common = NodeSpec("", values, configured.source, listener.fileno(), str(hold_dir) if hold_dir else None)
+    for role in _roles(settings):
+        make = _node_maker(role, common, data_dir)
+        slots.append(_slot(role.slot, settings, make, after=role.after))
     host, port = listener.getsockname()[:2]
     say(f"dashboard: http://{host}:{port}/dashboard   data: {data_dir.resolve()}   stop: Ctrl-C")
     clock = SystemClock()
@@ -117,12 +118,47 @@ def _venue_spec(data_dir: Path, port: int, practice: Practice) -> Spec:
     return Spec(name="practice venue", argv=argv, stdin=b"")
 
 
-def _node_maker(
-    slot: str, values: dict[str, Any], source: str, data_dir: Path, listener: socket.socket, hold_dir: Path | None
-) -> Callable[[], Spec]:
+@dataclass(frozen=True)
+class Role:
+    """What the nodes of one slot are for. `desks` None: all of them."""
+
+    slot: str
+    desks: tuple[str, ...] | None = None
+    after: str | None = None
+    serves_console: bool = True
+    homes: dict[str, str] = field(default_factory=dict)
+    nice: int = 0
+    cpu_max_ratio: float = 0.0
+
+
+def _roles(settings: Settings) -> Sequence[Role]:
+    """Trader and console back each other; a desk that wants a node of its own has it, and the console's stands by."""
+    desks = settings.trading.desk
+    own = [name for name, desk in desks.items() if desk.isolation == "process"]
+    homes = {name: f"{OWN}{number}" for number, name in enumerate(own)}
+    shared = tuple(name for name in desks if name not in own)
+    roles = [Role("a", shared if own and settings.keeper.nodes > 1 else None, homes=homes)]
+    if settings.keeper.nodes > 1:
+        roles.append(Role("b", after="a", homes=homes))
+    roles += [
+        Role(
+            homes[name],
+            (name,),
+            serves_console=False,
+            nice=desks[name].nice,
+            cpu_max_ratio=desks[name].cpu_max_ratio,
+        )
+        for name in own
+    ]
+    return roles
+
+
+def _node_maker(role: Role, common: NodeSpec, data_dir: Path) -> Callable[[], Spec]:
     def make() -> Spec:
-        node = f"{slot}-{new_id(SystemClock().wall_ns())[-8:]}"
-        spec = NodeSpec(node, values, source, listener.fileno(), str(hold_dir) if hold_dir else None)
+        node = f"{role.slot}-{new_id(SystemClock().wall_ns())[-8:]}"
+        spec = msgspec.structs.replace(
+            common, node=node, desks=role.desks, serves_console=role.serves_console, homes=role.homes
+        )
         argv = [
             sys.executable,
             "-m",
@@ -136,8 +172,10 @@ def _node_maker(
             name=f"node {node}",
             argv=argv,
             stdin=msgspec.json.encode(spec),
-            pass_fds=(listener.fileno(),),
+            pass_fds=(common.listen_fd,),
             heartbeat_path=incarnations_dir(data_dir) / node,
+            nice=role.nice,
+            cpu_max_ratio=role.cpu_max_ratio,
         )
 
     return make

@@ -136,6 +136,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
             clock=clock,
             boot_id=boot_id,
             leave_deadline_s=config.settings.keeper.stop_deadline_s - LEAVE_BEFORE_KILL_S,
+            homes={f"desk/{desk}": slot for desk, slot in spec.homes.items()},
         )
         await node.run(stop, ready)
     finally:
@@ -193,9 +194,11 @@ def _tenancies(
     fault: FaultPoint = HoldingFaultPoint(Path(spec.hold_dir)) if spec.hold_dir else no_fault
     clock, meter = SystemClock(), manager.meter
     notes = EmergencyNotes(incarnations_dir(config.data_dir), incarnation)
-    tenancies: list[Tenancy] = [console]
+    tenancies: list[Tenancy] = [console] if spec.serves_console else []
     budgets: dict[str, RequestBudget] = {}  # the venue counts by account, whichever desk asks
     for name, desk in config.settings.trading.desk.items():
+        if not spec.hosts(name):
+            continue
         account = config.settings.brokers[desk.broker]
         budget = budgets.setdefault(desk.broker, RequestBudget(account.budget, clock=clock))
         client = CcxtClient(account, clock=clock, budget=budget)
@@ -212,7 +215,7 @@ def _tenancies(
             clock=clock,
             fault=fault,
             now_running=incarnation.now_running,
-            live=account.live,
+            live=account.moves_real_money,
             notes=notes,
         )
         watch_desk(manager, tenancy, pulse, partial(getattr, venue, "mute_streams_total"))

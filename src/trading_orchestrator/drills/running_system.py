@@ -89,6 +89,7 @@ class RunningSystem:
     hold_dir: Path | None = None
     more: str = ""
     environ: Mapping[str, str] | None = None
+    nodes_ready: int = 2
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -186,7 +187,7 @@ class RunningSystem:
         """Return (pid, node) of the trader once it holds the desk and a second node is READY."""
         try:
             wait_until(
-                lambda: self.holder() and len(self.ready_nodes()) == 2,
+                lambda: self.holder() and len(self.ready_nodes()) >= self.nodes_ready,
                 within_s=within_s,
                 what="trader and standby ready",
             )

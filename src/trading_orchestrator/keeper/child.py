@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from trading_orchestrator.keeper.cpu_quota import CpuQuota
+
 READY_FD, KEEPER_FD = "{ready_fd}", "{keeper_fd}"
 
 
@@ -27,6 +29,7 @@ class Spec:
     """What to start. The arguments READY_FD and KEEPER_FD are replaced by descriptor numbers.
 
     stdin: bytes the child reads first; never arguments, which every user of the machine can see.
+    nice, cpu_max_ratio: how far it yields, and its ceiling of CPU as a share of one core (0: none).
     """
 
     name: str
@@ -34,6 +37,8 @@ class Spec:
     stdin: bytes
     pass_fds: Sequence[int] = ()
     heartbeat_path: Path | None = None
+    nice: int = 0
+    cpu_max_ratio: float = 0.0
 
 
 class Child:
@@ -60,11 +65,15 @@ class Child:
         finally:
             os.close(child_ready_fd)
             os.close(child_keeper_fd)
+        if spec.nice:  # before it reads its spec, so that every thread it will ever start inherits it
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, spec.nice)
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it died at once; its exit is handled like any other
             self._process.stdin.write(spec.stdin)
             self._process.stdin.close()
         self.pid = self._process.pid
+        self._quota = CpuQuota(f"{self.pid}", spec.cpu_max_ratio) if spec.cpu_max_ratio else None
+        self.unlimited_because = self._quota.hold(self.pid) if self._quota else ""
         self.pid_fd = os.pidfd_open(self.pid)
         os.set_blocking(self.ready_fd, False)
 
@@ -83,7 +92,10 @@ class Child:
     def reap(self) -> int:
         """Wait for the ended process and return its exit code (negative: the signal that ended it)."""
         self.phase = Phase.ENDED
-        return self._process.wait()
+        code = self._process.wait()
+        if self._quota is not None:
+            self._quota.release()
+        return code
 
     def close(self) -> None:
         for descriptor in (self.ready_fd, self.pid_fd, self._keeper_fd):

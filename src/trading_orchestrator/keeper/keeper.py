@@ -206,6 +206,8 @@ class Keeper:
     def _start(self, slot: Slot) -> None:
         child = Child(slot.make(), started_ns=self._clock.boot_ns())
         slot.child = child
+        if child.unlimited_because:
+            self._say(f"{child.spec.name} has no CPU ceiling here ({child.unlimited_because})")
         self._selector.register(child.ready_fd, selectors.EVENT_READ, lambda: self._heard(slot, child))
         self._selector.register(child.pid_fd, selectors.EVENT_READ, lambda: self._ended(slot, child))
 

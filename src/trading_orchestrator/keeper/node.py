@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from trading_orchestrator.errors import Transient
@@ -33,6 +33,9 @@ class Node:
     """Hosts tenancies: desks first, the console last, so that imports of the web never delay an order.
 
     Everything runs on one event loop; `run` returns after an ordered leave.
+
+    Args:
+        homes: by lease, the slot whose nodes have it to themselves; this node only stands by for those.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class Node:
         clock: Clock,
         boot_id: str,
         leave_deadline_s: float,
+        homes: Mapping[str, str] | None = None,
     ) -> None:
+        self._homes = homes or {}
         self._cluster = cluster
         self._deaths = deaths
         self._beats = beats
@@ -96,20 +101,40 @@ class Node:
         while True:
             await self._clock.sleep(LOOK_FOR_HEIR_S)
             await self._hand_console_to_an_idle_node()
+            await self._hand_desks_home()
 
     def _trades(self) -> bool:
         return any(place.seat is not None for place in self._places if place.lease != CONSOLE)
 
     async def _may_claim(self, lease: str) -> bool:
-        """A node that trades serves the console only while no other living node is ready to."""
+        """A node that trades serves the console only while no other living node is ready to; and a lease that has a
+        home elsewhere is claimed only while nobody is at home.
+        """
+        if lease in self._homes:
+            return not await self._is_somebody_at_home(lease)
         if lease != CONSOLE or not self._trades():
             return True
-        return not await self._cluster.others_ready(self._deaths.lives)
+        return not await self._others_for_console()
 
     async def _hand_console_to_an_idle_node(self) -> None:
         console = next((place for place in self._places if place.lease == CONSOLE and place.seat is not None), None)
-        if console is not None and self._trades() and await self._cluster.others_ready(self._deaths.lives):
+        if console is not None and self._trades() and await self._others_for_console():
             console.hand_over()
+
+    async def _others_for_console(self) -> list[str]:
+        """Nodes that have a desk to themselves serve no console."""
+        own = tuple(f"{home}-" for home in self._homes.values())
+        ready = await self._cluster.others_ready(self._deaths.lives)
+        return [node for node in ready if not node.startswith(own)] if own else ready
+
+    async def _hand_desks_home(self) -> None:
+        for place in self._places:
+            if place.seat is not None and place.lease in self._homes and await self._is_somebody_at_home(place.lease):
+                place.hand_over()
+
+    async def _is_somebody_at_home(self, lease: str) -> bool:
+        home = f"{self._homes[lease]}-"
+        return any(node.startswith(home) for node in await self._cluster.others_ready(self._deaths.lives))
 
     async def _beat(self) -> None:
         while True:

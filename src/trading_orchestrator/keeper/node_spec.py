@@ -9,13 +9,23 @@ import msgspec
 
 
 class NodeSpec(msgspec.Struct, frozen=True):
-    """The start message of one node. Descriptors are inherited; `settings` is the merged configuration."""
+    """The start message of one node. Descriptors are inherited; `settings` is the merged configuration.
+
+    `desks`: those it hosts; None hosts all. `homes`: by desk, the slot that has it to itself; others only stand by.
+    """
 
     node: str
     settings: dict[str, Any]
     source: str
     listen_fd: int
     hold_dir: str | None = None
+    desks: tuple[str, ...] | None = None
+    serves_console: bool = True
+    homes: dict[str, str] = {}
+
+    def hosts(self, desk: str) -> bool:
+        """Return whether this node may trade the desk."""
+        return self.desks is None or desk in self.desks
 
 
 def incarnations_dir(data_dir: Path) -> Path:
