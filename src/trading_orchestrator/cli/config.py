@@ -141,8 +141,10 @@ def remarks_on(ready: Configured) -> Iterator[Remark]:
     if not ready.settings.trading.desk:
         yield Remark("warning", "trading.desk", "there is no desk, so nothing will trade")
     for name, desk in ready.settings.trading.desk.items():
-        if ready.settings.brokers[desk.broker].live:
-            text = f"real money: desk {name} sends no order before `trading-orchestrator desk arm {name}`"
+        broker = ready.settings.brokers[desk.broker]
+        if broker.moves_real_money:
+            why = "real money" if broker.live else "but for `run --practice`, without urls it is the real exchange"
+            text = f"{why}: desk {name} sends no order before `trading-orchestrator desk arm {name}`"
             yield Remark("note", f"brokers.{desk.broker}.live", text)
         if not any(strategy.enabled for strategy in desk.strategies):
             yield Remark(

@@ -242,7 +242,7 @@ def _stakes(name: str, config: Path | None, data_dir: Path | None) -> str:
     if desk is None:
         return ""
     broker = settings.brokers[desk.broker]
-    money = "REAL MONEY" if broker.live else "practice money"
+    money = "REAL MONEY" if broker.live else "practice money" if broker.urls else "REAL MONEY but for `run --practice`"
     strategies = ", ".join(each.name for each in desk.strategies if each.enabled) or "no strategy"
     account = f"{broker.exchange} as account {desk.account_name}"
     return f" to {account}, with {money}: {strategies} on {', '.join(desk.symbols)}"

@@ -89,7 +89,7 @@ def test_a_key_that_nobody_keeps_is_told_before_the_start(config: Path) -> None:
     remarks = json.loads(said.stdout)["remarks"]
 
     assert 2 == said.exit_code
-    assert [("error", "brokers.practice.api_key_env")] == [(one["level"], one["key"]) for one in remarks]
+    assert ["brokers.practice.api_key_env"] == [one["key"] for one in remarks if one["level"] == "error"]
 
 
 def test_a_desk_that_cannot_decide_is_a_warning(config: Path) -> None:
@@ -117,6 +117,15 @@ def test_a_live_broker_is_a_note_that_names_the_command_which_arms_it(config: Pa
 
     assert "note: brokers.practice.live: real money: desk practice sends no order before" in said.stdout
     assert 0 == said.exit_code
+
+
+def test_no_addresses_of_its_own_make_the_exchange_real_whatever_is_said(config: Path) -> None:
+    said = run("check")
+    assert "note: brokers.practice.live: but for `run --practice`, without urls it is the real exchange" in said.stdout
+
+    urls = 'live = false\nurls = { api = { public = "http://127.0.0.1:9/api/v3" } }'
+    config.write_text(config.read_text().replace("live = false", urls, 1))
+    assert "brokers.practice.live" not in run("check").stdout
 
 
 def test_a_days_loss_in_two_kinds_of_money_is_refused(config: Path) -> None:

@@ -33,7 +33,8 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     `api_key` and `secret` are literals for the practice venue only; a real key is named by the environment
     variables or files that hold it. `urls` and `options` are merged deeply over ccxt's own.
     `live`: orders here move real money, so a desk sends none before a named person has armed it; say false for a
-    practice venue or a sandbox. True unless said: to forget it costs a command, the other way round it costs money.
+    practice venue or a sandbox, and name its `urls`: without them ccxt's own are the real exchange's, whatever is said.
+    True unless said: to forget it costs a command, the other way round it costs money.
 
     Defaults: `timeout_s` and `validity_s` of 1 s let a successor know soon that a lost request can no longer
     arrive; `ping_s` finds a half-open stream within 15 s; `quiet_s` of 10 s: how long a stream may be silent before it
@@ -70,6 +71,11 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
                 raise ValueError(f"{name}: expected seconds > 0, was {getattr(self, name)}")
         if self.countdown_s < 0:
             raise ValueError(f"countdown_s: expected seconds, or 0 for never, was {self.countdown_s}")
+
+    @property
+    def moves_real_money(self) -> bool:
+        """Return whether a desk must be armed: unless it is said not to be live, and where else it is."""
+        return self.live or not self.urls
 
     def __repr__(self) -> str:
         return f"CcxtConfig(exchange={self.exchange!r}, key=***)"
