@@ -28,6 +28,7 @@ from trading_orchestrator.perpetual_operations.alerts.templates.template import 
 SECRET = "only-for-this-test-5b1f"
 FIRST: dict[str, dict[str, Any]] = {
     "webhook": {"url": "http://127.0.0.1:1/x", "secret": "env:S"},
+    "alertmanager": {"url": "http://127.0.0.1:1"},
     "email": {
         "host": "localhost",
         "sender": "a@b.example",
