@@ -71,6 +71,7 @@ class Quiet:
     number: int
     host: str
     for_s: float
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ waits = st.builds(Wait, st.sampled_from([0.4, 1.0, 2.0, 5.5, 31.0]))
 deeds = st.one_of(
     st.builds(Fire, names, hosts, st.sampled_from([0.0, 3.0])),
     st.builds(Resolve, names, hosts),
-    st.builds(Quiet, st.integers(1, 3), hosts, st.sampled_from([2.0, 60.0])),
+    st.builds(Quiet, st.integers(1, 3), hosts, st.sampled_from([2.0, 60.0]), st.sampled_from(["", "need", "use"])),
     st.builds(Speak, st.integers(1, 3)),
     st.builds(Answers, st.lists(st.sampled_from([500, 400]), min_size=1, max_size=6).map(tuple)),
     waits,
@@ -128,10 +129,18 @@ class World:
                 self.post(name, host, starts_at_ns=self.now_ns - round(old_s * S) if old_s else None)
             case Resolve(name, host):
                 self.post(name, host, ends_at_ns=self.now_ns)
-            case Quiet(number, host, for_s):
-                ends_at_ns = self.now_ns + round(for_s * S)
-                self.silence(Silence(silence_id=str(number), matchers=(f"host={host}",), starts_at_ns=self.now_ns,
-                                     ends_at_ns=ends_at_ns, created_by="bob", comment="works on it"))  # fmt: skip
+            case Quiet(number, host, for_s, kind):
+                silence = Silence(
+                    silence_id=str(number),
+                    matchers=(f"host={host}",),
+                    starts_at_ns=self.now_ns,
+                    ends_at_ns=self.now_ns + round(for_s * S),
+                    created_by="bob",
+                    comment="works on it",
+                    until_resolved=kind == "need",
+                    unused_for_s=3.0 if kind == "use" else None,
+                )
+                self.silence(silence)
             case Speak(number) if str(number) in self.engine.state.silences:
                 self.keep(self.engine.expire_silence(str(number), self.now_ns))
             case Answers(codes):
