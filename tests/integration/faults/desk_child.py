@@ -94,7 +94,12 @@ class DeskChild:
         """Hold the process at this point when it comes there."""
         (self.hold_dir / point).touch()
 
+    def must_live(self) -> None:
+        """Fail with its last words when it ended."""
+        assert self._process.poll() is None, f"the desk process ended: {self.errors()[-2000:]} {self.said('error')}"
+
     def held_at(self, point: str) -> bool:
+        self.must_live()
         return bool(list(self.hold_dir.glob(f"{point}.held.*")))
 
     def signal(self, number: signal.Signals) -> None:
