@@ -14,7 +14,7 @@ I7   `at_rest` after reports that were lost, doubled, late and overtaken
 I8   `sent` by the venue's record, `_on_intended` by the journal's; reduce_only and blocked symbols only reduce
 I9   `sent` and `cancel_sent` (who holds the lease), `_judge_fact` (epochs never fall)
 I10  `asked` (the budget's own arithmetic, done here again), `cancel_waited`, and memory in `_on_intended`
-I11  `at_rest`: nothing unsettled or blocked, everybody may trade; `to_write_off`: only a human's doing needs help
+I11  `at_rest`: nothing unsettled or blocked, everybody may trade; `to_write_off`: who may need a human's help
 I12  `_on_evidence`, `_on_abandoned` (rule R4 by the answers that truly came) and OrderRefused in `_before`
 Beyond them: the latch (`_on_latch`), and the program itself (`blame`: a task or node that ended by a bug).
 """
@@ -96,7 +96,7 @@ class Judge:
         self.under_way: Callable[[], set[str]] = set
         self.on_order: Callable[[Order], object] = lambda order: None
         self.written_off: set[str] = set()
-        self._humans_traded = False
+        self._has_strange_trades = False
         self._seen_quarantined: set[str] = set()
         self._terms = terms
         self._venue = venue
@@ -132,6 +132,12 @@ class Judge:
         self._silent = True
         self.catch_up()
         self._silent = False
+
+    def restored(self, reader: JournalReader, journal_id: str) -> None:
+        """The journal was put back: judge what it holds from here on."""
+        self._has_strange_trades = True
+        self._reader.close()
+        self.read_anew(reader, journal_id)
 
     # -- what the wire shows (Witness)
 
@@ -198,7 +204,7 @@ class Judge:
 
     def _on_report(self, report: OrderReport) -> None:
         if is_humans(report):
-            self._humans_traded |= bool(report.trades)
+            self._has_strange_trades |= bool(report.trades)
             return
         self.catch_up()
         self._exposures.heard(report)
@@ -299,11 +305,11 @@ class Judge:
     def to_write_off(self) -> list[str]:
         """Return the orders quarantined since the last look that an operator finds nowhere, nor under way.
 
-        A human's trade that names no order keeps the desk from its proof (F6): it may have been of this one. Without
-        such a trade nobody helps.
+        A trade that names no order keeps the desk from its proof (F6): it may have been of this one. A human makes
+        such trades, and a journal put back on a new timeline knows no owner of older ones. Without either nobody helps.
         """
         self.catch_up()
-        found = {order.cl_ord_id for order in self.book.quarantined_orders() if self._humans_traded}
+        found = {order.cl_ord_id for order in self.book.quarantined_orders() if self._has_strange_trades}
         absent = {each for each in found & self._seen_quarantined if self._venue.known(each) is None}
         self._seen_quarantined = found
         self.written_off |= absent - self.under_way()
@@ -411,7 +417,7 @@ class Judge:
             self.on_violation()
 
     def close(self) -> None:
-        """Look at the journal no more; only before another one is read."""
+        """Look at the journal no more."""
         self._reader.close()
 
     @property

@@ -184,8 +184,7 @@ class World:
         put_back(self.path, on_new_timeline=on_new_timeline, clock=self.host_clock, random_bytes=random_bytes)
         self._store = await open_store(self.path, clock=self.host_clock, inline=True, bell=self.host.bell)
         for account in self.accounts:
-            account.judge.close()
-            account.judge.read_anew(JournalReader(self.path, account.stream), self._store.journal_id)
+            account.judge.restored(JournalReader(self.path, account.stream), self._store.journal_id)
         await self.operator.repeat(self._store, copied_pos)
         self.keeps_nodes = True
         for _ in range(NODES):
