@@ -113,6 +113,7 @@ class Desk:
         self._shift: Shift | None = None
         self._has_begun = False
         self._pumps: list[asyncio.Task[None]] = []
+        self._filling: asyncio.Task[None] | None = None
         self._again: asyncio.Task[None] | None = None
         self._stand_in: EmergencyCancels | None = None
         self._stream_up = asyncio.Event()
@@ -186,9 +187,10 @@ class Desk:
     async def close(self) -> None:
         await self.leave(0)
         await self._end_emergency(None)
-        for pump in self._pumps:
+        pumps = [*self._pumps, self._filling] if self._filling is not None else self._pumps
+        for pump in pumps:
             pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        await asyncio.gather(*pumps, return_exceptions=True)
         self._pumps = []
         await self._feed.close()
         await self._broker.close()
@@ -346,6 +348,8 @@ class Desk:
         if isinstance(event, Quote):
             self._quotes[event.symbol] = event
         closed = self._bars.on_event(event)
+        if self._bars.has_hole(closed) and (self._filling is None or self._filling.done()):
+            self._filling = asyncio.create_task(self._bars.fill(self._feed), name=f"{self.lease} past bars")
         if self._shift is None:
             return
         for bar_s, bar in closed:

@@ -133,6 +133,21 @@ async def test_past_bars_come_before_own_ones_and_never_twice() -> None:
     assert 60 * S == history.filled_until_ns(SYMBOL, 60)
 
 
+async def test_the_bar_that_was_open_when_we_came_is_asked_for_once_it_has_closed() -> None:
+    history = BarHistory(kept=100)
+    history.want(SYMBOL, 60)
+    await history.fill(PastFeed([candle(SYMBOL, -60, 60, 2)]))
+    holes = [history.has_hole(history.on_event(trade(at_s))) for at_s in (30, 70, 110)]
+    assert [False] * 3 == holes
+
+    closed = history.on_event(trade(130))  # the first bar that we saw whole
+    assert history.has_hole(closed)
+    await history.fill(PastFeed([candle(SYMBOL, open_s, 60, 2) for open_s in (-60, 0, 60)]))
+
+    assert [-60, 0, 60] == [bar.open_ns // S for bar in history.closed(SYMBOL, 60)]
+    assert not history.has_hole(history.on_event(trade(190)))
+
+
 async def test_a_feed_that_does_not_answer_leaves_the_series_to_grow() -> None:
     history = BarHistory(kept=100)
     history.want(SYMBOL, 60)

@@ -24,13 +24,16 @@ class BarSeries:
         self._whole_from_ns: int | None = None
         self.closed: deque[Bar] = deque(maxlen=kept)
         self.filled_until_ns = 0
+        self.is_whole = False
 
     def fill(self, past: Sequence[Bar]) -> None:
-        """Take in what closed before our first own bar; oldest first."""
-        own = list(self.closed)
-        older = [bar for bar in past if not own or bar.close_ns <= own[0].open_ns]
+        """Take in what closed before our first own bar, oldest first. Whole once the open bar of then is among it."""
+        from_ns = self._whole_from_ns
+        own = [bar for bar in self.closed if from_ns is not None and bar.open_ns >= from_ns]
+        older = [bar for bar in past if from_ns is None or bar.close_ns <= from_ns]
         self.closed.clear()
         self.closed.extend([*older, *own])
+        self.is_whole = bool(own)
         self.filled_until_ns = older[-1].close_ns if older else 0
 
     def on_trade(self, trade: Trade) -> Sequence[Bar]:
@@ -66,11 +69,18 @@ class BarHistory:
             self._series[symbol, bar_s] = BarSeries(symbol, bar_s, self._kept)
 
     async def fill(self, feed: Feed) -> None:
-        """Ask the feed for what closed before we came, if it can tell. A failed question leaves a series to grow."""
+        """Ask the feed for what closed before we came, if it can tell. A failed question leaves a series to grow.
+
+        To be called again after `has_hole` told of one: the bar that was open when we came closes later.
+        """
         past = past_of(feed)
         if past is None:
+            for series in self._series.values():
+                series.is_whole = True  # as whole as it will be
             return
         for (symbol, bar_s), series in self._series.items():
+            if series.is_whole:
+                continue
             try:
                 series.fill(await past.bars(symbol, bar_s, last=self._kept))
             except OrchestratorError as error:
@@ -80,6 +90,10 @@ class BarHistory:
         """Return the kept bars, oldest first."""
         series = self._series.get((symbol, bar_s))
         return () if series is None else tuple(series.closed)
+
+    def has_hole(self, closed: Sequence[tuple[int, Bar]]) -> bool:
+        """Return whether a series of these bars lacks the one that was open when we came."""
+        return any(not self._series[bar.symbol, bar_s].is_whole for bar_s, bar in closed)
 
     def filled_until_ns(self, symbol: str, bar_s: int) -> int:
         """Return when the last bar closed that nobody here saw grow: those are for indicators, not for decisions."""
