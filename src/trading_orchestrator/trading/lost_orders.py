@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trading_orchestrator.brokers.port import OrderReport
-from trading_orchestrator.errors import Transient
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.client_id import cl_ord_id
 
@@ -20,18 +19,11 @@ log = logging.getLogger(__name__)
 Ask = Callable[[str, str], Awaitable[tuple[str, bool, OrderReport | None]]]
 """Symbol and cl_ord_id in; the id, whether the venue answered, and the order out."""
 
-TRIES = 3
 STEP = 8
 GAP = 24
 """So many ids in a row unknown to the venue end the search: denied orders took numbers and never reached it."""
 MARGIN = 1_000
 """Numbers left out after the last one found, so that no id is ever given to two orders, gaps included."""
-
-
-class NotTold(Transient):
-    """Nobody knows whether this journal is behind the venue, so nothing may be decided yet. Facts: cl_ord_id."""
-
-    code = "desk.lost_orders_not_told"
 
 
 @dataclass
@@ -83,15 +75,8 @@ class LostOrders:
         return last
 
     async def _at(self, strategy: str, ahead: int) -> list[OrderReport]:
-        """Return the order whose intent is `ahead` numbers after the next one, if the venue has it.
-
-        Raises:
-            NotTold: it does not answer, which is no information: an id taken for free might be given twice.
-        """
+        """Return the order whose intent is `ahead` numbers after the next one, if the venue has it."""
         book = self._book
         name = cl_ord_id(book.account, book.timeline, book.next_intent_id(strategy, ahead=ahead), 0)
-        for _ in range(TRIES):
-            answers = await asyncio.gather(*(self._ask(symbol, name) for symbol in self._wanted[strategy]))
-            if all(answered for _, answered, _ in answers):
-                return [report for _, _, report in answers if report is not None]
-        raise NotTold(f"the venue does not say in {TRIES} tries whether it knows {name}", cl_ord_id=name)
+        answers = await asyncio.gather(*(self._ask(symbol, name) for symbol in self._wanted[strategy]))
+        return [report for _, _, report in answers if report is not None]
