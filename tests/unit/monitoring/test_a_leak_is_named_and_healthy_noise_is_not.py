@@ -146,6 +146,7 @@ class Program:
         self.relief = Relief(lambda: int(self.resident))
         self.detector = MemoryLeakDetector(
             config,
+            node="a",
             limit_bytes=int(limit_mb * MB),
             clock=clock,
             tracer=TracemallocTracer(),

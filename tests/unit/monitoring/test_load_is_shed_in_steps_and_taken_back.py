@@ -49,7 +49,7 @@ class Host:
         self.sample: Sample = msgspec.structs.replace(Gauge(Path("/")).take(1, 1, LoopReadings()), **WELL)
         clean_up = CleanUp(self.folder, log_days=30, temp_hours=24)
         self.monitor = ResourceMonitor(
-            ResourcesConfig(), clock=self.clock, clean_up=clean_up, memory_bytes=10**9, tell=self.tell
+            ResourcesConfig(), node="a", clock=self.clock, clean_up=clean_up, memory_bytes=10**9, tell=self.tell
         )
         for name in ("caches", "dashboard_rate", "sampling", "optional_jobs", "non_critical_strategies"):
             self.monitor.add_lever(name, self.lever(name))

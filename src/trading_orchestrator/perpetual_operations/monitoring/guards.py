@@ -58,6 +58,7 @@ class Guards:
         clean_up = CleanUp(data_dir, log_days=resources.log_days, temp_hours=resources.temp_hours)
         self.resources = ResourceMonitor(
             resources,
+            node=node,
             clock=clock,
             clean_up=clean_up,
             memory_bytes=self.memory_bytes,
@@ -66,6 +67,7 @@ class Guards:
         )
         self.leaks = MemoryLeakDetector(
             leaks,
+            node=node,
             limit_bytes=self.memory_bytes,
             clock=clock,
             tracer=TracemallocTracer(),

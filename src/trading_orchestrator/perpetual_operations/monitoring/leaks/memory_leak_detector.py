@@ -37,6 +37,7 @@ HandOver = Callable[[str], Awaitable[bool]]
 class Judged(msgspec.Struct, frozen=True):
     """The body of `leak.judged`: a suspicion with what tracing made of it."""
 
+    node: str
     suspicion: Suspicion
     verdict: Verdict
     sentence: str
@@ -68,6 +69,7 @@ class MemoryLeakDetector:
         self,
         config: LeaksConfig,
         *,
+        node: str,
         limit_bytes: int,
         clock: Clock,
         tracer: Tracer,
@@ -78,6 +80,7 @@ class MemoryLeakDetector:
         allocated_blocks: Callable[[], int] = sys.getallocatedblocks,
     ) -> None:
         self._config = config
+        self._node = node
         self._limit_bytes = limit_bytes
         self._clock = clock
         self._tracer = tracer
@@ -153,7 +156,7 @@ class MemoryLeakDetector:
         if verdict is None:
             return
         said = f"{verdict.sentence}; limit in {suspicion.limit_in_s / 60:.0f} min"
-        judged = Judged(suspicion, verdict, said)
+        judged = Judged(self._node, suspicion, verdict, said)
         await self._told("leak.judged", judged)
         log.warning("memory grows by %.1f kB/s: %s", suspicion.slope_bytes_s / 1000, said)
         if verdict.cause is not Cause.NONE:

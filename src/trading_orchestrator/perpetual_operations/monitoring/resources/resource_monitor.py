@@ -49,6 +49,7 @@ class Lever:
 class LoadMoved(msgspec.Struct, frozen=True):
     """The body of `load.shed` and `load.restored`."""
 
+    node: str
     step: str
     resource: str
     used: float
@@ -78,6 +79,7 @@ class ResourceMonitor:
         self,
         config: ResourcesConfig,
         *,
+        node: str,
         clock: Clock,
         clean_up: CleanUp,
         memory_bytes: int,
@@ -86,6 +88,7 @@ class ResourceMonitor:
     ) -> None:
         self._config = config
         self._clock = clock
+        self._node = node
         self._clean_up = clean_up
         self._memory_bytes = memory_bytes
         self._tell = tell
@@ -215,7 +218,7 @@ class ResourceMonitor:
             if taken is not None and not self._still_needed(taken):
                 self._undo(taken)
                 log.info("%s is at ease again: %s is taken back", which.value, taken.step.lever)
-                await self._told("load.restored", _moved(taken.step, which, reading))
+                await self._told("load.restored", self._moved(taken.step, which, reading))
 
     def _next(self, which: Resource) -> Step | None:
         taken = {each.step.lever for each in self._taken}
@@ -231,7 +234,7 @@ class ResourceMonitor:
             self._levers[step.lever].shed()
         except Exception as error:  # noqa: BLE001 - a part's own lever must not stop the others
             log.error("%s could not be shed: %s", step.lever, error)
-        await self._told("load.shed", _moved(step, which, reading))
+        await self._told("load.shed", self._moved(step, which, reading))
 
     def _take_again(self, which: Resource) -> None:
         """Nothing more to give up: what has no undoing (caches, expired files) is done once more."""
@@ -263,15 +266,16 @@ class ResourceMonitor:
             self._cleaned_ns = now_ns
             await self.clean()
 
+    def _moved(self, step: Step, which: Resource, reading: Reading) -> LoadMoved:
+        return LoadMoved(
+            self._node, step.lever, which.value, round(reading.used, 6), round(reading.limit, 6), step.says
+        )
+
     async def _told(self, kind: str, body: object) -> None:
         try:
             await self._tell(kind, body)
         except OrchestratorError as error:  # a full disk takes no fact, and room must be made all the same
             log.warning("%s could not be journaled: %s", kind, error.message)
-
-
-def _moved(step: Step, which: Resource, reading: Reading) -> LoadMoved:
-    return LoadMoved(step.lever, which.value, round(reading.used, 6), round(reading.limit, 6), step.says)
 
 
 def _said(which: Resource, reading: Reading) -> str:
