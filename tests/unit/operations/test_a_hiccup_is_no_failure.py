@@ -13,7 +13,7 @@ from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, ProbeWithoutDeadline
 from trading_orchestrator.perpetual_operations.health.steadying import Steadying
 
-LETTERS = {"h": HealthState.HEALTHY, "d": HealthState.DEGRADED, "u": HealthState.UNHEALTHY, "?": HealthState.UNKNOWN}
+LETTERS = {"h": HealthState.HEALTHY, "d": HealthState.DEGRADED, "u": HealthState.UNHEALTHY, "?": HealthState.UNKNOWN, "s": HealthState.STARTING}
 
 
 def counted(readings: str, *, fall: int = 2, rise: int = 3) -> str:
@@ -27,10 +27,11 @@ def counted(readings: str, *, fall: int = 2, rise: int = 3) -> str:
     [
         ("hhuhh", "hhhhh"),
         ("hhuuh", "hhhuu"),
-        ("uhhh", "uuuh"),
-        ("uhhuhh", "uuuuuu"),
+        ("uuhhh", "suuuh"),
+        ("uuhhuhh", "suuuuuu"),
         ("hduh", "hhuu"),
-        ("u?u", "u?u"),
+        ("uu?u", "su?u"),
+        ("uhh", "shh"),
         ("hdd", "hhd"),
     ],
 )

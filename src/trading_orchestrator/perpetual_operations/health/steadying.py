@@ -16,9 +16,12 @@ _SEVERITY = {
 }
 
 
+STARTING = Health(HealthState.STARTING, "not known yet")
+
+
 @dataclass
 class Steadying:
-    """What one part counts as. The first reading counts at once: there is nothing to flap from.
+    """What one part counts as. A first good reading counts at once; until bad ones are enough, it is starting.
 
     Args:
         fall: readings in a row that are worse before the part counts as worse.
@@ -27,13 +30,13 @@ class Steadying:
 
     fall: int
     rise: int
-    held: Health | None = None
+    held: Health = STARTING
     against: int = 0
 
     def hear(self, reading: Health) -> Health:
         """Return what the part counts as after this reading."""
         held = self.held
-        if held is None or _SEVERITY[reading.state] == _SEVERITY[held.state]:
+        if _SEVERITY[reading.state] == _SEVERITY[held.state]:
             self.against = 0
             self.held = reading
             return reading
