@@ -26,6 +26,7 @@ from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneCon
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
 from trading_orchestrator.perpetual_operations.alerts.readings import Reading
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime, Outside
+from trading_orchestrator.perpetual_operations.alerts.standing import standing
 from trading_orchestrator.perpetual_operations.alerts.switchboard import NODE_LOG, Switchboard
 from trading_orchestrator.perpetual_operations.alerts.tenure import LEASE, Tenure
 from trading_orchestrator.storage.boot_id import read_boot_id
@@ -82,6 +83,7 @@ class Place:
     mailbox: Mailbox = field(default_factory=Mailbox)
     readings: list[Reading] = field(default_factory=list)
     dead: set[str] = field(default_factory=set)
+    graph: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -100,7 +102,7 @@ class Place:
             return open_board
 
         tenure = Tenure(self.store, self.clock, holder=node, boot_id=read_boot_id(), is_dead=self.dead.__contains__)
-        outside = Outside(read=read, read_plan=self.plan, open_board=board)
+        outside = Outside(read=read, read_plan=self.plan, open_board=board, depends_on=lambda: self.graph)
         return AlertsRuntime(self.plan(), store=self.store, clock=self.clock, tenure=tenure, outside=outside)
 
     @asynccontextmanager
@@ -337,3 +339,27 @@ async def test_every_message_stands_in_the_history_with_its_answer(place: Place)
         (line.receiver, line.status, line.outcome, line.answer) for line in lines
     }
     assert all(line.ended_at_ns is not None and 1 == line.tries for line in lines)
+
+
+PARTS = """
+[[rules]]
+kind = "health"
+name = "PartDown"
+severity = "critical"
+causes_only = false
+"""
+
+
+async def test_what_a_broken_part_explains_is_not_told_beside_it(place: Place) -> None:
+    grouped = PLAN.replace('group_by = ["alertname"]', 'group_by = ["alertname", "part"]')
+    place.path.write_text(grouped + PARTS)
+    place.graph = {"pool": ("database",), "database": ()}
+    async with place.running() as one:
+        place.readings = [("health_badness", {"part": "database"}, 5.0), ("health_is_cause", {"part": "database"}, 1.0)]
+        await place.pass_time(2)
+        place.readings += [("health_badness", {"part": "pool"}, 5.0), ("health_is_cause", {"part": "pool"}, 0.0)]
+        await place.pass_time(3)
+        shown = {each.alert.labels["part"]: each.state for each in standing(one.manager)}
+
+    assert {"database": "active", "pool": "suppressed"} == shown
+    assert ["database"] == [letter.message.group_labels["part"] for letter in place.mailbox.letters]
