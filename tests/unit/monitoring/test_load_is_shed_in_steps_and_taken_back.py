@@ -159,6 +159,17 @@ async def test_a_lever_that_breaks_stops_nobody(host: Host) -> None:
     assert [] == list(host.monitor.shed)
 
 
+async def test_a_ladder_sheds_at_once_but_only_while_the_resource_is_short(host: Host) -> None:
+    await host.live(1, loop_lag_s=0.001)
+    said_well = await host.monitor.shed_load(Resource.LOOP)
+    await host.live(1, loop_lag_s=3.0)
+    said_short = await host.monitor.shed_load(Resource.LOOP)
+
+    assert "event_loop is within its limit by now: nothing was given up" == said_well
+    assert "the dashboard is refreshed every two seconds" == said_short
+    assert ["+dashboard_rate"] == host.moved
+
+
 async def test_a_clock_that_steps_is_told(host: Host) -> None:
     await host.live(1, clock_step_s=-3600.0)
 

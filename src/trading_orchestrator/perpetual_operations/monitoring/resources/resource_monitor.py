@@ -178,8 +178,10 @@ class ResourceMonitor:
     async def shed_load(self, which: Resource) -> str:
         """Take the next step that eases this resource at once, and return what it is; for recovery ladders."""
         reading = self._readings.get(which)
+        if reading is None or reading.ratio <= 1:
+            return f"{which.value} is within its limit by now: nothing was given up"
         step = self._next(which)
-        if step is None or reading is None:
+        if step is None:
             return "nothing is left to give up"
         await self._take(step, which, reading)
         return step.says
