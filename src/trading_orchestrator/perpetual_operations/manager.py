@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 C = TypeVar("C")
 ALERTS_SHOWN = 200
-ALERTS_SHOWN = 200
 DRAIN_WITHIN_S = 2.0
+OF_THE_HOST = frozenset(("cpu", "memory", "disk", "clock"))
 
 
 class PerpetualOperationsManager:
@@ -144,6 +144,7 @@ class PerpetualOperationsManager:
         )
         self.recovery, self.incidents = self.repairs.recovery, self.repairs.incidents
         self.circuits, self.pools = self.repairs.circuits, self.repairs.pools
+        self.pools.adopt_all(store)
         self.watching.follow(PoolMetrics(self.pools.statuses, self.meter))
         self.features = Features(store, clock, self._features())
         self._console: Console | None = None
@@ -154,7 +155,7 @@ class PerpetualOperationsManager:
         limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
         self.add_probe("event_loop", event_loop_probe(self.loop_lag.worst_s, **limits))
         for name, probe in self.guards.probes().items():
-            self.add_probe(name, probe)
+            self.add_probe(name, self._once_a_host(probe) if name in OF_THE_HOST else probe)
         self._offer_repairs(hand_over)
 
     @property
@@ -185,6 +186,16 @@ class PerpetualOperationsManager:
             raise
         if self.is_running:
             self.supervisor.start(component.name)
+
+    def _once_a_host(self, probe: AtOnce) -> AtOnce:
+        """What all nodes of a host share is the finding of the one that serves the console."""
+
+        def ask() -> Health:
+            if self._watches_always and not self.is_running:
+                return Health(HealthState.HEALTHY, "watched by the node that serves the console")
+            return probe.health()
+
+        return AtOnce(ask)
 
     def _word_of(self, part: Child) -> Health:
         """A part that another node runs at present is no failure of this one, which only watches itself."""

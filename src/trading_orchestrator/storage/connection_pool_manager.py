@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.circuit_breaker import Circuit, CircuitBreaker, CircuitMoved
@@ -28,6 +28,13 @@ class PoolUnknown(Refused):
     """There is no pool of this name. Facts: name."""
 
     code = "pool.unknown"
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """Something that keeps pools of its own, such as a fact store: each is shown beside those made here."""
+
+    def pools(self) -> Mapping[str, Callable[[], PoolStatus]]: ...
 
 
 class ConnectionPoolManager:
@@ -74,6 +81,16 @@ class ConnectionPoolManager:
         """
         self._refuse_taken(name)
         self._adopted[name] = status
+
+    def adopt_all(self, keeper: object) -> None:
+        """Show every pool that somebody keeps, if it keeps any.
+
+        Raises:
+            PoolTaken: choose another name.
+        """
+        if isinstance(keeper, Pooled):
+            for name, status in keeper.pools().items():
+                self.adopt(name, status)
 
     def pool(self, name: str) -> ConnectionPool[Any]:
         """Return a pool made here.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol, TypeVar
 
 import apsw
 
+from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.storage.sqlite.committer import StoreClosed
 from trading_orchestrator.storage.sqlite.failures import explain
+from trading_orchestrator.storage.sqlite.lane_figures import LaneFigures
 
 T = TypeVar("T")
 Query = Callable[[apsw.Connection], T]
@@ -33,9 +35,10 @@ class Lanes(Protocol):
 class _Idle:
     """Connections that nobody uses; opened when first needed, dropped after an error."""
 
-    def __init__(self, path: Path, connect: Callable[[], apsw.Connection]) -> None:
+    def __init__(self, path: Path, connect: Callable[[], apsw.Connection], figures: LaneFigures | None = None) -> None:
         self._path = path
         self._connect = connect
+        self._figures = figures
         self._idle: SimpleQueue[apsw.Connection] = SimpleQueue()
 
     def run(self, query: Query[T]) -> T:
@@ -45,7 +48,7 @@ class _Idle:
             answer = query(connection)
         except apsw.Error as error:
             if connection is not None:
-                connection.close(True)
+                self._end(connection)
             raise explain(error, self._path) from error
         self._idle.put(connection)
         return answer
@@ -54,25 +57,49 @@ class _Idle:
         try:
             return self._idle.get_nowait()
         except Empty:
-            return self._connect()
+            connection = self._connect()
+            if self._figures is not None:
+                self._figures.opened()
+            return connection
+
+    def _end(self, connection: apsw.Connection) -> None:
+        connection.close(True)
+        if self._figures is not None:
+            self._figures.closed()
 
     def close(self) -> None:
         while not self._idle.empty():
-            self._idle.get_nowait().close(True)
+            self._end(self._idle.get_nowait())
 
 
 class ThreadLanes:
     """Up to `size` queries at once, each on a thread with a connection."""
 
-    def __init__(self, path: Path, connect: Callable[[], apsw.Connection], *, name: str, size: int) -> None:
-        self._idle = _Idle(path, connect)
+    def __init__(
+        self, path: Path, connect: Callable[[], apsw.Connection], *, name: str, size: int, clock: Clock
+    ) -> None:
+        self.figures = LaneFigures(name, size, clock)
+        self._idle = _Idle(path, connect, self.figures)
         self._executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
         self._closed = False
 
     async def run(self, query: Query[T]) -> T:
         if self._closed:
             raise StoreClosed("the journal is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._idle.run, query)
+        asked = self._executor.submit(self._on_a_lane, query, self.figures.asked())
+        asked.add_done_callback(self._given_up)
+        return await asyncio.wrap_future(asked)
+
+    def _on_a_lane(self, query: Query[T], asked_ns: int) -> T:
+        self.figures.began(asked_ns)
+        try:
+            return self._idle.run(query)
+        finally:
+            self.figures.ended()
+
+    def _given_up(self, asked: Future[T]) -> None:
+        if asked.cancelled():
+            self.figures.given_up()
 
     async def close(self) -> None:
         if not self._closed:

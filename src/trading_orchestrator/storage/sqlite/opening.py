@@ -69,8 +69,8 @@ def assemble(opened: Opened, *, clock: Clock, inline: bool, guard: LogGuard, bel
         poller = BellPoller(poll, bell) if bell else LoopPoller(poll, clock)
     else:
         committer = ThreadCommitter(writer)
-        readers = ThreadLanes(path, read, name="journal-reader", size=READERS)
-        upkeep = ThreadLanes(path, upkeep_connection, name="journal-upkeep", size=1)
+        readers = ThreadLanes(path, read, name="journal-reader", size=READERS, clock=clock)
+        upkeep = ThreadLanes(path, upkeep_connection, name="journal-upkeep", size=1, clock=clock)
         poller = ThreadPoller(poll)
     watch = ChangeWatch(poller, clock)
     return SqliteStore(
