@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from trading_orchestrator.perpetual_operations.monitoring.host_clock import clock_offset_s
+from trading_orchestrator.perpetual_operations.monitoring.host_clock import HostClock
 from trading_orchestrator.perpetual_operations.monitoring.sample import LoopReadings, Sample
 
 
@@ -21,6 +21,7 @@ class Gauge:
         self._taken = 0
         self._uss_bytes = 0
         self._rates = _Rates()
+        self._clock = HostClock()
         self._wall_ahead_ns: int | None = None
 
     def take(self, at_ns: int, boot_ns: int, loop: LoopReadings) -> Sample:
@@ -48,7 +49,7 @@ class Gauge:
                 net_received_bytes_s=rates[2],
                 net_sent_bytes_s=rates[3],
                 clock_step_s=self._stepped_s(at_ns, boot_ns),
-                clock_offset_s=clock_offset_s(),
+                clock_offset_s=self._clock.offset_s(),
                 process_cpu_ratio=process.cpu_percent() / 100,
                 process_rss_bytes=process.memory_info().rss,
                 process_uss_bytes=self._uss_bytes,

@@ -29,6 +29,14 @@ class Forecast(msgspec.Struct, frozen=True):
     latest_s: float | None
 
 
+class Trend(msgspec.Struct, frozen=True):
+    """How fast a series moves, per second; with nine tenths of certainty between `low` and `high`."""
+
+    slope_s: float
+    low_s: float
+    high_s: float
+
+
 class TooFewSamples(Refused):
     """Fewer than eight samples, or time does not rise. Facts: samples."""
 
@@ -48,11 +56,7 @@ def forecast_exhaustion(samples: Floats, *, limit: float, horizon_s: float) -> F
     Source: Theil 1950; Sen 1968 (slopes and their interval); the interval is widened by the autocorrelation of what
     the line leaves over, because memory and disks remember: Yue and Wang 2004.
     """
-    if len(samples) < LEAST or bool((np.diff(samples[:, 0]) <= 0).any()):
-        raise TooFewSamples(
-            f"expected at least {LEAST} samples in rising time, was {len(samples)}", samples=len(samples)
-        )
-    at_s, values = _thinned(samples)
+    at_s, values = _thinned(_checked(samples))
     middle, low, high = _slopes(at_s, values)
     now = float(np.median(values + middle * (at_s[-1] - at_s)))
     rest = limit - now
@@ -67,6 +71,23 @@ def forecast_exhaustion(samples: Floats, *, limit: float, horizon_s: float) -> F
     return Forecast(
         now, limit, middle, reaches_s, abs(rest) / fastest, latest_s if latest_s <= 10 * horizon_s else None
     )
+
+
+def trend(samples: Floats) -> Trend:
+    """Return how fast the series moves. Arguments, cost and source as above.
+
+    Raises:
+        TooFewSamples: as above.
+    """
+    return Trend(*_slopes(*_thinned(_checked(samples))))
+
+
+def _checked(samples: Floats) -> Floats:
+    if len(samples) < LEAST or bool((np.diff(samples[:, 0]) <= 0).any()):
+        raise TooFewSamples(
+            f"expected at least {LEAST} samples in rising time, was {len(samples)}", samples=len(samples)
+        )
+    return samples
 
 
 def _thinned(samples: Floats) -> tuple[Floats, Floats]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +54,8 @@ def _resident_bytes() -> int:
 
 def _malloc_trim() -> None:
     """Only glibc has it; other allocators give back by themselves."""
+    import ctypes  # 8 ms that a start need not wait, for what is seldom done
+
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
