@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 C = TypeVar("C")
 ALERTS_SHOWN = 200
+LAST_GOOD_ALERTS = "alerts.last-good.json"  # of nodes; a program that embeds us reads its own config
 DRAIN_WITHIN_S = 2.0
 OF_THE_HOST = frozenset(("cpu", "memory", "disk", "clock"))
 
@@ -440,7 +441,7 @@ class PerpetualOperationsManager:
                 is_dead=self._is_dead,
                 nodes=self.watching.nodes_now,
                 report=lambda: self.report,
-                last_good=self._data_dir / "alerts.last-good.json",
+                last_good=self._data_dir / LAST_GOOD_ALERTS if self._is_dead is not None else None,
                 meter=self.meter,
             )
             self.register(self._alerts)

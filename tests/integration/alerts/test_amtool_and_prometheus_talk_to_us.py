@@ -221,3 +221,15 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+async def test_every_route_of_alerts_is_described_with_its_errors(url: str) -> None:
+    async with httpx2.AsyncClient(base_url=url) as client:
+        paths = (await client.get("/api/openapi.json")).json()["paths"]
+    ours = {path: methods for path, methods in paths.items() if path.startswith(("/api/alerts", "/api/v2"))}
+
+    assert len(ours) >= 15
+    assert [] == [path for path, methods in ours.items() for said in methods.values() if not said.get("summary")]
+    assert [] == [
+        path for path, methods in ours.items() for said in methods.values() if "default" not in said["responses"]
+    ]

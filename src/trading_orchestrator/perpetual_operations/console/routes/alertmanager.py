@@ -27,12 +27,16 @@ from trading_orchestrator.perpetual_operations.console.bodies import BodyRefused
 T = TypeVar("T")
 POSTED_BYTES_MAX = 20_000_000
 Filter = Annotated[list[str] | None, Query(description='Matchers such as `severity="critical"`')]
+WRONG = {
+    "description": "What is wrong, in one sentence",
+    "content": {"application/json": {"schema": {"type": "string"}}},
+}
 Runtime = Callable[[], AlertsRuntime]
 
 
 def alertmanager_routes(runtime: Runtime, clock: Clock, *, version: str) -> APIRouter:
     """Return the routes under /api/v2. Errors are JSON strings there, as its clients expect."""
-    router = APIRouter(tags=["alertmanager"])
+    router = APIRouter(tags=["alertmanager"], responses={"default": WRONG})
     began_ns = clock.wall_ns()
     _alert_routes(router, runtime)
     _silence_routes(router, runtime, clock)
