@@ -15,6 +15,7 @@ from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOp
 from trading_orchestrator.journal.deaths import list_incarnations
 from trading_orchestrator.keeper.node_spec import incarnations_dir
 from trading_orchestrator.kernel.clock import SystemClock
+from trading_orchestrator.perpetual_operations.incidents.incident_log import LEASES as OWN_LEASES
 from trading_orchestrator.storage.sqlite import open_store
 
 
@@ -39,6 +40,7 @@ async def _read(data_dir: Path) -> dict[str, Any]:
         leases = [
             {"lease": row.name, "holder": row.holder, "epoch": row.epoch, "held": row.holder in alive}
             for row in await store.leases()
+            if not row.name.startswith(OWN_LEASES)
         ]
         desks = [msgspec.json.decode(row.value) for row in await store.rows("desks")]
         pos = max((head.pos for head in await store.heads()), default=0)

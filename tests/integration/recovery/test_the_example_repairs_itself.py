@@ -50,7 +50,10 @@ class Shop:
 
     def is_well(self) -> bool:
         answer = self.get("/api/dashboard/health")
-        return answer is not None and answer.json()["state"] == "healthy" and len(answer.json()["parts"]) > 4
+        if answer is None:
+            return False
+        parts = {part["name"]: part["state"] for part in answer.json()["parts"]}
+        return parts.get("dependency/quotes") == "healthy" == parts["pool/sales"]
 
     def quote_service(self) -> psutil.Process:
         (child,) = psutil.Process(self.process.pid).children()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, TypeVar, cast
 
 from trading_orchestrator.brokers.port import Broker, Connected, NewOrder, OrderReport, TradeReport
-from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.market.port import Feed, Quote, Trade
@@ -87,9 +87,10 @@ class MeteredBroker:
         try:
             return await asked
         except OrchestratorError as error:
+            refused = isinstance(error, Refused)  # a no is an answer: the venue is well
             self._meter.counter(
-                "trading_venue_failures_total",
-                "Answers that were none, or a no",
+                "trading_venue_refusals_total" if refused else "trading_venue_failures_total",
+                "Requests the venue said no to" if refused else "Requests that got no trustworthy answer",
                 desk=self._desk,
                 call=call,
                 code=error.code,

@@ -9,6 +9,7 @@ import msgspec
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.perpetual_operations.console.claims import Claim, ClaimLog
+from trading_orchestrator.perpetual_operations.incidents.incident_log import LEASES
 from trading_orchestrator.storage.ports import FactStore, LeaseRow
 
 NODES_READ = 32
@@ -53,9 +54,10 @@ class WhoHolds:
         self._claims = ClaimLog(store)
 
     async def leases(self) -> tuple[LeaseLine, ...]:
-        """Return every lease, by name, with its newest claim."""
+        """Return every lease that gives a right to act, by name, with its newest claim; a node's own is none."""
         claims = await self._claims.newest()
-        rows = sorted(await self._store.leases(), key=lambda row: row.name)
+        shown = (row for row in await self._store.leases() if not row.name.startswith(LEASES))
+        rows = sorted(shown, key=lambda row: row.name)
         return tuple(self._lease(row, claims.get(row.name)) for row in rows)
 
     async def nodes(self, leases: Sequence[LeaseLine]) -> tuple[NodeLine, ...]:

@@ -15,10 +15,11 @@ from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.ids import RandomBytes, new_id, system_random
 from trading_orchestrator.perpetual_operations.incidents import facts as f
 from trading_orchestrator.perpetual_operations.incidents.incident import PROJECTION, Incident, after, opened
-from trading_orchestrator.storage.ports import FactStore, Fence, NewFact, Put, StaleEpoch
+from trading_orchestrator.storage.ports import FactStore, Fence, LeaseHeld, NewFact, Put, StaleEpoch
 
 log = logging.getLogger(__name__)
-LEASE_TTL_S = 10.0
+LEASES = "incidents/"
+LEASE_TTL_S = 3.0
 WAITING_MAX = 10_000
 AT_ONCE = 100
 AGAIN_S = 1.0
@@ -30,6 +31,12 @@ class IncidentUnknown(Refused):
     """There is no incident of this id. Facts: incident_id."""
 
     code = "incidents.unknown"
+
+
+class PlaceHeld(Transient):
+    """The node that was in this place before still holds its lease, for some seconds at most. Facts: holder."""
+
+    code = "incidents.place_held"
 
 
 class IncidentLog:
@@ -52,6 +59,7 @@ class IncidentLog:
         self._store = store
         self._clock = clock
         self._node = node
+        self._lease = f"{LEASES}{node.rpartition('-')[0] or node}"  # of the place, so that leases do not pile up
         self._random_bytes = random_bytes
         self._is_gone = is_gone
         self._fence: Fence | None = None
@@ -178,10 +186,24 @@ class IncidentLog:
     async def _held(self) -> Fence:
         async with self._claiming:
             if self._fence is None:
-                lease = f"incidents/{self._node}"
-                row = await self._store.claim_lease(lease, holder=self._node, ttl_s=LEASE_TTL_S)
-                self._fence = Fence(lease, row.epoch)
+                self._fence = Fence(self._lease, await self._claim())
             return self._fence
+
+    async def _claim(self) -> int:
+        """Return the epoch. The predecessor in this node's place is dead, or must let go first.
+
+        Raises:
+            PlaceHeld: it has not.
+        """
+        holder = next((row.holder for row in await self._store.leases() if row.name == self._lease), "")
+        dead = bool(holder) and holder != self._node and self._is_gone(holder)
+        try:
+            row = await self._store.claim_lease(
+                self._lease, holder=self._node, ttl_s=LEASE_TTL_S, predecessor_dead=dead
+            )
+        except LeaseHeld as error:
+            raise PlaceHeld(error.message, holder=holder) from None
+        return row.epoch
 
     async def _load(self) -> None:
         for row in await self._store.rows(PROJECTION, limit=LOAD_MAX):

@@ -97,7 +97,16 @@ class AutoRecoveryManager:
             raise LadderRefused(f"an action named {name!r} is registered already: choose another name", key=name)
         self._actions[name] = action
 
+    def switch(self, on: bool) -> None:
+        """Repair from now on, or no longer: then what is under way ends, and incidents are kept all the same."""
+        self.enabled = on
+        if not on:
+            for part in list(self._climbs):
+                self._end_climb(part)
+
     def health(self) -> Health:
+        if not self.enabled:
+            return Health(HealthState.HEALTHY, "repairs nothing: switched off")
         stuck = [one for one in self.incidents.open.values() if one.state == "exhausted"]
         if stuck:
             return Health(HealthState.DEGRADED, f"no step helped {stuck[0].part}: a person is needed")

@@ -81,7 +81,6 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
     Ladder(
         failure="cpu.saturated",
         parts=("cpu",),
-        degraded_too=True,
         steps=(Step(action="wait", proof_s=30), Step(action="shed_load", proof_s=120)),
         halts_safely=_PAGED,
     ),
