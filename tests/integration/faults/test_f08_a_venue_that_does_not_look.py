@@ -26,6 +26,8 @@ async def test_f08_no_order_leaves_before_the_venue_listens_again(
 ) -> None:
     scene.venue.fault("F8", call="order.place", **extra)
     await scene.open(px=RESTING_PX, orders=2)
+    scene.tick()
+    await scene.until(lambda: "order.refused" in scene.kinds(), what="the first order's refusal")
 
     def second_order() -> object:
         scene.tick()  # the strategy would send one with every quote

@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.venue.conftest import MakeClient, ccxt_client, hold
 from tests.venue_process import VenueProcess
+from trading_orchestrator.drills.waiting import DrillFailed
 
 SYMBOL = "EUR/USDT"
 
@@ -91,7 +92,7 @@ async def test_the_log_alone_tells_the_same_story(own_venue: VenueProcess, make_
 
 
 def test_a_second_venue_on_the_directory_is_refused(own_venue: VenueProcess) -> None:
-    with pytest.raises(RuntimeError, match="another venue runs on"):
+    with pytest.raises(DrillFailed, match="another venue runs on"):
         VenueProcess.start_new(own_venue.data_dir)
 
 
@@ -123,7 +124,7 @@ def test_it_leaves_when_its_parent_is_gone(own_venue: VenueProcess) -> None:
 def test_unusable_prices_are_refused_with_what_was_expected(tmp_path: Path, name: str, text: str, words: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
 
-    with pytest.raises(RuntimeError, match=words):
+    with pytest.raises(DrillFailed, match=words):
         VenueProcess.start_new(tmp_path / "venue", prices=str(tmp_path / name))
 
 
