@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _desk(row: dict[str, Any]) -> dict[str, Any]:
-    profit = ", ".join(f"{amount} {asset}" for asset, amount in sorted(row["realized"].items())) or "0"
+    profit = ", ".join(f"{Decimal(amount):,.2f} {asset}" for asset, amount in sorted(row["realized"].items())) or "0"
     return {"open orders": row["open_orders"], "profit": profit, "unknown": row["unknown_orders"]} | {
         key: row[key] for key in ("desk", "mode")
     }
