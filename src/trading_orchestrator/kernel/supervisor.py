@@ -34,6 +34,12 @@ class ComponentUnknown(Refused):
     code = "operations.component_unknown"
 
 
+class SwitchedOff(Refused):
+    """A person switched this component off: only a person switches it on again. Facts: name, because."""
+
+    code = "operations.switched_off"
+
+
 class Restart(Enum):
     """Who is started anew with a component that ended (OTP's words)."""
 
@@ -71,7 +77,7 @@ class Ended:
 
 @dataclass
 class Child:
-    """One supervised component."""
+    """One supervised component. `off`: why it must not run at present, "" when it may."""
 
     component: Component
     rule: RestartRule
@@ -79,10 +85,13 @@ class Child:
     why_down: str = ""
     restarts: int = 0
     over_budget: bool = False
+    off: str = ""
     ends_ns: deque[int] = field(default_factory=deque)
 
     def health(self) -> Health:
-        """Return the component's own word while it runs, else why it does not."""
+        """Return the component's own word while it runs, else why it does not; off on purpose is no failure."""
+        if self.off:
+            return Health(HealthState.HEALTHY, f"switched off: {self.off}")
         if self.task is None:
             return Health(HealthState.STOPPED, "not started")
         if self.why_down:
@@ -101,6 +110,7 @@ class Supervisor:
         self.children: dict[str, Child] = {}
         self._clock = clock
         self._tell = tell
+        self._off: dict[str, str] = {}
 
     def add(self, component: Component, rule: RestartRule | None = None) -> Child:
         """Hold a component; `start` runs it.
@@ -111,13 +121,31 @@ class Supervisor:
         name = component.name
         if name in self.children:
             raise ComponentTaken(f"a component named {name!r} is registered already: choose another name", name=name)
-        child = self.children[name] = Child(component, rule or RestartRule())
+        child = self.children[name] = Child(component, rule or RestartRule(), off=self._off.get(name, ""))
         return child
 
+    async def switch_off(self, name: str, because: str) -> None:
+        """End a component, and let nothing start it before `switch_on`; also one that is only added later."""
+        self._off[name] = because
+        child = self.children.get(name)
+        if child is not None:
+            child.off = because
+            await self._end(child)
+
+    def switch_on(self, name: str) -> None:
+        """Let `start` run a component again."""
+        self._off.pop(name, None)
+        if name in self.children:
+            self.children[name].off = ""
+
+    def is_off(self, name: str) -> str:
+        """Return why a component must not run, "" when it may."""
+        return self._off.get(name, "")
+
     def start(self, name: str) -> None:
-        """Run a component; one that runs already goes on."""
+        """Run a component; one that runs already goes on, and one that is switched off stays so."""
         child = self._child(name)
-        if child.task is None:
+        if child.task is None and not child.off:
             child.why_down = ""
             child.task = asyncio.get_running_loop().create_task(self._keep_running(child), name=name)
 
@@ -126,8 +154,14 @@ class Supervisor:
         await self._end(self._child(name))
 
     async def restart(self, name: str) -> None:
-        """Start a component anew at once, with a fresh budget, and what its rule says must follow."""
+        """Start a component anew at once, with a fresh budget, and what its rule says must follow.
+
+        Raises:
+            SwitchedOff: switch it on instead.
+        """
         child = self._child(name)
+        if child.off:
+            raise SwitchedOff(f"{name} is switched off: {child.off}", name=name, because=child.off)
         rest = self._rest(child)
         for other in (*reversed(rest), child):
             await self._end(other)

@@ -50,12 +50,12 @@ class FeatureStatus(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Feature:
-    """What a switch moves. `turn` starts or stops the parts behind it."""
+    """What a switch moves. `turn` starts or stops the parts behind it; `because` names who said so, and why."""
 
     name: str
     what: str
     in_config: bool
-    turn: Callable[[bool], Awaitable[None]]
+    turn: Callable[[bool, str], Awaitable[None]]
 
 
 async def switch(store: FactStore, feature: str, on: bool, *, by: str, reason: str, node: str, at_ns: int) -> None:
@@ -133,7 +133,7 @@ class Features:
             if feature is not None and self._on[name] != said.on:
                 self._on[name] = said.on
                 log.warning("%s is switched %s by %s: %s", name, "on" if said.on else "off", said.by, said.reason)
-                await asyncio.shield(feature.turn(said.on))
+                await asyncio.shield(feature.turn(said.on, f"{said.by}: {said.reason}"))
 
     def _status(self, feature: Feature) -> FeatureStatus:
         said = self._said.get(feature.name)

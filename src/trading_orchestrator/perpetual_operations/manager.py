@@ -48,6 +48,7 @@ C = TypeVar("C")
 ALERTS_SHOWN = 200
 LAST_GOOD_ALERTS = "alerts.last-good.json"  # of nodes; a program that embeds us reads its own config
 DRAIN_WITHIN_S = 2.0
+ANALYST = "analytics"  # the part that says so imports numpy
 OF_THE_HOST = frozenset(("cpu", "memory", "disk", "clock"))
 
 
@@ -156,7 +157,9 @@ class PerpetualOperationsManager:
         limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
         self.add_probe("event_loop", event_loop_probe(self.loop_lag.worst_s, **limits))
         for name, probe in self.guards.probes().items():
-            self.add_probe(name, self._once_a_host(probe) if name in OF_THE_HOST else probe)
+            finder = name if name == self.guards.leaks.name else self.guards.resources.name
+            found = self._unless_off(finder, probe)
+            self.add_probe(name, self._once_a_host(found) if name in OF_THE_HOST else found)
         self._offer_repairs(hand_over)
 
     @property
@@ -480,25 +483,51 @@ class PerpetualOperationsManager:
             log.warning("the last facts of operations could not be journaled: %s", error)
 
     def _features(self) -> Sequence[Feature]:
-        async def turn_recovery(on: bool) -> None:
-            self.recovery.enabled = on
+        """One for each part that the config has; what the config leaves out is not there to be switched."""
 
+        async def turn_recovery(on: bool, because: str) -> None:
+            self.recovery.switch(on)
+
+        config, running = self.config, {part.name for part in self.guards.parts}
+        parts = {
+            "resource_monitor": "holds limits: sheds load in steps, and cleans up",
+            "memory_leak_detector": "finds what leaks, and hands over before the limit",
+        }
         features = [
-            Feature("recovery", "repairs failures by their ladders", self.config.recovery.enabled, turn_recovery),
+            Feature("recovery", "repairs failures by their ladders", config.recovery.enabled, turn_recovery),
             self._part_feature("connection_pool_manager", "tends and tunes connection pools"),
+            *(self._part_feature(name, what) for name, what in parts.items() if name in running),
         ]
-        if self.config.history.enabled:
+        if config.history.enabled:
             features.append(self._part_feature(self.history.name, "keeps measurements on disk"))
+        if config.analytics.enabled:
+            features.append(self._part_feature(ANALYST, "says what is unusual; on the node with the console"))
+        if config.alerts.enabled:
+            what = "evaluates rules, tells people, and leaves the signs of life that a watchdog looks for"
+            features.append(self._part_feature("alerts", what, "dead_mans_switch"))
         return features
 
-    def _part_feature(self, part: str, what: str) -> Feature:
-        async def turn(on: bool) -> None:
-            if on and self.is_running:
-                self.supervisor.start(part)
-            elif not on:
-                await self.supervisor.stop(part)
+    def _part_feature(self, part: str, what: str, *with_it: str) -> Feature:
+        async def turn(on: bool, because: str) -> None:
+            for name in (part, *with_it):
+                if not on:
+                    await self.supervisor.switch_off(name, because)
+                    continue
+                self.supervisor.switch_on(name)
+                stays = self._watches_always and name in {each.name for each in self._stays}
+                if name in self.supervisor.children and (stays or self.is_running):
+                    self.supervisor.start(name)
 
         return Feature(part, what, True, turn)
+
+    def _unless_off(self, part: str, probe: AtOnce) -> AtOnce:
+        """What a part found before it was switched off is no finding any more."""
+
+        def ask() -> Health:
+            off = self.supervisor.is_off(part)
+            return Health(HealthState.HEALTHY, f"switched off: {off}") if off else probe.health()
+
+        return AtOnce(ask)
 
     def _offer_repairs(self, hand_over: Callable[[str], Awaitable[bool]]) -> None:
         async def shed_load(failure: Failure) -> str:

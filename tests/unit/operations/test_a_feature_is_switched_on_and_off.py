@@ -1,0 +1,183 @@
+"""A switch really starts and stops its part, survives a restart, and what is off is neither a failure nor repaired."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.unit.operations.empty_store import EmptyStore
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.clock import SystemClock, VirtualClock
+from trading_orchestrator.kernel.component import HealthState
+from trading_orchestrator.kernel.supervisor import SwitchedOff
+from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
+from trading_orchestrator.perpetual_operations.config import OperationsConfig
+from trading_orchestrator.perpetual_operations.features import PROJECTION, switch
+from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
+from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
+from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
+from trading_orchestrator.storage.ports import Fact, Fence, NewFact, ProjectionRow, Put
+from trading_orchestrator.storage.sqlite import open_store
+
+PARTS = (
+    "connection_pool_manager",
+    "resource_monitor",
+    "memory_leak_detector",
+    "metrics_history",
+    "analytics",
+    "alerts",
+)
+
+
+class Switchboard(EmptyStore):
+    """Keeps the rows of switches, as a journal does; everything else of it is empty."""
+
+    def __init__(self) -> None:
+        self.switches: dict[str, bytes] = {}
+
+    async def append(
+        self, facts: Sequence[NewFact], *, node: str, fence: Fence | None, puts: Sequence[Put] = ()
+    ) -> Sequence[Fact]:
+        self.switches |= {put.key: msgspec.json.encode(put.value) for put in puts if put.projection == PROJECTION}
+        return []
+
+    async def rows(
+        self, projection: str, *, before_pos: int | None = None, limit: int = 100
+    ) -> Sequence[ProjectionRow]:
+        rows = self.switches.items() if projection == PROJECTION else ()
+        return [ProjectionRow(key, value, 1) for key, value in rows]
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, *, console: bool) -> AsyncIterator[PerpetualOperationsManager]:
+    """A node with a journal that watches itself, and serves the console when told so."""
+    clock = SystemClock()
+    store = await open_store(tmp_path / "journal.db", clock=clock)
+    operations = PerpetualOperationsManager(OperationsConfig(), store=store, clock=clock, data_dir=tmp_path)
+    operations.watch()
+    await operations.features.follow()
+    if console:
+        operations.insights()
+        await operations.start()
+    try:
+        yield operations
+    finally:
+        await operations.stop()
+        await operations.unwatch()
+        await store.close()
+
+
+async def turn(operations: PerpetualOperationsManager, feature: str, on: bool) -> None:
+    await switch(operations.store, feature, on, by="ada", reason="a test", node="local", at_ns=1)
+    await operations.features.follow()
+
+
+def runs(operations: PerpetualOperationsManager, part: str) -> bool:
+    child = operations.supervisor.children.get(part)
+    return child is not None and child.task is not None
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_switch_stops_its_part_and_starts_it_again(tmp_path: Path, part: str) -> None:
+    async with running(tmp_path, console=True) as operations:
+        seen = [runs(operations, part)]
+        for on in (False, True):
+            await turn(operations, part, on)
+            seen.append(runs(operations, part))
+        facts = await operations.store.read(kinds=["feature.switched"])
+
+    assert [True, False, True] == seen
+    assert 2 == len(facts)
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part not in ("alerts", "analytics")])
+async def test_a_node_that_only_watches_itself_follows_as_well(tmp_path: Path, part: str) -> None:
+    async with running(tmp_path, console=False) as operations:
+        seen = [runs(operations, part)]
+        for on in (False, True):
+            await turn(operations, part, on)
+            seen.append(runs(operations, part))
+
+    assert [True, False, True] == seen
+
+
+async def test_a_switch_survives_a_restart_and_a_takeover_of_the_console(tmp_path: Path) -> None:
+    async with running(tmp_path, console=True) as operations:
+        await turn(operations, "alerts", False)
+        await turn(operations, "resource_monitor", False)
+
+    async with running(tmp_path, console=False) as operations:
+        before = runs(operations, "resource_monitor")
+        await operations.start()
+        after = [runs(operations, part) for part in ("resource_monitor", "alerts", "dead_mans_switch", "analytics")]
+        told = {one.feature: (one.on, one.by) for one in operations.features.statuses()}
+
+    assert (False, [False, False, False]) == (before, after[:3])
+    assert ((False, "ada"), (True, "")) == (told["alerts"], told["memory_leak_detector"])
+
+
+async def test_what_is_off_is_no_failure_and_says_who_switched_it(tmp_path: Path) -> None:
+    async with running(tmp_path, console=True) as operations:
+        for part in PARTS:
+            await turn(operations, part, False)
+        for _ in range(4):  # better counts after three rounds
+            await operations.health.check()
+        report = await operations.health.check()
+        status = operations.status()
+
+    parts = {part.name: (part.state, part.reason) for part in report.parts}
+    assert (HealthState.HEALTHY, "switched off: ada: a test") == parts["alerts"]
+    assert (HealthState.HEALTHY, "switched off: ada: a test") == parts["memory_leak_detector"]
+    assert (HealthState.HEALTHY, "switched off: ada: a test") == parts["cpu"]
+    assert status.sentence.startswith("Operations run: ")
+
+
+async def test_recovery_does_not_restart_what_is_off(tmp_path: Path) -> None:
+    async with running(tmp_path, console=True) as operations:
+        await turn(operations, "resource_monitor", False)
+        failure = Failure("incident-1", "resource_monitor", "component.crash_loop", "looks dead")
+        with pytest.raises(Refused):
+            await operations.recovery.actions["restart_component"](failure)
+        with pytest.raises(SwitchedOff, match="resource_monitor is switched off: ada: a test"):
+            await operations.supervisor.restart("resource_monitor")
+        operations.supervisor.start("resource_monitor")
+        seen = runs(operations, "resource_monitor")
+
+    assert not seen
+
+
+async def test_recovery_itself_is_switched_and_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path, console=True) as operations:
+        await turn(operations, "recovery", False)
+        off = (operations.recovery.enabled, operations.recovery.health().reason)
+        await turn(operations, "recovery", True)
+        on = operations.recovery.enabled
+
+    assert ((False, "repairs nothing: switched off"), True) == (off, on)
+
+
+async def test_every_node_follows_within_a_second(tmp_path: Path) -> None:
+    store, clock = Switchboard(), VirtualClock()
+    operations = PerpetualOperationsManager(OperationsConfig(), store=store, clock=clock, data_dir=tmp_path)
+    operations.watch()
+    await asyncio.sleep(0)
+    await switch(store, "resource_monitor", False, by="ada", reason="a test", node="operator", at_ns=1)
+    await clock.advance(1.0)
+    seen = runs(operations, "resource_monitor")
+    await operations.unwatch()
+
+    assert not seen
+
+
+def test_what_the_config_leaves_out_is_not_offered(tmp_path: Path) -> None:
+    config = OperationsConfig(alerts=AlertsConfig(enabled=False), resources=ResourcesConfig(enabled=False))
+    operations = PerpetualOperationsManager(config, store=EmptyStore(), clock=VirtualClock(), data_dir=tmp_path)
+
+    assert {"recovery", "connection_pool_manager", "memory_leak_detector", "metrics_history", "analytics"} == {
+        *operations.features.known
+    }
