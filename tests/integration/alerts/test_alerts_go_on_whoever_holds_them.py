@@ -25,10 +25,12 @@ from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
 from trading_orchestrator.perpetual_operations.alerts.readings import Reading
-from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime, Outside
+from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime, MonitorUnknown, Outside
 from trading_orchestrator.perpetual_operations.alerts.standing import standing
+from trading_orchestrator.perpetual_operations.alerts.starting import alerts_of
 from trading_orchestrator.perpetual_operations.alerts.switchboard import NODE_LOG, Switchboard
 from trading_orchestrator.perpetual_operations.alerts.tenure import LEASE, Tenure
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.storage.boot_id import read_boot_id
 from trading_orchestrator.storage.ports import Fence, NewFact
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
@@ -363,3 +365,61 @@ async def test_what_a_broken_part_explains_is_not_told_beside_it(place: Place) -
 
     assert {"database": "active", "pool": "suppressed"} == shown
     assert ["database"] == [letter.message.group_labels["part"] for letter in place.mailbox.letters]
+
+
+BEATS = """
+[[rules]]
+kind = "heartbeat"
+name = "BackupSilent"
+monitor = "backup"
+timeout = 20
+"""
+
+
+async def test_a_program_that_is_silent_is_missed_until_it_is_heard(place: Place) -> None:
+    place.path.write_text(PLAN + BEATS)
+    async with place.running() as one:
+        await place.pass_time(15)
+        await place.do(one.beat("backup"))
+        await place.pass_time(15)
+        assert [] == place.told()
+        await place.pass_time(10)
+        assert [("firing", "BackupSilent")] == place.told()
+        await place.do(one.beat("backup"))
+        await place.pass_time(3)
+        with pytest.raises(MonitorUnknown, match="did you mean `backup`"):
+            await one.beat("backups")
+
+    assert [("firing", "BackupSilent"), ("resolved", "BackupSilent")] == place.told()
+
+
+async def test_a_successor_that_finds_a_broken_config_takes_the_last_good_one(place: Place) -> None:
+    kept = place.folder / "kept" / "alerts.json"
+
+    def started() -> AlertsRuntime:
+        return alerts_of(
+            place.plan,
+            store=place.store,
+            clock=place.clock,
+            node="b",
+            boot_id=read_boot_id(),
+            is_dead=lambda node: False,
+            nodes=tuple,
+            report=lambda: HealthReport(0, HealthState.HEALTHY, "", (), ()),
+            last_good=kept,
+        )
+
+    first = started()
+    running = asyncio.ensure_future(first.run())
+    while not kept.exists():
+        await place.clock.advance(0.1)
+        await asyncio.sleep(0.001)  # the file is written on a thread
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    place.path.write_text("route = 7")
+
+    assert [rule.name for rule in first.plan.rules] == [rule.name for rule in started().plan.rules]
+    assert 0o600 == kept.stat().st_mode & 0o777
+    kept.unlink()
+    with pytest.raises(ConfigRefused, match="route"):
+        started()

@@ -15,6 +15,7 @@ from trading_orchestrator.errors import Refused
 from trading_orchestrator.journal.leases import HeldLease
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.kernel.config import nearest
 from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager, AlertManagerStopped
 from trading_orchestrator.perpetual_operations.alerts.board import contacts_of, ways_of
 from trading_orchestrator.perpetual_operations.alerts.calls import Calls
@@ -24,6 +25,7 @@ from trading_orchestrator.perpetual_operations.alerts.last_resort import CANNOT_
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan
 from trading_orchestrator.perpetual_operations.alerts.readings import Reading
 from trading_orchestrator.perpetual_operations.alerts.root_cause import DependsOn
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.silent_source import HeartbeatRule
 from trading_orchestrator.perpetual_operations.alerts.rules_rider import RulesRider
 from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchboard
 from trading_orchestrator.perpetual_operations.alerts.tenure import LEASE, Tenure
@@ -35,6 +37,12 @@ TAKES_OVER_WITHIN_S = 5.0
 CONFIG, CONFIG_KEY = "alerts/config", "plan"
 CHANGED, REFUSED = "config.alerts_changed", "config.alerts_refused"
 Read = Callable[[], Awaitable[Iterable[Reading]]]
+
+
+class MonitorUnknown(Refused):
+    """A beat of a program that nobody watches. Facts: monitor."""
+
+    code = "alerts.monitor_unknown"
 
 
 class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +164,16 @@ class AlertsRuntime:
         return self._board
 
     async def beat(self, monitor: str) -> None:
-        """Take a sign of life of a monitored program."""
+        """Take a sign of life of a monitored program.
+
+        Raises:
+            MonitorUnknown: no rule watches it.
+            AlertManagerStopped: it is not running here.
+        """
+        known = [rule.monitor for rule in self.plan.rules if isinstance(rule, HeartbeatRule)]
+        if monitor not in known:
+            hint = nearest(monitor, known) if known else "no rule of the kind heartbeat is configured"
+            raise MonitorUnknown(f"no rule watches the heartbeat of {monitor!r}; {hint}", monitor=monitor)
         now_ns = self.manager.now_ns()
         if self._watching is not None:
             self._watching.beat(monitor, now_ns)
