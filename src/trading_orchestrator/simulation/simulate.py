@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +36,10 @@ LONGEST = 4.0
 """So many times the span is waited for orders and faults that do not come."""
 LOOK_AGAIN_S = 0.5
 STEPS = 20
+COLLECT_EVERY_S = 60.0
+"""Virtual seconds: in a long simulation the collector runs, but at moments that are the same in every run."""
+MEMORY_DAYS = 0.02
+"""Half an hour writes 150 MB."""
 SHARE_UNDER_FAULTS = 0.8
 
 
@@ -107,7 +113,7 @@ def simulate(seed: int, span: Span, *, faults: str, stop_early: bool = False, to
         span: how long things go wrong, before healing.
         faults: "none", "light" or "heavy".
         stop_early: end at the first violation instead of judging on.
-        told: hears twenty times how far it is.
+        told: hears twenty times, or more, how far it is.
 
     Raises:
         Refused: there is no such level.
@@ -115,13 +121,16 @@ def simulate(seed: int, span: Span, *, faults: str, stop_early: bool = False, to
     if faults not in RATES:
         raise Refused(f"expected faults none, light or heavy, was `{faults}`; {nearest(faults, list(RATES))}")
     chance = Chance(seed)
-    folder = MEMORY_DISK if MEMORY_DISK.is_dir() else None
+    folder = MEMORY_DISK if MEMORY_DISK.is_dir() and span.days <= MEMORY_DAYS else None
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=folder) as made, no_outside_world(), no_collector():
         loop = VirtualLoop(chance.fork("schedule"))
         try:
             return loop.run_until_complete(
                 _play(loop, chance, Path(made), seed, span, faults, stop_early=stop_early, told=told)
             )
+        except Exception as error:
+            error.add_note(f"replay: trading-orchestrator simulate --seed {seed} {span.told()} --faults {faults}")
+            raise
         finally:
             loop.close()
 
@@ -197,9 +206,12 @@ async def _live(world: World, span: Span, told: Told) -> None:
 
 async def _until_over(world: World, span: Span, told: Told) -> None:
     """Return when the span is over, and what it asks for has happened, or never will."""
-    for step in range(STEPS):
-        told(Progress(step / STEPS, world.loop.time(), world.order_count, world.coverage.faults))
-        await world.true_clock.sleep(span.s / STEPS)
+    steps = max(STEPS, math.ceil(span.s / COLLECT_EVERY_S))
+    for step in range(steps):
+        told(Progress(step / steps, world.loop.time(), world.order_count, world.coverage.faults))
+        await world.true_clock.sleep(span.s / steps)
+        if span.s > COLLECT_EVERY_S:
+            gc.collect()
     await _until(world, span, lambda: span.has_enough(world.order_count, world.coverage.faults))
 
 
