@@ -100,7 +100,7 @@ async def test_the_page_gets_every_part_first_and_then_only_what_changed(
         while "fills" not in parts:
             parts |= set((await anext(reading)).data["parts"])
 
-    assert {"verdict", "desks", "nodes", "leases", "orders", "fills", "health", "system", "hour"} == set(
+    assert {"verdict", "desks", "nodes", "leases", "orders", "fills", "health", "incidents", "system", "hour"} == set(
         first.data["parts"]
     )
     assert "to-3" in first.data["parts"]["orders"]

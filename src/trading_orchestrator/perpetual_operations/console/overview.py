@@ -12,6 +12,8 @@ from trading_orchestrator.perpetual_operations.console.last_hour import Curve, L
 from trading_orchestrator.perpetual_operations.console.verdict import Verdict, judge
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine, WhoHolds
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport
+from trading_orchestrator.perpetual_operations.incidents.incident import Incident
+from trading_orchestrator.perpetual_operations.incidents.read import incidents_of
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
@@ -20,6 +22,8 @@ from trading_orchestrator.storage.ports import FactStore, ProjectionRow
 Row = Mapping[str, Any]
 DESKS = 100
 POSITIONS = 100
+INCIDENTS_READ = 30
+INCIDENTS_SHOWN = 6
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -40,10 +44,11 @@ class Overview(msgspec.Struct, frozen=True):
     system: Sample | None
     hour: tuple[Curve, ...] = ()
     alerts: tuple[Row, ...] = ()
+    incidents: tuple[Incident, ...] = ()
 
 
 class OverviewReader:
-    """Reads an overview: eight small reads each. One event loop."""
+    """Reads an overview: nine small reads each. One event loop."""
 
     def __init__(
         self,
@@ -80,10 +85,11 @@ class OverviewReader:
         newest_trades = await self._rows("trades", trades)  # before positions, which then contain every one of them
         health = self._health.report
         alerts = tuple(self._alerts())
+        incidents = await self.incidents()
         return Overview(
             at_ns=self._clock.wall_ns(),
             served_by=self._node,
-            verdict=judge(health, nodes, leases, desks, alerts),
+            verdict=judge(health, nodes, leases, desks, alerts, [one for one in incidents if one.node != self._node]),
             pos=await self._journal.look(),
             facts_per_s=round(self._journal.facts_per_s(), 1),
             nodes=nodes,
@@ -96,7 +102,15 @@ class OverviewReader:
             system=self._monitor.latest,
             hour=self._hour.curves() if self._hour is not None else (),
             alerts=alerts,
+            incidents=incidents,
         )
+
+    async def incidents(self) -> tuple[Incident, ...]:
+        """Return every open incident of the newest, and the last few that are over; timelines are left to reports."""
+        found = await incidents_of(self._store, limit=INCIDENTS_READ)
+        open_ones = [one for one in found if not one.is_over]
+        over = [one for one in found if one.is_over][: max(0, INCIDENTS_SHOWN - len(open_ones))]
+        return tuple(msgspec.structs.replace(one, timeline=()) for one in (*open_ones, *over))
 
     async def desks(self, leases: Sequence[LeaseLine] | None = None) -> tuple[Row, ...]:
         """Return the desks, each with its lease; a desk that wrote nothing yet shows by its lease alone."""

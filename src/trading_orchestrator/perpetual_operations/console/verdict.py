@@ -10,6 +10,7 @@ import msgspec
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.console.who_holds import THERE, LeaseLine, NodeLine
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
+from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -26,9 +27,15 @@ def judge(
     leases: Sequence[LeaseLine],
     desks: Sequence[Mapping[str, Any]],
     alerts: Sequence[Mapping[str, Any]] = (),
+    elsewhere: Sequence[Incident] = (),
 ) -> Verdict:
-    """Return the verdict: the worst thing is the sentence, the rest is `more`."""
+    """Return the verdict: the worst thing is the sentence, the rest is `more`.
+
+    Args:
+        elsewhere: incidents of other nodes; those of this one are in its health.
+    """
     worries = [*_of_desks(desks), *_of_health(health), *_of_standby(nodes, leases), *_of_alerts(alerts)]
+    worries += _of_incidents(elsewhere, {node.node for node in nodes if node.state in THERE})
     if not worries:
         return Verdict(HealthState.HEALTHY, _all_well(nodes, leases, health))
     worries.sort(key=lambda worry: _WORST_FIRST.index(worry[0]))
@@ -87,6 +94,15 @@ def _of_alerts(alerts: Sequence[Mapping[str, Any]]) -> list[Worry]:
         return []
     fires = "A critical alert fires" if len(names) == 1 else f"{len(names)} critical alerts fire"
     return [(HealthState.UNHEALTHY, f"{fires}: {', '.join(dict.fromkeys(names))}.")]
+
+
+def _of_incidents(incidents: Sequence[Incident], living: set[str]) -> list[Worry]:
+    """What other living nodes are repairing."""
+    return [
+        (HealthState.UNHEALTHY, f"{one.part} is in trouble on node {one.node}: {one.reason}.")
+        for one in incidents
+        if not one.is_over and one.node in living
+    ]
 
 
 def _of_standby(nodes: Sequence[NodeLine], leases: Sequence[LeaseLine]) -> list[Worry]:

@@ -9,6 +9,7 @@ from trading_orchestrator.perpetual_operations.console.overview import Overview,
 from trading_orchestrator.perpetual_operations.console.page.alerts import alert_list
 from trading_orchestrator.perpetual_operations.console.page.desks import desk_cards
 from trading_orchestrator.perpetual_operations.console.page.html import Html, join, tag
+from trading_orchestrator.perpetual_operations.console.page.incidents import incident_list
 from trading_orchestrator.perpetual_operations.console.page.sparkline import sparkline
 from trading_orchestrator.perpetual_operations.console.page.words import badge, figure, moment, number, size
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine
@@ -63,6 +64,11 @@ def fills(overview: Overview, now_ns: Now) -> Html:
     """The newest fills as table rows."""
     rows = overview.trades[:ROWS_SHOWN]
     return join(_fill(row, now_ns) for row in rows) if rows else _no_row(6, "No fill yet.")
+
+
+def incidents(overview: Overview, now_ns: Now) -> Html:
+    """What broke lately, on any node."""
+    return incident_list(overview.incidents, now_ns)
 
 
 def health(overview: Overview, now_ns: Now) -> Html:
@@ -121,6 +127,7 @@ SECTIONS: Mapping[str, Section] = {
     "leases": leases,
     "orders": orders,
     "fills": fills,
+    "incidents": incidents,
     "health": health,
     "system": system,
     "hour": hour,

@@ -15,7 +15,8 @@ TONE = {
     "left": "quiet", "free": "quiet", "stopped": "quiet", "ABANDONED": "quiet",
     "degraded": "warn", "reduce_only": "warn", "draining": "warn", "expired": "warn", "UNKNOWN": "warn",
     "unknown": "warn", "unhealthy": "bad", "dead": "bad", "halted": "bad", "killed": "bad",
-    "unarmed": "warn", "REJECTED": "bad", "QUARANTINED": "bad",
+    "unarmed": "warn", "being repaired": "warn", "needs a person": "bad", "over": "quiet", "explained": "quiet",
+    "REJECTED": "bad", "QUARANTINED": "bad",
 }  # fmt: skip
 
 

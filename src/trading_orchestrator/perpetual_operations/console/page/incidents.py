@@ -1,0 +1,37 @@
+"""Incidents on the page: what broke, on which node, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trading_orchestrator.perpetual_operations.console.page.html import Html, tag
+from trading_orchestrator.perpetual_operations.console.page.words import badge, moment
+from trading_orchestrator.perpetual_operations.incidents.incident import Incident
+
+
+def incident_list(incidents: Sequence[Incident], now_ns: int | None) -> Html:
+    """Return the incidents as lines, open ones first."""
+    if not incidents:
+        return tag("p", "None yet.", class_="empty")
+    ordered = sorted(incidents, key=lambda one: (one.is_over, -one.opened_ns))
+    return tag("ul", [_incident(one, now_ns) for one in ordered], class_="lines")
+
+
+def _incident(one: Incident, now_ns: int | None) -> Html:
+    return tag(
+        "li",
+        tag("span", tag("b", one.part), " ", badge(_state(one)), " ", one.reason),
+        tag("span", f"node {one.node} · since ", moment(one.opened_ns, now_ns), _ended(one), class_="note"),
+    )
+
+
+def _state(one: Incident) -> str:
+    return {"open": "being repaired", "exhausted": "needs a person", "merged": "explained"}.get(one.state, "over")
+
+
+def _ended(one: Incident) -> str:
+    if one.recovered_after_s is None:
+        done = [step.action.replace("_", " ") for step in one.steps if step.outcome != "skipped"]
+        return f" · tried {', '.join(dict.fromkeys(done))}" if done else ""
+    by = f", by {one.ended_by.replace('_', ' ')}" if one.ended_by else ", by itself"
+    return f" · over after {one.recovered_after_s:.1f} s{by}"
