@@ -173,7 +173,8 @@ async def test_a_refused_message_is_made_anew_at_the_next_flush(place: Place) ->
 
 async def test_a_silence_is_durable_and_can_be_ended(place: Place) -> None:
     now_ns = place.clock.wall_ns()
-    silence = Silence(silence_id="s", matchers=("host=a",), starts_at_ns=now_ns, ends_at_ns=now_ns + 10**12)
+    silence = Silence(silence_id="s", matchers=("host=a",), starts_at_ns=now_ns, ends_at_ns=now_ns + 10**12,
+                      created_by="bob", comment="works on it")  # fmt: skip
     async with place.manager() as manager:
         await place.do(manager.set_silence(silence))
     async with place.manager() as manager:
