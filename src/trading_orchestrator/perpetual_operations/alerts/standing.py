@@ -15,7 +15,7 @@ from trading_orchestrator.perpetual_operations.alerts.group import Group
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert that fires. `state`, in Alertmanager's words: suppressed, active, or unprocessed (its group is silent)."""
+    """One alert that fires. `state`, Alertmanager's: suppressed, active, or unprocessed (its group has not spoken)."""
 
     alert: Alert
     state: str
