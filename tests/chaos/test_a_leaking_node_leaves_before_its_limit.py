@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.chaos import leaky
 from tests.chaos.settling import settle_and_judge
 from tests.running_system import RunningSystem, wait_until
 from tests.venue_process import VenueProcess
+from trading_orchestrator.drills import leaky
 from trading_orchestrator.perpetual_operations.monitoring.history.reader import HistoryReader
 
 LIMIT_BYTES = 160_000_000
@@ -25,7 +24,7 @@ trace_lag_s = 1.0
 handover_before_s = 90.0
 [[trading.desk.practice.strategies]]
 name = "leaky"
-class = "tests.chaos.leaky:Leaky"
+class = "trading_orchestrator.drills.leaky:Leaky"
 params = {{ symbol = "EUR/USDT", qty = "20", every_s = 0.1 }}
 """
 
@@ -59,7 +58,6 @@ def test_the_line_is_named_the_desk_is_handed_over_and_no_order_is_lost(
     system: RunningSystem, venue: VenueProcess
 ) -> None:
     system.strategies, system.more = 1, SETTINGS
-    system.environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     system.start()
     _, trader = system.wait_trading()
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from trading_orchestrator.cli.drill import LiveDesk, refuse_live
-from trading_orchestrator.drills.arena import arena
 from trading_orchestrator.drills.catalogue import DRILLS, SHORT, DrillUnknown, drill_named
 from trading_orchestrator.drills.drill import Outcome
-from trading_orchestrator.drills.exercise import exercise
+from trading_orchestrator.drills.exercise import exercise_all
 from trading_orchestrator.drills.report import percentiles, report
 from trading_orchestrator.kernel.clock import SystemClock
 
@@ -21,8 +20,7 @@ LONG = "CHAOS_KILLS" in os.environ  # make test CHAOS=long
 @pytest.mark.timeout(570)
 def test_every_fault_is_noticed_and_repaired(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drills = DRILLS if LONG else [drill_named(name) for name in SHORT]
-    with arena(tmp_path, orders_per_s=10) as place:
-        outcomes = exercise(drills, place, SystemClock(), tell=lambda outcome: None)
+    outcomes = exercise_all(drills, tmp_path, SystemClock(), orders_per_s=10, tell=lambda outcome: None)
 
     with capsys.disabled():
         print(f"\n{len(outcomes)} drills: {percentiles(outcomes)}")

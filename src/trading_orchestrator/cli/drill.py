@@ -15,10 +15,9 @@ from rich.table import Table
 
 from trading_orchestrator.app import settings as hall
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
-from trading_orchestrator.drills.arena import arena
 from trading_orchestrator.drills.catalogue import DRILLS, drill_named
 from trading_orchestrator.drills.drill import Drill, Outcome
-from trading_orchestrator.drills.exercise import exercise
+from trading_orchestrator.drills.exercise import exercise_all
 from trading_orchestrator.drills.report import percentiles, report
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import SystemClock
@@ -75,8 +74,7 @@ def run(
 
     try:
         console.print(f"starting venue and system in {folder} …")
-        with arena(folder, orders_per_s=ORDERS_PER_S) as place:
-            exercise(drills, place, SystemClock(), tell=tell)
+        exercise_all(drills, folder, SystemClock(), orders_per_s=ORDERS_PER_S, tell=tell)
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -95,9 +93,9 @@ def refuse_live(config: Path) -> None:
     """
     settings = hall.read_settings(config).settings
     for name, desk in settings.trading.desk.items():
-        if settings.brokers[desk.broker].live:
+        if settings.brokers[desk.broker].moves_real_money:
             raise LiveDesk(
-                f"desk {name} trades real money (brokers.{desk.broker}.live): drills run on practice money only",
+                f"desk {name} trades real money (brokers.{desk.broker}): drills run on practice money only",
                 desk=name,
             )
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from trading_orchestrator.drills.judge import Evidence, JournalFact, read_journal, wrongs
+from trading_orchestrator.drills.judge import JUDGED, Evidence, JournalFact, read_journal, wrongs
 from trading_orchestrator.drills.running_system import COMMAND, RunningSystem
 from trading_orchestrator.drills.venue_process import VenueProcess
 from trading_orchestrator.drills.waiting import DrillFailed, wait_until
@@ -78,7 +78,7 @@ class Arena:
             "--data-dir",
             str(self.system.data_dir),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, start_new_session=True)
         if done.returncode:
             raise DrillFailed(f"{' '.join(words)}: {done.stderr.strip()}")
 
@@ -94,7 +94,8 @@ class Arena:
             self.operator("desk", "resume", DESK)
 
     def _wrongs(self) -> list[str]:
-        return [*wrongs(Evidence(self.venue.log(), read_journal(self.system.journal))), *self._unknown()]
+        facts = read_journal(self.system.journal, bodies_of=JUDGED)
+        return [*wrongs(Evidence(self.venue.log(), facts)), *self._unknown()]
 
     def _unknown(self) -> list[str]:
         rows = self.system.query("SELECT key, CAST(value AS TEXT) FROM projection WHERE name = 'orders'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from trading_orchestrator.drills import faults
@@ -10,6 +11,21 @@ from trading_orchestrator.drills.judge import JournalFact
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.config import nearest
 
+LEAK_SITE = re.compile(r"drills/leaky\.py:\d+ keeps")
+LEAK = """
+[perpetual_operations.resources]
+node_memory_bytes = 180000000
+[perpetual_operations.leaks]
+windows_s = [12.0]
+trace_s = 2.0
+trace_lag_s = 1.0
+handover_before_s = 180.0
+[[trading.desk.practice.strategies]]
+name = "leaky"
+class = "trading_orchestrator.drills.leaky:Leaky"
+params = { symbol = "EUR/USDT", qty = "20", every_s = 0.1 }
+"""
+"""Windows and limit of a node that has minutes and not months: the leak itself is as fast as it would be in truth."""
 DESK_LEASE = "desk/practice"
 
 
@@ -33,6 +49,14 @@ def _of_part(*parts: str) -> Callable[[JournalFact], bool]:
 
 def _either(*rules: Callable[[JournalFact], bool]) -> Callable[[JournalFact], bool]:
     return lambda fact: any(rule(fact) for rule in rules)
+
+
+def _names_the_line(fact: JournalFact) -> bool:
+    return fact.kind == "leak.judged" and LEAK_SITE.search(fact.body["sentence"]) is not None
+
+
+def _handed_over(fact: JournalFact) -> bool:
+    return _lease(DESK_LEASE)(fact) and fact.body.get("succession") == "handed_over"
 
 
 _VENUE = _of_part("broker/practice", "desk/practice")
@@ -67,6 +91,16 @@ DRILLS: tuple[Drill, ...] = (
         _any("desk.key_refused"),
         ends="halts",
         repair=faults.give_key_back,
+    ),
+    Drill(
+        "leak-memory",
+        "a strategy keeps 0.5 MB/s, from its first order on",
+        faults.nothing_more,
+        _names_the_line,
+        detected_within_s=90.0,
+        within_s=60.0,
+        answered_by=_handed_over,
+        more=LEAK,
     ),
 )
 SHORT = ("kill-trader", "freeze-venue", "steal-lock")

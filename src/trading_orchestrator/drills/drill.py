@@ -19,7 +19,10 @@ class Drill:
     what: in one sentence, for the table.
     inject: does the damage from outside, and undoes what does not end by itself; returns when both are done.
     detects: whether a fact shows that the system noticed.
+    detected_within_s: from the end of the injection.
     within_s: after the fault has ended, the system must trade again within this time.
+    answered_by: whether a fact is the answer of the system that ends the fault, for one that does not end by itself.
+    more: config of its own; the drill then gets an arena of its own.
     ends: `trades`, an order is accepted again without anybody's help; `halts`, the desk stops safely and says so, and
         `repair` is what a person does then.
     """
@@ -28,7 +31,9 @@ class Drill:
     what: str
     inject: Injection
     detects: Callable[[JournalFact], bool]
+    detected_within_s: float = 20.0
     within_s: float = 30.0
+    answered_by: Callable[[JournalFact], bool] | None = None
     ends: Literal["trades", "halts"] = "trades"
     repair: Injection | None = None
     more: str = ""

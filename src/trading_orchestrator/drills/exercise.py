@@ -1,10 +1,12 @@
-"""Runs drills one after the other in one arena, and says of each what it showed."""
+"""Runs drills one after the other, and says of each what it showed; those that need a config of their own get one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
 
-from trading_orchestrator.drills.arena import Arena
+from trading_orchestrator.drills.arena import Arena, arena
 from trading_orchestrator.drills.drill import Drill, Outcome
 from trading_orchestrator.drills.judge import JournalFact
 from trading_orchestrator.drills.running_system import DESK
@@ -12,20 +14,38 @@ from trading_orchestrator.drills.waiting import DrillFailed, wait_until
 from trading_orchestrator.kernel.clock import Clock
 
 ORDERS_BEFORE = 10
-DETECTED_WITHIN_S = 20.0
 
 
-def exercise(drills: Sequence[Drill], arena: Arena, clock: Clock, *, tell: Callable[[Outcome], None]) -> list[Outcome]:
-    """Run the drills; each outcome is told as soon as it is known."""
+def exercise_all(
+    drills: Sequence[Drill], folder: Path, clock: Clock, *, orders_per_s: float, tell: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """Run the drills in one arena, and those with a config of their own in arenas of their own, under `folder`."""
+    outcomes: list[Outcome] = []
+    for number, (more, group) in enumerate(groupby(drills, key=lambda drill: drill.more)):
+        place = folder / f"arena{number}"
+        place.mkdir(parents=True)
+        with arena(place, orders_per_s=orders_per_s, more=more) as one:
+            outcomes += exercise(list(group), one, clock, tell=tell)
+    return outcomes
+
+
+def exercise(
+    drills: Sequence[Drill], arena: Arena, clock: Clock, *, tell: Callable[[Outcome], None], judged: bool = True
+) -> list[Outcome]:
+    """Run the drills; each outcome is told as soon as it is known.
+
+    Args:
+        judged: read both accounts after each drill; a long run judges once, at its end.
+    """
     outcomes = []
     for drill in drills:
-        outcome = _one(drill, arena, clock)
+        outcome = _one(drill, arena, clock, judged)
         outcomes.append(outcome)
         tell(outcome)
     return outcomes
 
 
-def _one(drill: Drill, arena: Arena, clock: Clock) -> Outcome:
+def _one(drill: Drill, arena: Arena, clock: Clock, judged: bool) -> Outcome:
     try:
         _warm_up(arena)
     except DrillFailed as error:
@@ -35,8 +55,11 @@ def _one(drill: Drill, arena: Arena, clock: Clock) -> Outcome:
     ended_ns = clock.wall_ns()
     said: list[str] = []
     detected = _detected(drill, arena, after_pos, said)
-    recovered = _recovered(drill, arena, detected, ended_ns, said) if detected is not None else None
-    said += arena.judge()
+    answer = _answer(drill, arena, detected, said) if detected is not None else None
+    if drill.answered_by is not None and answer is not None:
+        ended_ns = max(ended_ns, answer.at_ns)
+    recovered = _recovered(drill, arena, answer, ended_ns, said) if answer is not None else None
+    said += arena.judge() if judged else ()
     return Outcome(
         drill=drill.name,
         detected_after_s=_seconds(began_ns, detected),
@@ -61,7 +84,19 @@ def _warm_up(arena: Arena) -> None:
 
 def _detected(drill: Drill, arena: Arena, after_pos: int, said: list[str]) -> JournalFact | None:
     try:
-        return arena.wait_fact(drill.detects, after_pos, DETECTED_WITHIN_S, f"a sign that {drill.name} was noticed")
+        sign = f"a sign that {drill.name} was noticed"
+        return arena.wait_fact(drill.detects, after_pos, drill.detected_within_s, sign)
+    except DrillFailed as error:
+        said.append(error.message)
+        return None
+
+
+def _answer(drill: Drill, arena: Arena, detected: JournalFact, said: list[str]) -> JournalFact | None:
+    """What must be done about it by the system itself, which ends the fault; most faults end by themselves."""
+    if drill.answered_by is None:
+        return detected
+    try:
+        return arena.wait_fact(drill.answered_by, detected.pos, drill.within_s, f"an answer to {drill.name}")
     except DrillFailed as error:
         said.append(error.message)
         return None

@@ -105,3 +105,7 @@ def give_key_back(arena: Arena) -> None:
     """A person makes the key work again and lets the desk trade."""
     arena.venue.control("POST", "keys", {"account": ACCOUNT, "revoked": False})
     arena.operator("desk", "resume", DESK)
+
+
+def nothing_more(arena: Arena) -> None:
+    """The fault is in the config of the arena: it runs since the start."""
