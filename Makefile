@@ -11,6 +11,7 @@ SEEDS = 200
 DAYS = 0.0003
 ORDERS = 500
 FAULTS = heavy
+HOURS = 2
 ARGS =
 
 BIN = .venv/bin
@@ -18,7 +19,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL = help
-.PHONY: help setup setup-dev run test simulate check bench lock clean
+.PHONY: help setup setup-dev run test simulate soak check bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +39,9 @@ test: setup-dev ## run the whole suite: CHAOS=long kills 40 times, SIMULATION=lo
 simulate: setup ## break the trading wing on a virtual clock: SEED=1 SEEDS=200 ORDERS=500 FAULTS=heavy; exit 1 on a violation
 	@exec $(BIN)/trading-orchestrator simulate --seed "$(SEED)" --seeds "$(SEEDS)" --days "$(DAYS)" --faults "$(FAULTS)" \
 		--least-orders "$(ORDERS)" --least-faults 200 --jobs "$$(nproc)" --table --complete $(ARGS)
+
+soak: setup ## trade for HOURS=2 at load with random drills (SEED=1): do memory, descriptors, tasks, logs and disk stay bounded?
+	@exec $(BIN)/trading-orchestrator soak --hours "$(HOURS)" --seed "$(SEED)" $(ARGS)
 
 check: setup-dev ## ruff, formatting, types, and imports that point down only
 	@$(BIN)/ruff check .

@@ -22,6 +22,7 @@ from trading_orchestrator.cli import (
     positions,
     run,
     simulate,
+    soak,
     status,
     venue,
     version,
@@ -56,6 +57,7 @@ def build() -> typer.Typer:
     app.add_typer(incidents.build(), name="incidents")
     app.add_typer(features.build(), name="features")
     app.add_typer(drill.build(), name="drill")
+    app.command("soak")(soak.soak)
     app.command("simulate")(simulate.simulate)
     app.command("venue", context_settings=venue.PASS_THROUGH)(venue.venue)
     app.command("watchdog")(watchdog.watchdog)

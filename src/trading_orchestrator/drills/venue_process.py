@@ -53,6 +53,7 @@ class VenueProcess:
                 pass_fds=(ready_write, parent_read),
                 stdout=subprocess.DEVNULL,
                 stderr=words,
+                start_new_session=True,  # Ctrl-C is for whoever runs it: what is judged in the end must still stand
             )
         os.close(ready_write)
         os.close(parent_read)
