@@ -49,6 +49,7 @@ from trading_orchestrator.trading.positions.position import assets_of
 
 NOT_FOUNDS_NEEDED = 3
 HELD_MOST = 400
+ITSELF = "desk"
 LATCHED = ("killed", "halted", "draining")
 """Modes in which no order leaves."""
 
@@ -128,6 +129,7 @@ class Judge:
         self._cum: dict[str, Decimal] = {}
         self._booked: dict[str, int] = {}
         self._adjusted: Counter[tuple[str, Decimal]] = Counter()
+        self._mode_by = ""
         self._exposures.begin_anew()
         self._silent = True
         self.catch_up()
@@ -263,6 +265,8 @@ class Judge:
             self._adjusted[body.asset, body.qty] += 1
             moved = self._adjusted[body.asset, body.qty] <= self._transfers[body.asset, body.qty]
             self._demand(moved, "I3", f"{body.qty} {body.asset} are adjusted, and nobody moved them")
+        elif isinstance(body, f.DeskModeChanged):
+            self._mode_by = body.by
         elif isinstance(body, f.DeskKillVerified):
             self._demand(not self._exposures.open, "latch", f"verified with {list(self._exposures.open)[:5]} open")
 
@@ -320,6 +324,11 @@ class Judge:
         self.catch_up()
         orders = self.book.open_orders()
         return [order.cl_ord_id for order in orders if not (order.foreign or order.strategy)]
+
+    def reduces_by_itself(self) -> bool:
+        """Return whether the desk, and no operator, decided that it may only reduce (F33): somebody must look."""
+        self.catch_up()
+        return self.book.mode == "reduce_only" and self._mode_by == ITSELF
 
     def _on_booked(self, body: f.TradeBooked) -> None:
         trade, found = body.trade, self._venue.trade(body.trade.trade_id)

@@ -121,9 +121,7 @@ class Mischief:
         await self._let_go_on()
 
     async def _let_go_on(self) -> None:
-        """Whoever lets a desk go on looks first: what no strategy owns any more is canceled by hand."""
         for account in self._world.accounts:
-            account.human.cancel(account.judge.adopted())
             await self._world.operator.ask(account.desk, "normal")
 
     async def heal(self) -> None:

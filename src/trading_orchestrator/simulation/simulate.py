@@ -187,7 +187,7 @@ async def _live(world: World, span: Span, told: Told) -> None:
     for _ in range(NODES):
         world.add_node()
     mischief = Mischief(world, world.accounts[0].network.rates, world.chance.fork("mischief"))
-    world.host.spawn(world.look_after_quarantine())
+    world.host.spawn(world.look_after_desks())
     trouble, restoring = world.host.spawn(mischief.run()), world.host.spawn(mischief.restore())
     await _until_over(world, span, told)
     trouble.cancel()

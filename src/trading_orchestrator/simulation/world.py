@@ -29,7 +29,7 @@ TWO_DESKS_RATIO = 0.25
 EVERY_S = 0.02
 """Between two decisions of a desk; two desks take turns."""
 CLOSED_AFTER_S = 0.001
-LOOK_AT_QUARANTINE_S = 0.5
+LOOK_AFTER_S = 0.5
 RESTORED_AFTER_S = 1.0
 """How long a restore takes: longer than a request can still be under way."""
 
@@ -164,11 +164,14 @@ class World:
         for node in [node for node in self.nodes if node.name == name]:
             node.kill()
 
-    async def look_after_quarantine(self) -> None:
-        """For ever, write off what is quarantined for long and nowhere to be found."""
+    async def look_after_desks(self) -> None:
+        """For ever: write off what is nowhere to be found, cancel what nobody owns, and let careful desks go on."""
         while True:
-            await self.true_clock.sleep(LOOK_AT_QUARANTINE_S)
+            await self.true_clock.sleep(LOOK_AFTER_S)
             for account in self.accounts:
+                account.human.cancel(account.judge.adopted())
+                if account.judge.reduces_by_itself():
+                    await self.operator.ask(account.desk, "normal")
                 for cl_ord_id in account.judge.to_write_off():
                     await self.operator.write_off(account.desk, cl_ord_id)
 
