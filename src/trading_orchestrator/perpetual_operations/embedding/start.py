@@ -20,6 +20,7 @@ from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.storage.sqlite import open_store
 
 JOURNAL_FILE = "journal.db"
+POLL_S = 0.25  # only an operator's commands write from another process
 
 
 async def embed(
@@ -39,7 +40,7 @@ async def embed(
     """
     clock = SystemClock() if clock is None else clock
     data_dir = Path(config.data_dir or "data")
-    opened = None if store is not None else await open_store(data_dir / JOURNAL_FILE, clock=clock)
+    opened = None if store is not None else await open_store(data_dir / JOURNAL_FILE, clock=clock, poll_s=POLL_S)
     manager = PerpetualOperationsManager(
         config,
         store=store if store is not None else opened,  # type: ignore[arg-type]  # one of the two is there

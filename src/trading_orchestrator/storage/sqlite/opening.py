@@ -53,7 +53,9 @@ def create_or_migrate(path: Path, *, clock: Clock, create: bool, random_bytes: R
     return Opened(path, journal_id, writer)
 
 
-def assemble(opened: Opened, *, clock: Clock, inline: bool, guard: LogGuard, bell: Bell | None) -> SqliteStore:
+def assemble(
+    opened: Opened, *, clock: Clock, inline: bool, guard: LogGuard, bell: Bell | None, poll_s: float
+) -> SqliteStore:
     """Put a store together around its writer: with threads, or inline for simulations."""
     path, writer = opened.path, opened.writer
     read = partial(connect_reader, path)
@@ -71,7 +73,7 @@ def assemble(opened: Opened, *, clock: Clock, inline: bool, guard: LogGuard, bel
         committer = ThreadCommitter(writer)
         readers = ThreadLanes(path, read, name="journal-reader", size=READERS, clock=clock)
         upkeep = ThreadLanes(path, upkeep_connection, name="journal-upkeep", size=1, clock=clock)
-        poller = ThreadPoller(poll)
+        poller = ThreadPoller(poll, poll_s)
     watch = ChangeWatch(poller, clock)
     return SqliteStore(
         opened.journal_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from trading_orchestrator.perpetual_operations.alerts.matchers import Matcher, Op, parse_matchers
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
@@ -92,8 +93,13 @@ def _passing(condition: Condition, view: View, held_before: HeldBefore) -> Value
     return {labels: value for labels, value in values.items() if compare(value, limit[labels])}
 
 
+@cache  # a rule is asked every second, and its matchers never change
+def _matchers(texts: tuple[str, ...]) -> tuple[Matcher, ...]:
+    return parse_matchers(texts)
+
+
 def _measured(measure: Measure, view: View) -> Values:
-    where = parse_matchers(measure.where)
+    where = _matchers(tuple(measure.where))
     if measure.function == "absent":
         return _absent(measure, where, view)
     found = _remembered(measure, where, view)
