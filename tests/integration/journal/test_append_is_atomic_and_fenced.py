@@ -69,12 +69,22 @@ async def test_one_unfenced_stream_does_not_let_another_through(store: FactStore
     assert [] == list(await store.read())
 
 
-@pytest.mark.parametrize("body", [object(), {"half": "\ud800"}, "x" * ((1 << 20) + 1)], ids=["type", "text", "size"])
-async def test_a_body_that_is_no_fact_is_refused_and_the_next_is_taken(store: FactStore, body: object) -> None:
+FACT_BYTES, ROW_BYTES = 1 << 20, 1 << 26
+BAD = (object(), {"half": "\ud800"})
+
+
+@pytest.mark.parametrize(
+    ("body", "row"),
+    [*((bad, bad) for bad in BAD), ("x" * (FACT_BYTES + 1), "x" * (ROW_BYTES + 1))],
+    ids=["type", "text", "size"],
+)
+async def test_a_body_that_is_no_fact_is_refused_and_the_next_is_taken(
+    store: FactStore, body: object, row: object
+) -> None:
     with pytest.raises(Refused):
         await store.append([NewFact("cluster", "node.started", body)], node="n1", fence=None)
     with pytest.raises(Refused):
-        await append_number(store, 1, None, Put("rows", "key", body), stream="cluster")
+        await append_number(store, 1, None, Put("rows", "key", row), stream="cluster")
 
     assert 1 == (await append_number(store, 1, None, stream="cluster")).pos
 
