@@ -1,30 +1,31 @@
-"""A strategy for chaos runs that keeps the loop for ever, once it has been called often enough in one process."""
+"""A strategy for chaos runs that keeps the loop for ever when a file tells it to, once for each time it is told."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from trading_orchestrator.trading.strategies.strategy import Strategy, StrategyParams, StrategyState, Wants
 
 
 class StuckParams(StrategyParams, frozen=True):
-    """`after`: so many calls of its timer go well."""
+    """`when`: the file; it is gone when the strategy has seen it."""
 
     symbol: str
-    after: int
+    when: str
 
 
 class StuckState(StrategyState):
-    """Nothing: what it counts is its own process's."""
+    """Nothing to remember."""
 
 
 class Stuck(Strategy[StuckParams, StuckState]):
-    """Never returns from the call that follows `after` good ones."""
-
-    calls = 0
+    """Never returns from the call that finds the file."""
 
     def wants(self) -> Wants:
         return Wants(symbols=[self.params.symbol], timer_s=0.05)
 
     def on_timer(self) -> None:
-        self.calls += 1
-        while self.calls > self.params.after:
-            pass
+        if Path(self.params.when).exists():
+            Path(self.params.when).unlink()
+            while True:
+                pass
