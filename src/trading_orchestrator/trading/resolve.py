@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from trading_orchestrator.brokers.budget import last_look
 from trading_orchestrator.brokers.port import Broker, CancelRefused, OrderNotFound, OrderReport
 from trading_orchestrator.errors import OrchestratorError, Transient
 from trading_orchestrator.kernel.clock import Clock
@@ -26,6 +27,7 @@ from trading_orchestrator.trading.orders.answers import (
 )
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.sender import NotOurs
 
 log = logging.getLogger(__name__)
 NOT_FOUNDS_NEEDED = 3
@@ -216,12 +218,17 @@ class Resolver:
         if order is None or request_id is None or self._is_under_way(request_id) or not self._seat.may_act():
             return
         try:
-            report: OrderReport = await self._broker.cancel(order.symbol, order.cl_ord_id)
+            with last_look(self._look_at_lease):  # the budget may make it wait, and then the lease may be another's
+                report: OrderReport = await self._broker.cancel(order.symbol, order.cl_ord_id)
         except CancelRefused as error:
             # Filled, canceled or gone: the next question tells which.
             self._intake.conclude(of_cancel_failure(self._intake.book, order.cl_ord_id, request_id, error))
             report = await self._broker.order(order.symbol, order.cl_ord_id)
         await self._intake.take_in(report, report.source)
+
+    def _look_at_lease(self) -> None:
+        if not self._seat.may_act():
+            raise NotOurs("not sent: the lease ended while the cancel waited for its turn")
 
     # -- rule R5
 
