@@ -52,27 +52,32 @@ def soak(
     folder.mkdir(parents=True, exist_ok=True)
     told = Console(stderr=True, highlight=False)
     ended: list[int] = []
-    told.print(
-        f"soak: {hours:g} h, seed {seed}, {orders_per_s:g} orders/s, a drill each {pause_s:.0f} s, in {folder} …"
-    )
+    drills = f"a drill each {pause_s:.0f} s" if pause_s else "no drills"
+    told.print(f"soak: {hours:g} h, seed {seed}, {orders_per_s:g} orders/s, {drills}, in {folder} …", soft_wrap=True)
     try:
         with arena(folder, orders_per_s=orders_per_s) as place:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda number, frame: ended.append(number))
-            soaked = run_soak(place, plan, SystemClock(), ends=lambda: bool(ended), tell=told.print)
+            soaked = run_soak(
+                place,
+                plan,
+                SystemClock(),
+                ends=lambda: bool(ended),
+                tell=lambda said: told.print(said, markup=False, soft_wrap=True),
+            )
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
     if report_to is not None:
         report_to.write_text(report(soaked))
     table = Table(*HEADS, box=None)
-    for line in soaked.lines:
-        if line.slope_per_h is not None or line.wrong:
-            table.add_row(*cells(line))
+    judged = [line for line in soaked.lines if line.slope_per_h is not None or line.wrong]
+    for line in judged or soaked.lines:
+        table.add_row(*cells(line))
     out = Console(highlight=False)
     out.print(table)
-    out.print(summary(soaked))
+    out.print(summary(soaked), soft_wrap=True)
     for wrong in soaked.broken:
-        out.print(f"BROKEN: {wrong}", markup=False)
+        out.print(f"BROKEN: {wrong}", markup=False, soft_wrap=True)
     if soaked.broken:
         raise typer.Exit(1)
