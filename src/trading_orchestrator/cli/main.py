@@ -24,6 +24,7 @@ from trading_orchestrator.cli import (
     simulate,
     soak,
     status,
+    vault,
     venue,
     version,
     watchdog,
@@ -59,6 +60,7 @@ def build() -> typer.Typer:
     app.add_typer(drill.build(), name="drill")
     app.command("soak")(soak.soak)
     app.command("simulate")(simulate.simulate)
+    app.add_typer(vault.build(), name="vault")
     app.command("venue", context_settings=venue.PASS_THROUGH)(venue.venue)
     app.command("watchdog")(watchdog.watchdog)
     app.command("version")(version.version)

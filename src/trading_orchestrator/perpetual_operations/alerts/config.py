@@ -97,7 +97,7 @@ class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     route, receivers, inhibit_rules, time_intervals, resolve_timeout, hold_after_start, end_always_told: the engine's;
         without a route everything goes to one receiver that writes to the log.
     external_url: where readers of a message reach our console, for its links.
-    channels: `kind` and that kind's own keys; a secret only by reference (`env:NAME`, `file:PATH`).
+    channels: `kind` and that kind's own keys; a secret only by reference (`env:NAME`, `file:PATH`, `vault:NAME`).
     rules: each of a `kind`; see `rules/kinds/`.
     escalations: ladders by name. users: who stands on them. schedules: who is on call when.
     group_flapping, digest_storms, inhibit_by_root_cause: what Alertmanager has not; their numbers stand in the tables

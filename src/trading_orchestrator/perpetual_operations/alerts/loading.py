@@ -33,7 +33,7 @@ from trading_orchestrator.perpetual_operations.alerts.toml_lines import line_of
 OWN_TABLE = ("perpetual_operations", "alerts")
 LOG_RECEIVER = NODE_LOG = "log"
 EVERYTHING_TO_THE_LOG = RouteConfig(receiver=LOG_RECEIVER, group_by=("alertname",), group_wait=1, group_interval=60)
-REFERENCES = ("env:", "file:")
+REFERENCES = ("env:", "file:", "vault:")
 Key = tuple[str, ...]
 
 

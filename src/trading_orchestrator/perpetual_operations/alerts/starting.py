@@ -12,7 +12,6 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.config import ConfigRefused
 from trading_orchestrator.kernel.ids import new_id
 from trading_orchestrator.kernel.metrics import Meter
-from trading_orchestrator.kernel.secret_reference import revealed
 from trading_orchestrator.perpetual_operations.alerts.board import open_board
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.alerts.dead_mans_switch import DeadMansSwitch
@@ -20,6 +19,7 @@ from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_
 from trading_orchestrator.perpetual_operations.alerts.measuring_operations import Measuring
 from trading_orchestrator.perpetual_operations.alerts.progress import progress_of
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime, Outside
+from trading_orchestrator.perpetual_operations.alerts.secret_reference import revealed
 from trading_orchestrator.perpetual_operations.alerts.tenure import Tenure
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow

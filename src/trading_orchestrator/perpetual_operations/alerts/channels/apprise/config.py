@@ -13,7 +13,7 @@ from trading_orchestrator.perpetual_operations.alerts.templates.texts import Tex
 class AppriseConfig(LaneConfig, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One Apprise address. `kind = "apprise"`.
 
-    url: the reference (`env:NAME`, `file:PATH`) of the address, for it holds the secrets, e.g.
+    url: the reference (`env:NAME`, `file:PATH`, `vault:NAME`) of the address, for it holds the secrets, e.g.
         `twilio://SID:TOKEN@FROM/TO`, `tgram://TOKEN/CHAT`, `slack://…`, `ntfys://topic`.
     short: one line, for SMS and other places without room.
     gateway_url: every request goes there instead of to the service's own host: an egress gateway, or a test's receiver.

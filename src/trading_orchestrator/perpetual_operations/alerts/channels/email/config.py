@@ -19,7 +19,7 @@ class EmailConfig(LaneConfig, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     host, port: of the mail server; 587 is submission with STARTTLS, 465 with `tls = "tls"`.
     tls: how the connection is protected; "none" only for a server on this host.
-    username, password: the password as a reference (`env:NAME`, `file:PATH`); none for a server that knows us.
+    username, password: the password as a reference (`env:…`, `file:…`, `vault:…`); none for a server that knows us.
     sender, to: bare addresses.
     timeout_s: 30 s; mail servers look up names before they answer.
     budget_per_min: 30; what a person can read is less, and what a provider allows is seldom more.

@@ -13,7 +13,7 @@ from trading_orchestrator.perpetual_operations.alerts.templates.texts import Tex
 class PagerDutyConfig(LaneConfig, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One integration key (Events API v2). `kind = "pagerduty"`.
 
-    routing_key: the reference (`env:NAME`, `file:PATH`) of the integration key.
+    routing_key: the reference (`env:NAME`, `file:PATH`, `vault:NAME`) of the integration key.
     url: the events endpoint of the account's region.
     texts: own words; the subject becomes the incident's title.
     """
