@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from trading_orchestrator.app.trading_ladders import TRADING_LADDERS
 from trading_orchestrator.app.venue_pulse import VenuePulse
@@ -29,6 +29,23 @@ def watch_desk(
 
     manager.add_probe(f"broker/{desk.name}", venue)
     manager.add_probe(desk.lease, own, depends_on=["journal", f"broker/{desk.name}"])
+
+
+def watch_standby(manager: PerpetualOperationsManager, others_ready: Callable[[], Awaitable[Sequence[str]]]) -> None:
+    """Watch whether another node could take over; before the first one came, nobody is missed."""
+    seen = False
+
+    async def standby() -> Health:
+        nonlocal seen
+        others = await others_ready()
+        seen = seen or bool(others)
+        if others:
+            return Health(HealthState.HEALTHY, f"{others[0]} is ready")
+        if not seen:
+            return Health(HealthState.HEALTHY, "none was ready yet")
+        return Health(HealthState.DEGRADED, "no other node is ready; the keeper starts one", "node.death")
+
+    manager.add_probe("standby", standby, depends_on=["journal"])
 
 
 def add_trading_ladders(manager: PerpetualOperationsManager) -> None:

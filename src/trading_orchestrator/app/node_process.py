@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trading_orchestrator.app.desk_watch import add_trading_ladders, watch_desk
+from trading_orchestrator.app.desk_watch import add_trading_ladders, watch_desk, watch_standby
 from trading_orchestrator.app.metering.store import metered_store
 from trading_orchestrator.app.metering.venue import metered_broker, metered_feed
 from trading_orchestrator.app.settings import JOURNAL_FILE, Configured, configured, read_alerts
@@ -121,6 +121,8 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         hand_over=hand_over,
     )
     add_trading_ladders(manager)
+    if config.settings.keeper.nodes > 1:
+        watch_standby(manager, partial(cluster.others_ready, deaths.lives))
     manager.watch()
     metered = metered_store(store, manager.meter, clock)
     listener = socket.socket(fileno=spec.listen_fd)

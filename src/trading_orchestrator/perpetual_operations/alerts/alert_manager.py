@@ -32,6 +32,8 @@ from trading_orchestrator.storage.ports import FactStore, Fence
 
 NOT_ALLOWED_WAIT_NS = 100_000_000
 
+CHANNEL_DOWN = "channel.down"  # a class of failure that a recovery ladder knows
+
 
 class AlertManagerStopped(Transient):
     """The manager is not running, or stopped before this was durable: ask again."""
@@ -128,7 +130,8 @@ class AlertManager:
         said = f"{len(engine.state.alerts)} alerts, {len(engine.state.outbox)} messages on their way"
         if waiting:
             worst = max(waiting, key=lambda outgoing: outgoing.tries)
-            return Health(HealthState.DEGRADED, f"{said}; {worst.message.receiver} failed {worst.tries} times")
+            failed = f"{said}; {worst.message.receiver} failed {worst.tries} times"
+            return Health(HealthState.DEGRADED, failed, CHANNEL_DOWN)
         return Health(HealthState.HEALTHY, said)
 
     @property

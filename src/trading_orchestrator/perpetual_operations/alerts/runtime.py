@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -16,7 +16,11 @@ from trading_orchestrator.journal.leases import HeldLease
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.config import nearest
-from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager, AlertManagerStopped
+from trading_orchestrator.perpetual_operations.alerts.alert_manager import (
+    CHANNEL_DOWN,
+    AlertManager,
+    AlertManagerStopped,
+)
 from trading_orchestrator.perpetual_operations.alerts.board import contacts_of, ways_of
 from trading_orchestrator.perpetual_operations.alerts.calls import Calls
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
@@ -134,7 +138,7 @@ class AlertsRuntime:
         if watching.broken:
             return Health(HealthState.DEGRADED, next(iter(watching.broken.values())).message)
         channels = self._board.health() if self._board is not None else own
-        return own if channels.state is HealthState.HEALTHY else channels
+        return own if channels.state is HealthState.HEALTHY else replace(channels, failure=CHANNEL_DOWN)
 
     def _standing_by(self) -> Health:
         """A take-over takes moments and holds up nobody; one that does not come is an outage of its own."""

@@ -232,7 +232,10 @@ def _posted(rule: Rule, fact: RuleChanged, old: Known | None) -> Iterable[Posted
         return
     yield Posted(
         labels=fact.labels,
-        annotations={name: filled(text, fact.source, fact.value) for name, text in rule.annotations.items()},
+        annotations={
+            "series": rule.conditions[0].measure.metric,  # what a message's link to a chart draws
+            **{name: filled(text, fact.source, fact.value) for name, text in rule.annotations.items()},
+        },
         starts_at_ns=_fired_ns(fact, old),
         ends_at_ns=fact.at_ns if fact.active is None else None,
     )

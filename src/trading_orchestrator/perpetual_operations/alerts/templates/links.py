@@ -7,9 +7,13 @@ from urllib.parse import quote
 
 from trading_orchestrator.perpetual_operations.alerts.facts import Notified
 
-INCIDENT = "/dashboard?alert={fingerprint}"
-CHART = "/dashboard?alert={fingerprint}#charts"
-RUNBOOK = "runbooks/{runbook}.md"  # a file of the distribution, not an address: the console serves none
+ALERT = "/dashboard#alert-{fingerprint}"
+INCIDENT = "/incidents/{incident_id}"
+INCIDENTS_OF_PART = "/incidents?part={part}"
+LAST_HOUR = "/dashboard#hour-title"
+CHART = "/charts?series={series}"
+RUNBOOK = "/runbooks/{runbook}"
+RUNBOOK_FILE = "runbooks/{runbook}.md"  # for readers who cannot reach the console: a file of the distribution
 
 
 def links_of(alert: Notified, external_url: str) -> Mapping[str, str]:
@@ -19,14 +23,36 @@ def links_of(alert: Notified, external_url: str) -> Mapping[str, str]:
         external_url: where readers reach our console; "" when they cannot.
     """
     said = alert.annotations
-    runbook = said.get("runbook", "")
     return {
-        "incident": said.get("incident_url") or _ours(external_url, INCIDENT, fingerprint=alert.fingerprint),
-        "chart": said.get("chart_url")
-        or alert.generator_url
-        or _ours(external_url, CHART, fingerprint=alert.fingerprint),
-        "runbook": said.get("runbook_url") or (RUNBOOK.format(runbook=runbook) if runbook else ""),
+        "incident": said.get("incident_url") or _incident(alert, external_url),
+        "chart": said.get("chart_url") or alert.generator_url or _chart(alert, external_url),
+        "runbook": said.get("runbook_url") or _runbook(said.get("runbook", ""), external_url),
     }
+
+
+def _incident(alert: Notified, external_url: str) -> str:
+    """The report where the alert names its incident, else the incidents of its part, else the alert on the page."""
+    incident_id = alert.labels.get("incident_id") or alert.annotations.get("incident_id", "")
+    if incident_id:
+        return _ours(external_url, INCIDENT, incident_id=incident_id)
+    if part := alert.labels.get("part", ""):
+        return _ours(external_url, INCIDENTS_OF_PART, part=part)
+    return _ours(external_url, ALERT, fingerprint=alert.fingerprint)
+
+
+def _chart(alert: Notified, external_url: str) -> str:
+    """The metric that the rule looks at, of the alert's node; an alert that stems from a fact has the last hour."""
+    series = alert.annotations.get("series", "")
+    if not series:
+        return _ours(external_url, LAST_HOUR)
+    node = alert.labels.get("node", "")
+    return _ours(external_url, CHART + ("&node={node}" if node else ""), series=series, node=node)
+
+
+def _runbook(name: str, external_url: str) -> str:
+    if not name:
+        return ""
+    return _ours(external_url, RUNBOOK, runbook=name) or RUNBOOK_FILE.format(runbook=name)
 
 
 def _ours(external_url: str, path: str, **holes: str) -> str:
