@@ -51,10 +51,10 @@ async def test_a_mail_is_text_and_html_with_links_and_the_key_as_its_id() -> Non
     text, page = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None
     assert page is not None
-    assert "  runbook:  runbooks/venue-away.md" in text.get_content().splitlines()
+    assert f"  runbook:  {URL}/runbooks/venue-away" in text.get_content().splitlines()
     assert "The venue is &lt;away&gt;." in page.get_content()
-    assert f'<a href="{URL}/dashboard?alert=a">incident</a>' in page.get_content()
-    assert "runbook: runbooks/venue-away.md" in page.get_content()
+    assert f'<a href="{URL}/dashboard#alert-a">incident</a>' in page.get_content()
+    assert f'<a href="{URL}/runbooks/venue-away">runbook</a>' in page.get_content()
 
 
 async def test_mails_of_one_group_are_one_thread_and_equal_letters_equal_bytes() -> None:

@@ -53,7 +53,7 @@ async def test_an_sms_is_one_line_to_the_number_under_our_key() -> None:
     assert "journal-n-1" == one.headers(0)["idempotency-key"]
     assert "api.twilio.com" == one.headers(0)["x-forwarded-host"]
     assert (["+15550100000"], ["+15550100001"]) == (fields["From"], fields["To"])
-    assert ["FIRING critical: The venue is away. (1 firing) https://ops.example/dashboard?alert=a"] == fields["Body"]
+    assert ["FIRING critical: The venue is away. (1 firing) https://ops.example/dashboard#alert-a"] == fields["Body"]
     assert [] == senders()
 
 

@@ -46,8 +46,8 @@ async def test_the_end_closes_what_the_firing_opened() -> None:
         opened["payload"]["severity"],
         opened["payload"]["summary"],
     )
-    assert "https://ops.example/dashboard?alert=a" in [link["href"] for link in opened["links"]]
-    assert "runbooks/venue-away.md" in opened["payload"]["custom_details"]["text"]
+    assert "https://ops.example/dashboard#alert-a" in [link["href"] for link in opened["links"]]
+    assert "/runbooks/venue-away" in opened["payload"]["custom_details"]["text"]
     assert "payload" not in closed
 
 

@@ -68,9 +68,9 @@ def test_a_message_says_what_happened_and_where_to_go_next() -> None:
         "",
         "FIRING critical Down: The venue is away.",
         "  since 2026-11-22 12:00:00 UTC, until now",
-        "  incident: https://ops.example/dashboard?alert=a",
-        "  chart:    https://ops.example/dashboard?alert=a#charts",
-        "  runbook:  runbooks/venue-away.md",
+        "  incident: https://ops.example/dashboard#alert-a",
+        "  chart:    https://ops.example/dashboard#hour-title",
+        "  runbook:  https://ops.example/runbooks/venue-away",
     ] == words.text.splitlines()
 
 
@@ -107,7 +107,7 @@ def test_a_subject_is_one_line_whatever_a_label_holds() -> None:
 def test_a_short_text_is_one_line_and_an_own_text_wins() -> None:
     told = message(alerts=[alert("a", summary="Away.")])
 
-    assert "FIRING warning: Away. (1 firing) https://ops.example/dashboard?alert=a\n" == (
+    assert "FIRING warning: Away. (1 firing) https://ops.example/dashboard#alert-a\n" == (
         read_texts(TextConfig(), URL, is_short=True).words(told).text
     )
     assert (
@@ -122,5 +122,5 @@ def test_a_link_that_an_annotation_gives_in_full_wins() -> None:
     assert {"incident": "https://i.example", "chart": "https://c.example", "runbook": "https://r.example"} == links_of(
         own, URL
     )
-    assert "https://ops.example/dashboard?alert=a%2Fb" == links_of(alert("a/b"), URL + "/")["incident"]
+    assert "https://ops.example/dashboard#alert-a%2Fb" == links_of(alert("a/b"), URL + "/")["incident"]
     assert {"incident": "", "chart": "", "runbook": "runbooks/x.md"} == links_of(alert("a", runbook="x"), "")

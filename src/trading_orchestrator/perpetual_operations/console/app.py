@@ -11,6 +11,7 @@ from trading_orchestrator.perpetual_operations.console.problems import answer_wi
 from trading_orchestrator.perpetual_operations.console.routes.dashboard import dashboard_routes
 from trading_orchestrator.perpetual_operations.console.routes.docs import docs_routes
 from trading_orchestrator.perpetual_operations.console.routes.journal import journal_routes
+from trading_orchestrator.perpetual_operations.console.routes.runbooks import runbook_routes
 from trading_orchestrator.perpetual_operations.console.routes.trading import trading_routes
 from trading_orchestrator.perpetual_operations.console.routes.watching import watching_routes
 from trading_orchestrator.perpetual_operations.console.sources import Sources
@@ -40,6 +41,7 @@ def build_app(sources: Sources, more: Sequence[APIRouter] = ()) -> FastAPI:
         trading_routes(sources),
         journal_routes(sources),
         watching_routes(sources),
+        runbook_routes(sources.version),
         *more,
         docs_routes(app),
     ):

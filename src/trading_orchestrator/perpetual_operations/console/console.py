@@ -17,6 +17,7 @@ from trading_orchestrator.perpetual_operations.console.overview import OverviewR
 from trading_orchestrator.perpetual_operations.console.page.sections import FILLS_DRAWN, render
 from trading_orchestrator.perpetual_operations.console.page_feed import PageFeed
 from trading_orchestrator.perpetual_operations.console.recent_look import RecentLook
+from trading_orchestrator.perpetual_operations.console.routes.charts import chart_routes
 from trading_orchestrator.perpetual_operations.console.routes.metrics import metrics_routes
 from trading_orchestrator.perpetual_operations.console.sources import Sources
 from trading_orchestrator.perpetual_operations.console.who_holds import WhoHolds
@@ -89,7 +90,10 @@ class Console:
                 status=status,
                 version=version,
             ),
-            [*([metrics_routes(history, clock)] if history is not None else []), *more_routes],
+            [
+                *([metrics_routes(history, clock), chart_routes(history, clock)] if history is not None else []),
+                *more_routes,
+            ],
         )
 
     def slow_down(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from trading_orchestrator.perpetual_operations.console.page.html import Html, join, tag
 from trading_orchestrator.perpetual_operations.console.page.words import moment
@@ -48,7 +49,7 @@ def _alert(one: Row, now_ns: int | None) -> Html:
                 "since ",
                 moment(one["starts_at_ns"], now_ns),
                 f" · {labels}" if labels else "",
-                f" · runbooks/{runbook}.md" if runbook else "",
+                (" · ", tag("a", "runbook", href=f"runbooks/{quote(runbook, safe='')}")) if runbook else None,
                 f" · taken by {taken.by}" if taken else "",
                 f" · {_why_quiet(one)}" if _why_quiet(one) else "",
                 class_="note",
@@ -57,6 +58,7 @@ def _alert(one: Row, now_ns: int | None) -> Html:
         None
         if _is_quiet(one)
         else tag("button", "Take it", type="button", class_="take", data_acknowledge=one["fingerprint"]),
+        id=f"alert-{one['fingerprint']}",
         class_=f"alert {'quiet' if _is_quiet(one) else TONE.get(one['severity'], 'calm')}",
     )
 

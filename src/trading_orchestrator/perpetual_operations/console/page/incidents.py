@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from urllib.parse import quote
 
-from trading_orchestrator.perpetual_operations.console.page.html import Html, tag
+from trading_orchestrator.perpetual_operations.console.page.html import Html, join, tag
 from trading_orchestrator.perpetual_operations.console.page.words import badge, moment
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 
@@ -17,11 +19,44 @@ def incident_list(incidents: Sequence[Incident], now_ns: int | None) -> Html:
     return tag("ul", [_incident(one, now_ns) for one in ordered], class_="lines")
 
 
+def incident_table(incidents: Sequence[Incident], part: str) -> Html:
+    """Return a page's table, those that changed last first, each with the way to its report."""
+    heading = tag("h1", f"Incidents of {part}" if part else "Incidents")
+    if not incidents:
+        return join((heading, tag("p", "None yet.", class_="empty")))
+    head = tag("tr", [tag("th", name, scope="col") for name in ("opened", "state", "part", "node", "reason", "report")])
+    rows = [
+        tag(
+            "tr",
+            tag("td", f"{datetime.fromtimestamp(one.opened_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}"),
+            tag("td", badge(_state(one))),
+            tag("td", one.part),
+            tag("td", one.node),
+            tag("td", one.reason),
+            tag("td", _report(one)),
+        )
+        for one in incidents
+    ]
+    return join((heading, tag("div", tag("table", tag("thead", head), tag("tbody", rows)), class_="scroll")))
+
+
+def _report(one: Incident) -> Html:
+    return tag("a", "report", href=f"incidents/{quote(one.incident_id, safe='')}")
+
+
 def _incident(one: Incident, now_ns: int | None) -> Html:
     return tag(
         "li",
         tag("span", tag("b", one.part), " ", badge(_state(one)), " ", one.reason),
-        tag("span", f"node {one.node} · since ", moment(one.opened_ns, now_ns), _ended(one), class_="note"),
+        tag(
+            "span",
+            f"node {one.node} · since ",
+            moment(one.opened_ns, now_ns),
+            _ended(one),
+            " · ",
+            _report(one),
+            class_="note",
+        ),
     )
 
 

@@ -13,24 +13,31 @@ TOP, BOTTOM = 3, 42
 GAP = 2.5  # buckets without a sample in between
 
 
-def sparkline(curve: Curve, *, shown: str, full: float | None = None) -> Html:
+def sparkline(
+    curve: Curve, *, shown: str, full: float | None = None, low: float = 0.0, over: str = "the last hour"
+) -> Html:
     """Return the curve with its newest value in words; floats are pixels here.
 
     Args:
         shown: the newest value, as text.
         full: the value at the top edge; None is the highest of the curve.
+        low: the value at the bottom edge.
+        over: the time that is drawn, in words.
     """
     finite = [(at, value) for at, value in zip(curve.at_ns, curve.highest, strict=True) if math.isfinite(value)]
-    top = full or max((value for _, value in finite), default=0.0) or 1.0
+    height = (full or max((value for _, value in finite), default=0.0)) - low or 1.0
     span = max(1, curve.end_ns - curve.start_ns)
     places = [
-        (round((at - curve.start_ns) / span * WIDTH, 1), round(BOTTOM - min(value / top, 1.0) * (BOTTOM - TOP), 1))
+        (
+            round((at - curve.start_ns) / span * WIDTH, 1),
+            round(BOTTOM - min((value - low) / height, 1.0) * (BOTTOM - TOP), 1),
+        )
         for at, value in finite
     ]
     gap = GAP * curve.width_ns / span * WIDTH
     return tag(
         "svg",
-        tag("title", f"{curve.title} over the last hour, now {shown}"),
+        tag("title", f"{curve.title} over {over}, now {shown}"),
         tag("line", class_="zero", x1=0, x2=WIDTH, y1=BOTTOM, y2=BOTTOM),
         [tag("polyline", points=" ".join(f"{x},{y}" for x, y in piece)) for piece in _pieces(places, gap)],
         class_="sparkline",

@@ -1,4 +1,4 @@
-"""/api/incidents and /api/recovery: what broke, what it cost, and what repaired it."""
+"""/api/incidents, /api/recovery and the pages: what broke, what it cost, and what repaired it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
+from trading_orchestrator.perpetual_operations.console.routes.incident_pages import incident_pages
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentUnknown
 from trading_orchestrator.perpetual_operations.incidents.read import incident_of, incidents_of
@@ -32,6 +33,7 @@ async def no_impact(incident: Incident) -> Sequence[str]:
 def incident_routes(repairs: Repairs, *, store: FactStore, impact: Impact = no_impact) -> APIRouter:
     """Return the routes: incidents of every node, ladders of the one that answers."""
     router = APIRouter(tags=["recovery"], responses=PROBLEMS)
+    router.routes.extend(incident_pages(store, impact).routes)
 
     @router.get("/api/incidents", summary="Incidents of every node, those that changed last first")
     async def incidents(limit: Limit = 100, open_only: bool = False) -> Response:
