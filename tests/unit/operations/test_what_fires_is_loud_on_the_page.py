@@ -60,3 +60,11 @@ def test_the_verdict_names_what_is_critical_and_nobody_has_taken() -> None:
     said = judge(WELL, [], [], [], [alert("Dead", "critical"), alert("Lost", "critical")])
 
     assert (HealthState.UNHEALTHY, "2 critical alerts fire: Dead, Lost.") == (said.state, said.sentence)
+
+
+def test_each_alert_leads_to_its_runbook_and_can_be_linked_to() -> None:
+    odd = alert("Odd", "warning", annotations={"runbook": '../"x'})
+    shown = alert_list([alert("Dead", "critical"), odd, alert("None", "info", annotations={})], None)
+
+    assert ["runbooks/what-to-do", "runbooks/..%2F%22x"] == re.findall(r'<a href="([^"]*)">runbook</a>', shown)
+    assert ["alert-dead", "alert-odd", "alert-none"] == re.findall(r' id="([^"]*)"', shown)
