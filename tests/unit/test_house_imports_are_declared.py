@@ -11,6 +11,7 @@ from pathlib import Path
 OWN = {"trading_orchestrator"}
 # FastAPI hands out Starlette's classes as its own and pins the two together.
 PART_OF = {"starlette": "fastapi"}
+IMPORTED_AS = {"markdown_it_py": "markdown_it"}
 
 
 def imported_by(source: str) -> set[str]:
@@ -27,7 +28,8 @@ def imported_by(source: str) -> set[str]:
 def declared(root: Path) -> set[str]:
     """Return the packages the project asks for, spelled as they are imported."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    return {re.split(r"[<>=~;\[ ]", line)[0].replace("-", "_") for line in project["dependencies"]}
+    names = {re.split(r"[<>=~;\[ ]", line)[0].replace("-", "_") for line in project["dependencies"]}
+    return {IMPORTED_AS.get(name, name) for name in names}
 
 
 def sources(root: Path, tracked: tuple[Path, ...]) -> list[Path]:
