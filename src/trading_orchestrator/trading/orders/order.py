@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 
 import msgspec
 
@@ -22,7 +22,7 @@ class Inferred(msgspec.Struct, frozen=True):
     at_ns: int
 
 
-class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """An order record. Evolves by evidence (`evolve.py`), each time into a new record.
 
     `order_qty` and `px` are the terms in force, `most_qty` the largest quantity that ever was in force.
@@ -79,7 +79,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
             return None
         return On.FULLY_TRADED if cum_qty >= self.effective_qty else On.PART_TRADED
 
-    @property
+    @cached_property
     def status(self) -> At:
         return _status(self.refused, self.accepted, self.ended, self._traded, self.lack)
 
@@ -110,7 +110,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     def cum_qty(self) -> Decimal:
         return self.traded_qty + self.inferred_qty if self.inferred else self.traded_qty
 
-    @property
+    @cached_property
     def effective_qty(self) -> Decimal:
         """Return the quantity in force; a cut below what had filled means the filled quantity (FIX D.12)."""
         return max(self.order_qty, min(self.cum_qty, self.most_qty))
@@ -134,7 +134,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     def overfilled_qty(self) -> Decimal:
         return max(self.cum_qty - max(self.most_qty, self.order_qty), ZERO)
 
-    @property
+    @cached_property
     def at_risk_qty(self) -> Decimal:
         """Return what may yet trade, at worst: reserved until evidence says that it cannot."""
         working = ZERO if self.is_closed else self.effective_qty - self.cum_qty
