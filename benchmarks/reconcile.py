@@ -15,6 +15,7 @@ from trading_orchestrator.brokers.port import OrdType, Side
 from trading_orchestrator.journal.leases import LeaseKeeper
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.config import build
+from trading_orchestrator.kernel.garbage import collect_seldom
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.desk import Desk
@@ -63,6 +64,7 @@ def main() -> None:
 
 
 async def _measure(folder: Path) -> str:
+    collect_seldom()  # as every node does
     clock, venue = SystemClock(), ForgetfulVenue(trades_kept=None)
     store = await open_store(folder / "journal.db", clock=clock)
     await _fill(store, venue)

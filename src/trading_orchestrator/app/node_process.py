@@ -38,6 +38,7 @@ from trading_orchestrator.keeper.node import Node
 from trading_orchestrator.keeper.node_spec import NodeSpec, incarnations_dir
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.faultpoint import FaultPoint, HoldingFaultPoint, no_fault
+from trading_orchestrator.kernel.garbage import begin_without_collecting, collect_seldom
 from trading_orchestrator.kernel.log import start_logging
 from trading_orchestrator.kernel.tenancy import Tenancy
 from trading_orchestrator.perpetual_operations.console.server import ConsoleServer
@@ -65,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     spec = msgspec.json.decode(sys.stdin.buffer.read(), type=NodeSpec)
     listener = start_logging(spec.node)
+    begin_without_collecting()
     try:
         import uvloop
 
@@ -140,6 +142,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
             leave_deadline_s=config.settings.keeper.stop_deadline_s - LEAVE_BEFORE_KILL_S,
             homes={f"desk/{desk}": slot for desk, slot in spec.homes.items()},
         )
+        collect_seldom()
         await node.run(stop, ready)
     finally:
         await manager.unwatch()

@@ -112,4 +112,4 @@ async def test_the_shipped_rules_are_rules_to_prometheus_too(tmp_path: Path) -> 
     )
     out, _ = await process.communicate()
 
-    assert (0, True) == (process.returncode, b"SUCCESS: 23 rules found" in out)
+    assert (0, True) == (process.returncode, b"SUCCESS: 24 rules found" in out)
