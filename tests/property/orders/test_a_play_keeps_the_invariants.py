@@ -68,7 +68,7 @@ def test_every_fill_is_on_its_order_and_no_hole_is_left(said: list[Move]) -> Non
     for placed in play.placed:
         order = play.journal.book.order(placed.cl_ord_id)
         assert order is not None
-        # By a venue id alone (F36), what an ended order cannot have made may be a nameless one's: it waits for an owner.
+        # By a venue id alone (F36), what an ended order cannot have made may be a nameless one's: it waits for it.
         nameless = any(not other.venue_order_id for other in play.journal.book.open_orders())
         least = min(placed.cum, order.order_qty) if nameless else placed.cum
         assert least <= order.cum_qty <= placed.cum
