@@ -13,7 +13,13 @@ from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, ProbeWithoutDeadline
 from trading_orchestrator.perpetual_operations.health.steadying import Steadying
 
-LETTERS = {"h": HealthState.HEALTHY, "d": HealthState.DEGRADED, "u": HealthState.UNHEALTHY, "?": HealthState.UNKNOWN, "s": HealthState.STARTING}
+LETTERS = {
+    "h": HealthState.HEALTHY,
+    "d": HealthState.DEGRADED,
+    "u": HealthState.UNHEALTHY,
+    "?": HealthState.UNKNOWN,
+    "s": HealthState.STARTING,
+}
 
 
 def counted(readings: str, *, fall: int = 2, rise: int = 3) -> str:
