@@ -53,7 +53,7 @@ class Shop:
         if answer is None:
             return False
         parts = {part["name"]: part["state"] for part in answer.json()["parts"]}
-        return parts.get("dependency/quotes") == "healthy" == parts["pool/sales"]
+        return bool(parts.get("dependency/quotes") == "healthy" == parts["pool/sales"])
 
     def quote_service(self) -> psutil.Process:
         (child,) = psutil.Process(self.process.pid).children()
