@@ -14,7 +14,7 @@ from trading_orchestrator.drills.exercise import exercise_all
 from trading_orchestrator.drills.report import percentiles, report
 from trading_orchestrator.kernel.clock import SystemClock
 
-LONG = "CHAOS_KILLS" in os.environ  # make test CHAOS=long
+LONG = "DRILLS" in os.environ  # DRILLS=all make test; operators run `drill run all`
 
 
 @pytest.mark.timeout(570)

@@ -117,7 +117,7 @@ async def test_following_shows_a_fact_as_it_is_written(tmp_path: Path) -> None:
         await store.close()
 
     assert ({"number": 0}, {"number": 1}) == (first["body"], second["body"])
-    assert 130 == code
+    assert code in (130, -signal.SIGINT)
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,9 @@ async def test_the_program_can_register_probes_of_its_own(enable: Enable) -> Non
         ready = await client.get("/readyz")
 
     assert 503 == ready.status_code
-    assert "queue is unhealthy: 10000 jobs wait (affects workers)." == ready.json()["detail"]
+    detail = ready.json()["detail"]
+    assert "queue is unhealthy: 10000 jobs wait" in detail
+    assert "affects workers" in detail
 
 
 async def test_a_loop_that_ends_without_a_lifespan_still_ends_the_operations(tmp_path: Path) -> None:
