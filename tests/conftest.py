@@ -12,6 +12,8 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED_FOLDERS = ("integration", "simulation", "chaos")
+IS_LONG = "CHAOS_KILLS" in os.environ  # make test CHAOS=long
+TAKES_LONG = pytest.mark.skip(reason="takes half a minute and more: make test CHAOS=long runs it, and so does .ci/run")
 
 # A deadline per example times the machine, not the code; the blob repeats a failure anywhere.
 # New examples are sought at the desk; a merge is judged by the same ones every time.
@@ -22,6 +24,8 @@ settings.load_profile("house")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with the rung its folder stands for, so `-m 'not chaos'` needs no marks by hand."""
     for item in items:
+        if item.get_closest_marker("long") is not None and not IS_LONG:
+            item.add_marker(TAKES_LONG)
         for folder in MARKED_FOLDERS:
             if folder in item.path.relative_to(ROOT).parts:
                 item.add_marker(folder)

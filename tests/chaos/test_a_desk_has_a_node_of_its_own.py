@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from tests.chaos.settling import settle_and_judge, wait_for_orders
 from tests.running_system import RunningSystem, wait_until
 from tests.venue_process import VenueProcess
@@ -20,6 +22,7 @@ def trades_at_home(system: RunningSystem) -> bool:
     return holder is not None and holder[1].startswith("own0-")
 
 
+@pytest.mark.long
 def test_it_is_taken_over_and_handed_home(system: RunningSystem, venue: VenueProcess) -> None:
     system.environ, system.nodes_ready, system.strategies, system.every_s = os.environ | OWN_DESK, 3, 1, 0.1
     system.start()

@@ -53,7 +53,7 @@ def nodes_in_history(system: RunningSystem, series: str) -> set[str]:
 
 
 @pytest.mark.chaos
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_line_is_named_the_desk_is_handed_over_and_no_order_is_lost(
     system: RunningSystem, venue: VenueProcess
 ) -> None:

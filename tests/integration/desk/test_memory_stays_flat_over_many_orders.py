@@ -16,7 +16,7 @@ MOST_BYTES_AN_ORDER = 64
 """Less than one id kept for each order would take (a string of 23 characters and its place in a dict: 150 bytes)."""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_memory_stays_flat_over_fifty_thousand_orders(root: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.memory", str(ORDERS), "--json"]

@@ -24,6 +24,7 @@ LEASE = "console"
 _WEB = (
     "trading_orchestrator.perpetual_operations.console.console",
     "trading_orchestrator.perpetual_operations.console.serving",
+    "trading_orchestrator.perpetual_operations.alerts.starting",  # 70 ms that a takeover of the console need not wait
     *HISTORY_MODULES,
 )
 
