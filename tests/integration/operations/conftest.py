@@ -13,9 +13,10 @@ import pytest
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
-from trading_orchestrator.perpetual_operations.config import OperationsConfig
+from trading_orchestrator.perpetual_operations.config import HealthConfig, OperationsConfig
 from trading_orchestrator.perpetual_operations.console.server import ConsoleServer
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
+from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
 from trading_orchestrator.storage.boot_id import read_boot_id
 from trading_orchestrator.storage.ports import Fence, NewFact, Put
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
@@ -113,7 +114,11 @@ def listener() -> Iterator[socket.socket]:
 
 def make_operations(store: SqliteStore, data_dir: Path, node: str = "b") -> PerpetualOperationsManager:
     """Return the operations of a node."""
-    quiet = OperationsConfig(alerts=AlertsConfig(enabled=False))  # alerts write facts of their own
+    quiet = OperationsConfig(
+        alerts=AlertsConfig(enabled=False),  # they write facts of their own
+        resources=ResourcesConfig(enabled=False),  # a suite that keeps every core busy is no trouble of the node
+        health=HealthConfig(loop_lag_degraded_s=20.0, loop_lag_unhealthy_s=30.0),
+    )
     return PerpetualOperationsManager(
         quiet, store=store, clock=CLOCK, data_dir=data_dir, node=node, boot_id=read_boot_id()
     )

@@ -68,10 +68,18 @@ async def served(app: FastAPI) -> AsyncIterator[tuple[httpx2.AsyncClient, uvicor
         await serving
 
 
+ON_A_BUSY_HOST: dict[str, Any] = {
+    "resources": {"enabled": False},
+    "health": {"loop_lag_degraded_s": 20.0, "loop_lag_unhealthy_s": 30.0},
+}
+"""A suite that keeps every core busy is no trouble of the program under test."""
+
+
 @pytest.fixture
 def enable(tmp_path: Path) -> Enable:
     async def with_data(app: FastAPI) -> bool:
-        return await enable_perpetual_operations(app_config={"data_dir": tmp_path / "data"}, fastapi_app=app)
+        config = {"data_dir": tmp_path / "data", **ON_A_BUSY_HOST}
+        return await enable_perpetual_operations(app_config=config, fastapi_app=app)
 
     return with_data
 
