@@ -132,14 +132,19 @@ class Reconciler:
         )
 
     def _has_strangers(self, snapshot: Snapshot) -> bool:
-        """Return whether the venue speaks of an order that we do not hold: a human's, an old one, or a lost one."""
+        """Return whether the venue speaks of an order that we do not hold: a human's, an old one, or a lost one.
+
+        A trade may name only the venue's id of an order in doubt; the answer to the question after that order has it.
+        """
         book = self._intake.book
+        in_doubt = {(report.symbol, report.venue_order_id) for report in snapshot.found.values() if report is not None}
         named = [(report.symbol, report.cl_ord_id, report.venue_order_id) for report in snapshot.open_orders]
         named += [(trade.symbol, trade.cl_ord_id, trade.venue_order_id) for trade in snapshot.trades
                   if not book.is_booked(trade)]  # fmt: skip
         return any(
             book.find_order(symbol=symbol, cl_ord_id=cl_ord_id, venue_order_id=venue_order_id) is None
             for symbol, cl_ord_id, venue_order_id in named
+            if (symbol, venue_order_id) not in in_doubt
         )
 
     async def _adopt_lost_orders(self) -> None:

@@ -17,6 +17,7 @@ from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.follower import Follower
+from trading_orchestrator.trading.lost_orders import Lost, LostOrders
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.strategies.missed_fills import RecentTrades, trades_after
 
@@ -64,6 +65,38 @@ async def test_a_death_at_any_point_of_the_order_path_doubles_and_loses_nothing(
         assert set(await world.order_states()) <= {"filled", "abandoned"}
         assert (await world.kinds()).count("trade.booked") == len(world.venue.trades("EUR/USDT"))
         assert await world.position_qty() == world.venue_position_qty()
+
+
+async def test_a_fill_of_an_order_in_doubt_is_no_sign_of_a_restored_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Binance names a trade's order by its own id only; searching for lost orders costs a takeover 50 ms."""
+    searched: list[str] = []
+
+    async def search(lost: LostOrders) -> Lost:
+        searched.append("searched")
+        return Lost()
+
+    monkeypatch.setattr(LostOrders, "search", search)
+    reached: list[str] = []
+    async with await World.open(tmp_path) as world:
+        trades = world.venue.trades
+        monkeypatch.setattr(
+            world.venue,
+            "trades",
+            lambda *args, **kwargs: [msgspec.structs.replace(one, cl_ord_id="") for one in trades(*args, **kwargs)],
+        )
+        first = await world.start(world.node("Buyer", {"orders": 1}, fault=held_at("order.answered", reached)))
+        world.fault("report", Effect.DROPPED, times=1000)
+        await world.quote("1.1000")
+        await world.run(0.2)
+        first.crash()
+
+        await world.start(world.node("Buyer", {"orders": 1}), Succession.PROVED_DEATH)
+        await world.run(1.0)
+
+        assert (["order.answered"], []) == (reached, searched)
+        assert ["filled"] == await world.order_states()
 
 
 async def market(world: World, seconds: range) -> None:

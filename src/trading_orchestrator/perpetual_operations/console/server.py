@@ -37,6 +37,8 @@ class Operations(Protocol):
 
     def console(self) -> Console: ...
 
+    def prepare(self) -> None: ...
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
@@ -77,10 +79,13 @@ class ConsoleServer:
         self._left: Serving | None = None
 
     async def warm(self) -> None:
-        """Import the web stack (on a thread: 0.3 s, and this loop may be trading) and build the app."""
+        """Import the web stack (on a thread: 0.3 s, and this loop may be trading) and build all that `take` starts:
+        from READY on this node may have to take a desk at once.
+        """
         for module in _WEB:
             await asyncio.to_thread(import_module, module)
         self._manager.console()
+        self._manager.prepare()
 
     async def take(self, seat: Seat) -> None:
         """Accept connections; returns when the first can be answered."""
