@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -15,6 +15,7 @@ from trading_orchestrator.trading.facts import TradeBooked
 AROUND_NS = 2_000_000_000
 PAGE = 1_000
 CENT = Decimal("0.01")
+Amounts = defaultdict[str, Decimal]
 FACTS_MAX = 50_000
 WINDOW_MAX_NS = 3_600_000_000_000
 
@@ -73,15 +74,15 @@ def _money(facts: Sequence[Fact]) -> Sequence[str]:
     if not facts:
         return []
     trades = [msgspec.json.decode(fact.body, type=TradeBooked).trade for fact in facts]
-    turnover: Counter[str] = Counter()
-    fees: Counter[str] = Counter()
+    turnover: Amounts = defaultdict(Decimal)
+    fees: Amounts = defaultdict(Decimal)
     for trade in trades:
         quote = trade.symbol.partition("/")[2].partition(":")[0]
-        turnover[quote] += trade.last_qty * trade.last_px  # type: ignore[assignment]  # a Counter of decimals
+        turnover[quote] += trade.last_qty * trade.last_px
         if trade.fee:
-            fees[trade.fee_asset] += trade.fee  # type: ignore[assignment]
+            fees[trade.fee_asset] += trade.fee
     return [f"{len(trades)} trades were booked: turnover {_amounts(turnover)}, fees {_amounts(fees) or 'none'}."]
 
 
-def _amounts(sums: Counter[str]) -> str:
-    return ", ".join(f"{Decimal(amount).quantize(CENT):,} {asset}" for asset, amount in sorted(sums.items()))
+def _amounts(sums: Amounts) -> str:
+    return ", ".join(f"{amount.quantize(CENT):,} {asset}" for asset, amount in sorted(sums.items()))

@@ -235,7 +235,7 @@ class RequestBudget:
             await self._wait_for_turn(weight, purpose)
             try:
                 LAST_LOOK.get()()
-            except BaseException:
+            except BaseException:  # whatever keeps it from leaving, a cancellation too: nothing was spent
                 self._spend(-weight, purpose)
                 raise
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -32,10 +32,10 @@ class SoakGauge:
         taken = [
             one for pid, name in [(system.pid, "keeper"), *system.nodes()] for one in self._process(at_s, pid, name)
         ]
-        whole: Counter[str] = Counter()
+        whole: defaultdict[str, float] = defaultdict(float)
         for one in taken:
             if one.what in SUMMED:
-                whole[one.what] += one.value  # type: ignore[assignment]  # a Counter adds floats as well
+                whole[one.what] += one.value
         return [*taken, *(Reading(at_s, WHOLE, what, value) for what, value in whole.items()), *self._files(at_s)]
 
     def _process(self, at_s: float, pid: int, name: str) -> Iterator[Reading]:

@@ -186,7 +186,7 @@ def _create_locked(path: Path, clock: Clock, boot_id: str) -> int:
         now_ns = clock.boot_ns()
         os.pwrite(fd, _HEADER.pack(MAGIC, os.getpid(), clock.wall_ns(), now_ns, boot_id.encode(), now_ns), 0)
         coming.replace(path)
-    except BaseException:
+    except BaseException:  # the descriptor holds the lock: nobody else could ever take it
         os.close(fd)
         raise
     return fd

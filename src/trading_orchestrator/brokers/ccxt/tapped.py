@@ -73,8 +73,8 @@ def tapped(exchange_class: type[Any], clock: Clock, gate: Gate) -> type[Any]:  #
                 super().handle_errors(*answer)
                 # ccxt asks this right after, but without the headers: asked here, Retry-After is still known.
                 return self.handle_http_status_code(status, reason, url, method, body)
-            except Exception as error:
-                error.reply = reply_from_http(status, headers, body, parsed)  # type: ignore[attr-defined]
+            except Exception as error:  # raised again, with the answer that `client.failure` classifies by
+                error.reply = reply_from_http(status, headers, body, parsed)  # type: ignore[attr-defined]  # ours
                 raise
 
         def handle_message(self, client: Any, message: Any) -> None:
