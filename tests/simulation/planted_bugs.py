@@ -127,7 +127,7 @@ def take_a_failed_question_for_a_not_found(patch: Patch) -> None:
 
 
 def release_exposure_of_unknown(patch: Patch) -> None:
-    at_risk = Order.at_risk_qty.fget  # type: ignore[attr-defined]  # a property
+    at_risk = Order.at_risk_qty.compute
 
     def released(self: Order) -> Decimal:
         return Decimal(0) if self.status is At.UNKNOWN else at_risk(self)
@@ -215,7 +215,7 @@ def let_a_blocked_symbol_add(patch: Patch) -> None:
 
 def release_exposure_of_quarantined(patch: Patch) -> None:
     """What nobody could find for so long will not come any more, will it?"""
-    at_risk = Order.at_risk_qty.fget  # type: ignore[attr-defined]  # a property
+    at_risk = Order.at_risk_qty.compute
 
     def released(self: Order) -> Decimal:
         return Decimal(0) if self.status is At.QUARANTINED else at_risk(self)

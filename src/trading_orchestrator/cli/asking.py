@@ -93,8 +93,7 @@ async def _answer(store: FactStore, desk: str, pos: int, clock: Clock) -> Body |
     after_pos, seen_pos = pos, pos
     found: Body | None = None
     while found is None and clock.monotonic_ns() < until_ns:
-        await store.wait_change(seen_pos, LOOK_AGAIN_S)
-        seen_pos = max(head.pos for head in await store.heads())
+        seen_pos = await store.wait_change(seen_pos, LOOK_AGAIN_S)
         for fact in await store.read(stream=f"desk/{desk}", after_pos=after_pos):
             after_pos = fact.pos
             kind = KINDS.get(fact.kind)

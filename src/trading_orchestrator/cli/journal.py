@@ -119,8 +119,7 @@ def tail(
         after_pos = max((head.pos for head in await store.heads()), default=0)
         say(await _newest(store, stream, kinds, limit, after_pos))
         while follow:
-            await store.wait_change(after_pos, LOOK_AGAIN_S)
-            head_pos = max((head.pos for head in await store.heads()), default=0)
+            head_pos = await store.wait_change(after_pos, LOOK_AGAIN_S)
             while page := await store.read(stream=stream, after_pos=after_pos, limit=PAGE, kinds=kinds):
                 say(page)
                 after_pos = page[-1].pos

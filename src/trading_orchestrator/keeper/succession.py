@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from trading_orchestrator.journal.leases import HeldLease, LeaseKeeper
 from trading_orchestrator.kernel.clock import Clock
@@ -77,8 +77,8 @@ class Heirs:
     async def obtain(self, lease: str, *, standing_by: Callable[[], None]) -> Won:
         """Return the lease once it is ours. `standing_by` is called when somebody living holds it."""
         seen_alive = ""
+        pos = await self._head()
         while True:
-            pos = await self._head()
             row = await self._row(lease)
             how = self._claimable(row)
             if how is not None and await self._may_claim(lease):
@@ -87,7 +87,7 @@ class Heirs:
                     return Won(await self._claim(lease, how, row), how, hung_in)
             standing_by()
             seen_alive = row.holder if how is None and row is not None else ""
-            await self._wait(row if how is None else None, pos)
+            pos = await self._wait(row if how is None else None, pos)
 
     async def _claim(self, lease: str, how: Succession, row: LeaseRow | None) -> HeldLease:
         try:
@@ -118,24 +118,26 @@ class Heirs:
         expired = row.boot_id != self._boot_id or self._clock.boot_ns() >= row.expires_ns
         return Succession.EXPIRED if expired else None
 
-    async def _wait(self, row: LeaseRow | None, pos: int) -> None:
-        """Sleep until the holder dies, the lease may have expired, or somebody wrote to the journal."""
-        waits: list[asyncio.Future[None]] = [
-            asyncio.ensure_future(self._changed(pos)),
-            asyncio.ensure_future(self._clock.sleep(LOOK_AGAIN_S)),
-        ]
+    async def _wait(self, row: LeaseRow | None, pos: int) -> int:
+        """Sleep until the holder dies, the lease may have expired, or somebody wrote to the journal.
+
+        Returns the position up to which the journal was heard of.
+        """
+        changed = asyncio.ensure_future(self._changed(pos))
+        waits: list[asyncio.Future[Any]] = [changed]
         if row is not None:
             waits.append(asyncio.ensure_future(self._deaths.wait_death(row.holder)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return changed.result() if changed.done() else pos
         finally:
             for wait in waits:
                 wait.cancel()
 
-    async def _changed(self, pos: int) -> None:
+    async def _changed(self, pos: int) -> int:
         """A busy desk writes hundreds of facts a second, and few of them are about leases."""
         await self._clock.sleep(LOOK_EVERY_S)
-        await self._store.wait_change(pos, LOOK_AGAIN_S)
+        return await self._store.wait_change(pos, LOOK_AGAIN_S)
 
     async def _head(self) -> int:
         return max((head.pos for head in await self._store.heads()), default=0)

@@ -6,7 +6,16 @@ import asyncio
 import heapq
 import itertools
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+
+class Timer(Protocol):
+    """A call that is still to come."""
+
+    def cancel(self) -> None:
+        """Let it never come."""
+        ...
 
 
 class Clock(Protocol):
@@ -28,6 +37,10 @@ class Clock(Protocol):
         """Return after `seconds` of this clock's time."""
         ...
 
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call after `seconds` of this clock's time, on the running loop: a time-out without a task of its own."""
+        ...
+
 
 class SystemClock:
     """The machine's own clocks."""
@@ -43,6 +56,9 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        return asyncio.get_running_loop().call_later(seconds, call)
 
     def local_time(self) -> str:
         """Return the time of day where the operator sits, HH:MM:SS."""
@@ -74,7 +90,7 @@ class VirtualClock:
         self._wall_offset_ns = wall_ns - boot_ns
         self._boot_ns = boot_ns
         self._order = itertools.count()
-        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._calls: list[tuple[int, int, _VirtualTimer]] = []
 
     def wall_ns(self) -> int:
         return self._boot_ns + self._wall_offset_ns
@@ -94,20 +110,36 @@ class VirtualClock:
             await asyncio.sleep(0)
             return
         wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._boot_ns + int(seconds * 1e9), next(self._order), wake))
+        self.call_later(seconds, lambda: None if wake.done() else wake.set_result(None))
         await wake
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        timer = _VirtualTimer(call)
+        heapq.heappush(self._calls, (self._boot_ns + int(seconds * 1e9), next(self._order), timer))
+        return timer
 
     async def advance(self, seconds: float) -> None:
         """Move time forward, waking each sleeper at its own time and letting it run."""
         until_ns = self._boot_ns + int(seconds * 1e9)
         await _let_others_run()
-        while self._sleepers and self._sleepers[0][0] <= until_ns:
-            at_ns, _, wake = heapq.heappop(self._sleepers)
+        while self._calls and self._calls[0][0] <= until_ns:
+            at_ns, _, timer = heapq.heappop(self._calls)
             self._boot_ns = max(self._boot_ns, at_ns)
-            if not wake.done():
-                wake.set_result(None)
+            timer.call()
             await _let_others_run()
         self._boot_ns = until_ns
+
+
+class _VirtualTimer:
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call = call
+
+    def cancel(self) -> None:
+        self.call = _nothing
+
+
+def _nothing() -> None:
+    """What a cancelled timer calls."""
 
 
 async def _let_others_run(turns: int = 5) -> None:

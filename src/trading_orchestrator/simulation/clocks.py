@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 from trading_orchestrator.simulation.chance import Chance
 from trading_orchestrator.simulation.event_loop import VirtualLoop
@@ -30,13 +32,16 @@ class HostClock:
         return START_BOOT_NS + self._since_start_ns()
 
     async def sleep(self, seconds: float) -> None:
-        late_s = self._chance.ratio() * LATE_MOST_S if seconds > 0 else 0.0
         wake = self._loop.create_future()
-        timer = self._loop.call_later(max(seconds, 0.0) + late_s, _wake, wake)
+        timer = self.call_later(seconds, partial(_wake, wake))
         try:
             await wake
         finally:
             timer.cancel()
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        late_s = self._chance.ratio() * LATE_MOST_S if seconds > 0 else 0.0
+        return self._loop.call_later(max(seconds, 0.0) + late_s, call)
 
     @property
     def stepped_ns(self) -> int:

@@ -167,8 +167,8 @@ class FactStore(Protocol):
         """Return projection rows newest first, below `before_pos` when given."""
         ...
 
-    async def wait_change(self, after_pos: int, timeout_s: float) -> bool:
-        """Return True as soon as some fact has pos > `after_pos` (own or other process), False at the time-out.
+    async def wait_change(self, after_pos: int, timeout_s: float) -> int:
+        """Return the newest pos as soon as it is > `after_pos`; `after_pos` at the time-out.
 
         A commit of this process wakes it at once; another process's within 50 ms.
         """

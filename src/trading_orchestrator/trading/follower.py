@@ -74,8 +74,7 @@ class Follower:
         seen_pos = self._pos
         while True:
             try:
-                await self._store.wait_change(seen_pos, LOOK_AGAIN_S)
-                seen_pos = max((head.pos for head in await self._store.heads()), default=0)
+                seen_pos = await self._store.wait_change(seen_pos, LOOK_AGAIN_S)
                 await self._read_on()
             except Transient as error:
                 log.warning("following %s: %s", self._stream, error.message)

@@ -125,8 +125,7 @@ class ModeRequests:
         seen_pos = self._pos
         while True:
             try:
-                await self._store.wait_change(seen_pos, LOOK_AGAIN_S)
-                seen_pos = max((head.pos for head in await self._store.heads()), default=0)
+                seen_pos = await self._store.wait_change(seen_pos, LOOK_AGAIN_S)
                 await self.follow_now()
             except OrchestratorError as error:
                 log.warning("looking for requests: %s", error.message)

@@ -51,7 +51,7 @@ class Place:
     async def idle(self) -> None:
         """Return once the switch sleeps: its round is over, and with it the thread that writes."""
         async with asyncio.timeout(10):
-            while not self.clock._sleepers:
+            while not self.clock._calls:
                 await SystemClock().sleep(0.002)
 
     async def later(self, after_s: float) -> None:

@@ -30,11 +30,11 @@ async def test_no_thread_is_started_and_time_is_virtual(
     assert not waiting.done()
     await append_number(theirs, 1, None, stream="cluster")
     await clock.advance(0.02)
-    assert await waiting
+    assert 1 == await waiting
 
     silence = asyncio.create_task(ours.wait_change(1, 5.0))
     await clock.advance(5.0)
-    assert not await silence
+    assert 1 == await silence
     assert await ours.read() == await theirs.read()
     assert 0 < (await ours.checkpoint()).written_pages
     for store in (ours, theirs):
@@ -46,14 +46,14 @@ async def test_a_shared_bell_makes_months_of_silence_cheap(tmp_path: Path) -> No
     ours = await open_store(path, clock=clock, inline=True, bell=bell)
     theirs = await open_store(path, clock=clock, inline=True, bell=bell)
     before = await append_number(theirs, 0, None, stream="cluster")
-    assert await ours.wait_change(0, 60.0)
+    assert before.pos == await ours.wait_change(0, 60.0)
 
     waiting = asyncio.create_task(ours.wait_change(before.pos, 1e8))
     await clock.advance(9e7)
     assert not waiting.done()
     await append_number(theirs, 1, None, stream="cluster")
 
-    assert await waiting
+    assert before.pos + 1 == await waiting
     for store in (ours, theirs):
         await store.close()
 

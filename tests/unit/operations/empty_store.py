@@ -36,8 +36,8 @@ class EmptyStore:
     ) -> Sequence[ProjectionRow]:
         return []
 
-    async def wait_change(self, after_pos: int, timeout_s: float) -> bool:
-        return False
+    async def wait_change(self, after_pos: int, timeout_s: float) -> int:
+        return after_pos
 
     async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
         return LeaseRow(name, holder, 1, 0, "")

@@ -121,7 +121,7 @@ class FactFeed:
         self._news.ring()
 
     async def _follow_once(self) -> None:
-        if await self._store.wait_change(self._pos, LISTEN_S):
+        if await self._store.wait_change(self._pos, LISTEN_S) > self._pos:
             for fact in await self._store.read(after_pos=self._pos, limit=PAGE):
                 self._keep(fact.pos, fact_frame(fact))
         self._news.ring()

@@ -97,7 +97,7 @@ class SqliteStore:
     ) -> Sequence[ProjectionRow]:
         return await self._readers.run(partial(queries.rows, projection=projection, before_pos=before_pos, limit=limit))
 
-    async def wait_change(self, after_pos: int, timeout_s: float) -> bool:
+    async def wait_change(self, after_pos: int, timeout_s: float) -> int:
         return await self._watch.wait(after_pos, timeout_s)
 
     async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:

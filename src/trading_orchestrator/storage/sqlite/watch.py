@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import apsw
@@ -147,21 +148,20 @@ class ChangeWatch:
             return
         self._newest = pos
         for waiter, after_pos in list(self._waiting.items()):
-            if after_pos < self._newest and not waiter.done():
-                waiter.set_result(None)
+            if after_pos < self._newest:
+                _end(waiter)
 
-    async def wait(self, after_pos: int, timeout_s: float) -> bool:
-        """Return True as soon as a fact stands behind `after_pos`, False at the time-out."""
+    async def wait(self, after_pos: int, timeout_s: float) -> int:
+        """Return the newest pos as soon as a fact stands behind `after_pos`; `after_pos` at the time-out."""
         if after_pos < self._newest:
-            return True
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
+            return self._newest
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[waiter] = after_pos
         self._poller.start(self.saw)
-        timer = loop.create_task(self._clock.sleep(timeout_s))
+        timer = self._clock.call_later(timeout_s, partial(_end, waiter))
         try:
-            await asyncio.wait((waiter, timer), return_when=asyncio.FIRST_COMPLETED)
-            return waiter.done()
+            await waiter
+            return max(self._newest, after_pos)
         finally:
             timer.cancel()
             del self._waiting[waiter]
@@ -171,3 +171,8 @@ class ChangeWatch:
     async def close(self) -> None:
         """Stop polling; who still waits runs into the time-out."""
         await self._poller.close()
+
+
+def _end(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

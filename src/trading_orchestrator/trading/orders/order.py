@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cache
 
 import msgspec
 
 from trading_orchestrator.brokers.port import OrdType, Side, TimeInForce, VenueStatus
+from trading_orchestrator.kernel.derived import derived
 from trading_orchestrator.kernel.money import ZERO
 from trading_orchestrator.trading.orders.life import ORDER_LIFE, At, On, walk
 from trading_orchestrator.trading.orders.requests import Request, RequestAt, RequestKind
@@ -79,7 +80,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
             return None
         return On.FULLY_TRADED if cum_qty >= self.effective_qty else On.PART_TRADED
 
-    @cached_property
+    @derived
     def status(self) -> At:
         return _status(self.refused, self.accepted, self.ended, self._traded, self.lack)
 
@@ -88,12 +89,12 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         """Return the status by the venue's evidence alone, as if nothing were in doubt."""
         return _status(self.refused, self.accepted, self.ended, self._traded, None)
 
-    @property
+    @derived
     def is_closed(self) -> bool:
         """Return whether nothing of it works at the venue, by the best evidence."""
         return self.status in ORDER_LIFE.terminal
 
-    @property
+    @derived
     def is_finished(self) -> bool:
         """Return whether it may leave memory: closed, every announced fill booked, no request undecided."""
         return self.is_closed and not self.hole_qty and not any(self._holds(request) for request in self.requests)
@@ -110,7 +111,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     def cum_qty(self) -> Decimal:
         return self.traded_qty + self.inferred_qty if self.inferred else self.traded_qty
 
-    @cached_property
+    @derived
     def effective_qty(self) -> Decimal:
         """Return the quantity in force; a cut below what had filled means the filled quantity (FIX D.12)."""
         return max(self.order_qty, min(self.cum_qty, self.most_qty))
@@ -125,22 +126,24 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
             return None
         return (self.traded_quote + sum((part.qty * part.px for part in self.inferred), ZERO)) / self.cum_qty
 
-    @property
+    @derived
     def hole_qty(self) -> Decimal:
         """Return how much the venue counts as filled beyond the trades we have."""
-        return max(self.venue_cum - self.cum_qty, ZERO)
+        return max(self.venue_cum - self.cum_qty, ZERO) if self.venue_cum else ZERO
 
     @property
     def overfilled_qty(self) -> Decimal:
         return max(self.cum_qty - max(self.most_qty, self.order_qty), ZERO)
 
-    @cached_property
+    @derived
     def at_risk_qty(self) -> Decimal:
         """Return what may yet trade, at worst: reserved until evidence says that it cannot."""
         working = ZERO if self.is_closed else self.effective_qty - self.cum_qty
         return max(working, self._replace_qty() - self.cum_qty, self.hole_qty, ZERO)
 
     def _replace_qty(self) -> Decimal:
+        if not self.requests:
+            return ZERO
         return max((request.order_qty or ZERO for request in self.requests if request.is_open), default=ZERO)
 
     @property

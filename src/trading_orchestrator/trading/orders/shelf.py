@@ -114,10 +114,12 @@ class Shelf:
         """Hold this version of the order, and let the oldest finished one go if there are too many."""
         before = self._orders.get(order.cl_ord_id)
         self._reserve(before, order)
-        for request in before.requests if before is not None else ():
-            self._by_request_id.pop(request.request_id, None)
         self._orders[order.cl_ord_id] = order
-        self._index(order)
+        if before is None or order.requests is not before.requests:
+            self._index_requests(before, order)
+        if before is None or order.venue_order_id != before.venue_order_id:
+            self._index_venue_ids(before, order)
+        self._mark(order)
         if not order.is_finished:
             self._finished.pop(order.cl_ord_id, None)
         elif order.cl_ord_id not in self._finished:
@@ -135,14 +137,22 @@ class Shelf:
             key = (after.symbol, after.side)
             self._reserved[key] = self._reserved.get(key, ZERO) + change
 
-    def _index(self, order: Order) -> None:
+    def _index_requests(self, before: Order | None, after: Order) -> None:
+        for request in before.requests if before is not None else ():
+            self._by_request_id.pop(request.request_id, None)
+        for request in after.requests:
+            self._by_request_id[request.request_id] = after.cl_ord_id
+
+    def _index_venue_ids(self, before: Order | None, order: Order) -> None:
+        if before is not None:
+            self._forget_venue_ids(before)
         for venue_order_id in (*order.former_venue_ids, order.venue_order_id):
             holder = self.by_venue_id(order.symbol, venue_order_id)
             # A venue that gives an id out again means the newer order by it, whatever is still told of the older one.
             if venue_order_id and (holder is None or holder.created_ns <= order.created_ns):
                 self._by_venue_id[order.symbol, venue_order_id] = order.cl_ord_id
-        for request in order.requests:
-            self._by_request_id[request.request_id] = order.cl_ord_id
+
+    def _mark(self, order: Order) -> None:
         is_open = not order.is_closed
         _mark(self._open, order.cl_ord_id, is_open)
         _mark(self._lacking, order.cl_ord_id, is_open and order.lack is not None)
@@ -155,11 +165,14 @@ class Shelf:
     def _forget(self, cl_ord_id: str) -> None:
         del self._finished[cl_ord_id]
         order = self._orders.pop(cl_ord_id)
-        for venue_order_id in (*order.former_venue_ids, order.venue_order_id):
-            if self._by_venue_id.get((order.symbol, venue_order_id)) == cl_ord_id:
-                del self._by_venue_id[order.symbol, venue_order_id]
+        self._forget_venue_ids(order)
         for request in order.requests:
             self._by_request_id.pop(request.request_id, None)
+
+    def _forget_venue_ids(self, order: Order) -> None:
+        for venue_order_id in (*order.former_venue_ids, order.venue_order_id):
+            if self._by_venue_id.get((order.symbol, venue_order_id)) == order.cl_ord_id:
+                del self._by_venue_id[order.symbol, venue_order_id]
 
 
 def _mark(marked: dict[str, None], cl_ord_id: str, is_so: bool) -> None:
