@@ -236,14 +236,15 @@ class PerpetualOperationsManager:
         """Make a pool that is tended, tuned and drained with the rest, and watched as `pool/NAME`.
 
         Raises:
-            PoolTaken, ProbeTaken: choose another name.
+            PoolTaken, ProbeTaken: choose another name; nothing was made.
+            DependencyUnknown, DependencyCircle: only when we run already; before, `start` says so. Nothing was made.
         """
         pool = self.pools.add(name, connector, config, is_harmless=is_harmless)
-
-        async def probe() -> Health:
-            return self.pools.health_of(name)
-
-        self.add_probe(f"pool/{name}", probe, depends_on=depends_on)
+        try:
+            self.add_probe(f"pool/{name}", AtOnce(lambda: self.pools.health_of(name)), depends_on=depends_on)
+        except Refused:
+            self.pools.forget(name)
+            raise
         return pool
 
     def add_dependency(
@@ -258,11 +259,16 @@ class PerpetualOperationsManager:
         """Watch something outside as `dependency/NAME`, and return the circuit that calls to it should go through.
 
         Raises:
-            ProbeTaken, CircuitTaken: choose another name.
+            ProbeTaken, CircuitTaken: choose another name; nothing was made.
+            DependencyUnknown, DependencyCircle: only when we run already; before, `start` says so. Nothing was made.
         """
         part = f"dependency/{name}"
         circuit = self.circuits.add(part, config)
-        self.add_probe(part, probe, deadline_s=deadline_s, depends_on=depends_on)
+        try:
+            self.add_probe(part, probe, deadline_s=deadline_s, depends_on=depends_on)
+        except Refused:
+            self.circuits.forget(part)
+            raise
         return circuit
 
     def add_ladder(self, ladder: Ladder) -> None:

@@ -73,6 +73,11 @@ class ConnectionPoolManager:
         self._pools[name] = pool
         return pool
 
+    def forget(self, name: str) -> None:
+        """Keep a pool no longer that nobody has used yet, or an adopted one; unknown names are ignored."""
+        self._pools.pop(name, None)
+        self._adopted.pop(name, None)
+
     def adopt(self, name: str, status: Callable[[], PoolStatus]) -> None:
         """Show a pool that a library keeps itself; it is measured here, and neither tended nor tuned.
 

@@ -63,6 +63,10 @@ class Circuits:
         self._circuits[name] = breaker
         return breaker
 
+    def forget(self, name: str) -> None:
+        """Show a circuit no longer; unknown names are ignored."""
+        self._circuits.pop(name, None)
+
     def of(self, name: str) -> CircuitBreaker:
         """Return a circuit by its name.
 
