@@ -1,5 +1,6 @@
 """Drives escalation cases: minutes on a virtual clock, an engine that can be down, and what each person hears.
 
+A monitor of a case is a heartbeat rule, whose alert opens a ladder and whose end closes it, as in the product.
 It knows no case id and never looks at an expectation. Every fact goes through its stored form.
 """
 
@@ -20,9 +21,13 @@ from trading_orchestrator.perpetual_operations.alerts.escalation.policy import (
     Step,
 )
 from trading_orchestrator.perpetual_operations.alerts.escalation.state import folded
+from trading_orchestrator.perpetual_operations.alerts.rules import facts as rf
+from trading_orchestrator.perpetual_operations.alerts.rules.config import RulesConfig, books_of
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.silent_source import HeartbeatRule
+from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import RuleChanged
 
 Case = Mapping[str, Any]
-MINUTE_NS = 60_000_000_000
+MINUTE_NS, SECOND_NS = 60_000_000_000, 1_000_000_000
 
 
 class Ladder:
@@ -35,7 +40,7 @@ class Ladder:
         self.now_ns = 0
         self.stored: list[tuple[str, bytes]] = []
         self.sent: list[dict[str, Any]] = []
-        self.monitors = monitors_of(case["config"])
+        self.monitors = Monitors(monitors_of(case["config"]))
         self.escalator = self._escalator()
 
     def play(self) -> list[dict[str, Any]]:
@@ -73,7 +78,9 @@ class Ladder:
 
     def on_beat(self, event: Mapping[str, Any], now_ns: int) -> None:
         named = [str(event[key]) for key in ("monitor", "heartbeat", "name", "alert") if key in event]
-        self._keep(self.escalator.beat(next(iter(named), next(iter(self.monitors))), now_ns))
+        self._store(self.monitors.hear(next(iter(named), next(iter(self.monitors.timeouts_s))), now_ns))
+        if self.is_up:
+            self._look(now_ns)
 
     def on_engine_down(self, event: Mapping[str, Any], now_ns: int) -> None:
         self._run_until(now_ns)
@@ -92,28 +99,75 @@ class Ladder:
                 steps=tuple(_step(step) for step in policy["steps"]), repeat=_repeat(policy.get("repeat", 0))
             ),
             {name: tuple(_contact(rule) for rule in rules) for name, rules in users.items()},
-            heartbeats_s=self.monitors,
             state=folded(body for body in bodies if body is not None),
         )
 
     def _die(self) -> None:
-        """What the monitors sent reached the peer's database; ours must outlive a death without knowing the beats."""
-        before = self.escalator
+        """Nothing but what was stored goes on, the beats included."""
+        before, monitors = self.escalator, self.monitors
         self.escalator = self._escalator()
+        self.monitors = Monitors(monitors.timeouts_s, self.stored, self.now_ns)
         assert before.state == self.escalator.state, "the facts do not tell the whole state"
-        self.escalator.hear_again(before.beats)
+        assert monitors.state() == self.monitors.state(), "the facts do not tell what was heard and what is missed"
 
     def _run_until(self, until_ns: int) -> None:
-        while self.is_up and (due_ns := self.escalator.next_due_ns()) is not None and due_ns <= until_ns:
+        while self.is_up and (due_ns := self._next_due_ns()) is not None and due_ns <= until_ns:
             self._advance(max(due_ns, self.now_ns))
+
+    def _next_due_ns(self) -> int | None:
+        """Rules are looked at each second, ladders when something is due."""
+        looks = [(self.now_ns // SECOND_NS + 1) * SECOND_NS] if self.monitors.timeouts_s else []
+        due_ns = self.escalator.next_due_ns()
+        return min([*looks, *([] if due_ns is None else [due_ns])], default=None)
 
     def _advance(self, now_ns: int) -> None:
         self.now_ns = now_ns
+        self._look(now_ns)
         self._keep(self.escalator.advance(now_ns))
 
-    def _keep(self, bodies: Sequence[f.Body]) -> None:
+    def _look(self, now_ns: int) -> None:
+        changes = self.monitors.look(now_ns)
+        self._store(changes)
+        for change in changes:
+            name = change.labels["monitor"]
+            is_missed = change.active is not None
+            self._keep(self.escalator.open(name, now_ns) if is_missed else self.escalator.close(name, "beat", now_ns))
+
+    def _store(self, bodies: Sequence[Any]) -> None:
         self.stored += [(body.kind, msgspec.json.encode(body)) for body in bodies]
+
+    def _keep(self, bodies: Sequence[f.Body]) -> None:
+        self._store(bodies)
         self.sent += [_shown(body) for body in bodies if isinstance(body, f.ContactDue)]
+
+
+class Monitors:
+    """The heartbeat rules of a case, by what `stored` tells of them; without it, they begin."""
+
+    def __init__(
+        self, timeouts_s: Mapping[str, float], stored: Sequence[tuple[str, bytes]] = (), now_ns: int = 0
+    ) -> None:
+        self.timeouts_s = timeouts_s
+        rules = tuple(
+            HeartbeatRule(name=name, monitor=name, timeout=s, after_first=True) for name, s in timeouts_s.items()
+        )
+        self.books = books_of(RulesConfig(watch=rules))
+        self.samples = self.books.rules.samples()
+        for kind, body in stored:
+            if (fact := rf.body_of(kind, body)) is not None:
+                self.books.apply(fact)
+        assert [] == self.books.beats.start(self.samples, now_ns), "a monitor waits for its first beat"
+        self.books.rules.start(now_ns)
+
+    def hear(self, monitor: str, now_ns: int) -> Sequence[rf.Body]:
+        return self.books.beats.hear(monitor, self.samples, now_ns)
+
+    def look(self, now_ns: int) -> Sequence[RuleChanged]:
+        return self.books.rules.evaluate(self.samples, now_ns).facts
+
+    def state(self) -> tuple[object, object]:
+        missed = {name: [one.active for one in alive] for name, alive in self.books.rules.alive().items()}
+        return dict(self.books.beats.heard_ns), missed
 
 
 def differences(expected: Iterable[Mapping[str, Any]], sent: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -393,6 +393,25 @@ async def test_a_program_that_is_silent_is_missed_until_it_is_heard(place: Place
     assert [("firing", "BackupSilent"), ("resolved", "BackupSilent")] == place.told()
 
 
+async def test_a_program_that_is_missed_stays_missed_whoever_listens(place: Place) -> None:
+    place.path.write_text(PLAN + BEATS)
+    async with place.running("a"):
+        await place.pass_time(15)
+    async with place.running("b", orderly=False):
+        await place.pass_time(8)
+        assert [("firing", "BackupSilent")] == place.told()
+    place.dead.add("b")
+    async with place.running("c") as one:
+        await place.pass_time(5)
+        await place.do(one.reload("anna"))
+        await place.pass_time(400)
+        assert [("firing", "BackupSilent")] == place.told()
+        await place.do(one.beat("backup"))
+        await place.pass_time(3)
+
+    assert [("firing", "BackupSilent"), ("resolved", "BackupSilent")] == place.told()
+
+
 async def test_a_successor_that_finds_a_broken_config_takes_the_last_good_one(place: Place) -> None:
     kept = place.folder / "kept" / "alerts.json"
 

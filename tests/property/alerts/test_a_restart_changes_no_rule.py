@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading_orchestrator.perpetual_operations.alerts.rules.config import RulesConfig, books_of
+from trading_orchestrator.perpetual_operations.alerts.rules.facts import body_of
 from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import RuleBook, RuleChanged
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
 
@@ -36,7 +39,7 @@ class World:
         for body in self.stored:
             self.book.apply(msgspec.json.decode(body, type=RuleChanged))
         self.samples = self.book.samples()
-        self.book.start(self.samples, now_ns)
+        self.book.start(now_ns)
 
     def look(self, now_ns: int) -> list[tuple[str, str]]:
         self.stored += [msgspec.json.encode(fact) for fact in self.book.evaluate(self.samples, now_ns).facts]
@@ -69,3 +72,47 @@ def test_alerts_are_the_same_whenever_their_series_has_just_been_seen(
         seen, seen_by_dying = plain.look(now_ns), dying.look(now_ns)
         if is_fresh:
             assert seen == seen_by_dying
+
+
+class Monitored:
+    """A heartbeat rule, its stored facts, and a process that may die; `beat` is a program of others."""
+
+    def __init__(self) -> None:
+        rule = {"kind": "heartbeat", "name": "Silent", "monitor": "backup", "timeout": 100}
+        self.config = msgspec.convert({"watch": [rule]}, RulesConfig)
+        self.stored: list[tuple[str, bytes]] = []
+        self.die(0)
+
+    def die(self, now_ns: int) -> None:
+        self.books = books_of(self.config)
+        self.samples = self.books.rules.samples()
+        for kind, body in self.stored:
+            fact = body_of(kind, body)
+            assert fact is not None
+            self.books.apply(fact)
+        self.keep(self.books.beats.start(self.samples, now_ns))
+        self.books.rules.start(now_ns)
+
+    def beat(self, now_ns: int) -> None:
+        self.keep(self.books.beats.hear("backup", self.samples, now_ns))
+
+    def look(self, now_ns: int) -> int:
+        self.keep(self.books.rules.evaluate(self.samples, now_ns).facts)
+        return len(self.books.rules.alive()["Silent"])
+
+    def keep(self, facts: Any) -> None:
+        self.stored += [(fact.kind, msgspec.json.encode(fact)) for fact in facts]
+
+
+@given(st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)))
+@settings(max_examples=100, deadline=None)
+def test_a_heart_is_missed_at_the_same_times_however_often_its_listener_dies(beats: set[int], deaths: set[int]) -> None:
+    plain, dying = Monitored(), Monitored()
+
+    for look in range(61):
+        now_ns = look * LOOK_S * S
+        if look in deaths:
+            dying.die(now_ns)
+        for world in (plain, dying) if look in beats else ():
+            world.beat(now_ns)
+        assert plain.look(now_ns) == dying.look(now_ns)

@@ -48,7 +48,6 @@ deeds: st.SearchStrategy[Deed] = st.one_of(
     st.builds(lambda id_, by: lambda one, now: one.escalate(id_, by, now), ids, people),
     st.builds(lambda id_: lambda one, now: one.close(id_, "system", now), ids),
     st.builds(lambda m: lambda one, now: one.pause(now + m * MIN, now), minutes),
-    st.just(lambda one, now: one.beat("backup", now)),
     st.builds(
         lambda m, who, off: lambda one, now: one.override(
             f.OverrideSet(override_id=who, at_ns=now, schedule="ops", starts_at_ns=now, ends_at_ns=now + m * MIN,
@@ -66,9 +65,7 @@ class World:
         self.one = self.escalator(EscalationState())
 
     def escalator(self, state: EscalationState) -> Escalator:
-        return Escalator(
-            POLICIES[""], PEOPLE, heartbeats_s={"backup": 600}, state=state, policies=POLICIES, schedules=SCHEDULES
-        )
+        return Escalator(POLICIES[""], PEOPLE, state=state, policies=POLICIES, schedules=SCHEDULES)
 
     def keep(self, bodies: object) -> None:
         for body in bodies:  # type: ignore[attr-defined]
@@ -94,9 +91,7 @@ class World:
         return folded(body for body in bodies if body is not None)
 
     def crash(self) -> None:
-        beats = self.one.beats
         self.one = self.escalator(self.refolded())
-        self.one.hear_again(beats)
 
     def contacts(self) -> list[f.ContactDue]:
         bodies = [f.body_of(kind, body) for kind, body in self.stored]

@@ -70,11 +70,12 @@ def test_without_an_ending_fact_it_ends_some_time_after_the_last_one() -> None:
 def test_a_fact_that_is_shown_twice_counts_once_in_the_next_process_too() -> None:
     book = books(QUARANTINED).facts
     quarantined(book, 5)
-    successor = books(QUARANTINED).facts
+    heir = books(QUARANTINED)
+    successor = heir.facts
     for fact in book.snapshot(0):
         stored = body_of(fact.kind, msgspec.json.encode(fact))
         assert stored is not None
-        successor.apply(stored)
+        heir.apply(stored)
 
     assert book.alive() == successor.alive()
     assert [] == quarantined(successor, 5)

@@ -1,4 +1,4 @@
-"""Escalation: what people may do when, rungs nobody stands on, and monitors across a restart."""
+"""Escalation: what people may do when, and rungs nobody stands on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMS = (Contact(channel="sms"),)
 
 def ladder(*steps: Step, repeat: int = 0, **people: tuple[Contact, ...]) -> Escalator:
     people = people or {"bob": SMS, "jane": SMS}
-    return Escalator(EscalationPolicy(steps=steps, repeat=repeat), people, heartbeats_s={"backup": 600})
+    return Escalator(EscalationPolicy(steps=steps, repeat=repeat), people)
 
 
 def called(bodies: object) -> list[str]:
@@ -124,25 +124,6 @@ def test_on_a_multi_ack_rung_each_person_quiets_one() -> None:
     one.acknowledge("a", "jane", MIN + 1)
     with pytest.raises(EscalationRefused, match="already"):
         one.acknowledge("a", "bob", MIN + 2)
-
-
-def test_a_successor_gives_every_monitor_its_whole_time_again() -> None:
-    one = ladder(BOB)
-    one.beat("backup", 0)
-
-    successor = Escalator(one.policy, one.people, heartbeats_s={"backup": 600}, state=one.state)
-    successor.start(9 * MIN)
-
-    assert 19 * MIN == successor.next_due_ns()
-    assert ["bob"] == called(successor.advance(19 * MIN))
-    assert "backup" in successor.state.open
-    successor.beat("backup", 20 * MIN)
-    assert {} == successor.state.open
-
-
-def test_an_unknown_monitor_is_refused() -> None:
-    with pytest.raises(EscalationRefused, match="known: \\['backup'\\]"):
-        ladder(BOB).beat("bckup", 0)
 
 
 def test_an_acknowledgement_that_times_out_calls_its_rung_again_and_then_climbs_on() -> None:
@@ -322,7 +303,6 @@ def test_a_ladder_that_names_what_is_not_there_is_refused(target: str, said: str
 def test_a_kept_state_reads_back_as_it_was() -> None:
     one = ladder(BOB, JANE)
     one.open("a", 0)
-    one.beat("backup", 0)
     one.advance(0)
     one.snooze("a", "bob", 60 * MIN, MIN)
 

@@ -101,17 +101,31 @@ def test_an_anomaly_is_a_score_of_its_metric() -> None:
 
 def test_a_heart_that_stops_is_missed_and_so_is_one_that_never_beat() -> None:
     rule = {"kind": "heartbeat", "name": "NoBackup", "monitor": "backup", "timeout": 60}
-    book = books(rule).rules
-    samples = book.samples()
-    book.start(samples, 0)
+    whole = books(rule)
+    samples = whole.rules.samples()
+    whole.beats.start(samples, 0)
     found = []
-    for second in (60, 61, 70, 130, 131):
+    for second in (59, 60, 70, 129, 130):
         if second == 70:
-            samples.add("heartbeat", {"monitor": "backup", "host": "a"}, second * S, 1.0)
-        book.evaluate(samples, second * S)
-        found.append(firing(book))
+            whole.beats.hear("backup", samples, second * S)
+        whole.rules.evaluate(samples, second * S)
+        found.append(firing(whole.rules))
 
     assert [[], ["NoBackup"], [], [], ["NoBackup"]] == found
+
+
+def test_a_heart_may_be_missed_only_after_its_first_beat() -> None:
+    rule = {"kind": "heartbeat", "name": "NoBackup", "monitor": "backup", "timeout": 60, "after_first": True}
+    whole = books(rule)
+    samples = whole.rules.samples()
+    found = [whole.beats.start(samples, 0)]
+    whole.rules.evaluate(samples, 1000 * S)
+    assert [] == firing(whole.rules)
+
+    found += [whole.beats.hear("backup", samples, 1000 * S)]
+    whole.rules.evaluate(samples, 1060 * S)
+    assert ["NoBackup"] == firing(whole.rules)
+    assert [0, 1] == [len(facts) for facts in found]
 
 
 def test_a_part_that_is_down_is_told_but_not_what_it_explains() -> None:

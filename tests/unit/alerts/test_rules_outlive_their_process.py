@@ -23,7 +23,7 @@ def successor(book: RuleBook, rule: dict[str, Any], now_s: int) -> tuple[RuleBoo
         new.apply(stored)
     assert book.alive() == new.alive()
     samples = new.samples()
-    new.start(samples, now_s * S)
+    new.start(now_s * S)
     return new, samples
 
 
@@ -72,7 +72,7 @@ def test_a_new_process_does_not_take_its_own_ignorance_for_absence() -> None:
     rule = {"kind": "absent", "name": "NoLag", "metric": "lag"}
     book = books(rule).rules
     samples = book.samples()
-    book.start(samples, 0)
+    book.start(0)
 
     book.evaluate(samples, 299 * S)
     assert [] == firing(book)

@@ -337,7 +337,6 @@ class AlertManager:
         engine = Engine(self._policy, state)
         if self.calls is not None:
             self.calls.engine = engine
-            self.calls.escalator.start(self.now_ns())
         return engine
 
 

@@ -176,14 +176,13 @@ class Calls:
         """One message about everything this person is called for."""
         news = [self._news[name] for name in contact.escalations if name in self._news]
         alerts = tuple(alert for message in news for alert in message.alerts if alert.status == "firing")
-        missed = [name for name in contact.escalations if name not in self._news]
         return f.NotificationDue(
             notification_id=contact.contact_id,
             group_id=contact.contact_id,
             group_key=contact.contact_id,
             receiver=f"{contact.to}/{contact.channel}",
             status="firing",
-            group_labels=news[0].group_labels if news else {"alertname": "HeartbeatMissed", "monitor": missed[0]},
+            group_labels=news[0].group_labels if news else {},
             alerts=alerts[:ALERTS_A_CALL],
             unlisted=sum(message.unlisted for message in news) + len(alerts[ALERTS_A_CALL:]),
             firing=tuple(alert.fingerprint for alert in alerts[:ALERTS_A_CALL]),
@@ -196,7 +195,7 @@ class Calls:
         )
 
     def _is_over(self, name: str, now_ns: int) -> bool:
-        """A ladder ends when nothing fires any more of what it was about; one of a heartbeat ends by a beat."""
+        """A ladder ends when nothing fires any more of what it was about."""
         message = self._news.get(name)
         if message is None or self.engine is None:
             return False

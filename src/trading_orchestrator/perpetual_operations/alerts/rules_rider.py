@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from trading_orchestrator.perpetual_operations.alerts.rider import Body
 from trading_orchestrator.perpetual_operations.alerts.rules.config import Books
-from trading_orchestrator.perpetual_operations.alerts.rules.fact_book import FactsRead
 from trading_orchestrator.perpetual_operations.alerts.rules.facts import body_of
 from trading_orchestrator.storage.ports import Put
 
 
 class RulesRider:
-    """Both books. They decide when `Watching` looks, not by the time."""
+    """All books. They decide when `Watching` looks, not by the time."""
 
     name = "rules"
 
@@ -21,11 +20,8 @@ class RulesRider:
 
     def load(self, kind: str, body: bytes) -> None:
         fact = body_of(kind, body)
-        if fact is None:
-            return
-        self.books.facts.apply(fact)
-        if not isinstance(fact, FactsRead):
-            self.books.rules.apply(fact)
+        if fact is not None:
+            self.books.apply(fact)
 
     def advance(self, decided: Sequence[Body], now_ns: int) -> Sequence[Body]:
         return ()
@@ -37,4 +33,4 @@ class RulesRider:
         return ()
 
     def snapshot(self, now_ns: int) -> Sequence[Body]:
-        return [*self.books.rules.snapshot(), *self.books.facts.snapshot(now_ns)]
+        return self.books.snapshot(now_ns)

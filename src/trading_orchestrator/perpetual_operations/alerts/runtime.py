@@ -172,15 +172,15 @@ class AlertsRuntime:
 
         Raises:
             MonitorUnknown: no rule watches it.
-            AlertManagerStopped: it is not running here.
+            AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: beat again.
         """
         known = [rule.monitor for rule in self.plan.rules if isinstance(rule, HeartbeatRule)]
         if monitor not in known:
             hint = nearest(monitor, known) if known else "no rule of the kind heartbeat is configured"
             raise MonitorUnknown(f"no rule watches the heartbeat of {monitor!r}; {hint}", monitor=monitor)
-        now_ns = self.manager.now_ns()
-        if self._watching is not None:
-            self._watching.beat(monitor, now_ns)
+        manager, watching = self.manager, self._watching
+        if watching is not None:
+            await watching.beat(monitor, manager)
 
     async def reload(self, by: str) -> Plan:
         """Read the config anew and follow it; a wrong one changes nothing, and is recorded with its reason.

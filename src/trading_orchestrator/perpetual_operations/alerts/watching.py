@@ -12,7 +12,6 @@ from trading_orchestrator.perpetual_operations.alerts.alert import Posted
 from trading_orchestrator.perpetual_operations.alerts.readings import Reading, Sampler
 from trading_orchestrator.perpetual_operations.alerts.rider import Body
 from trading_orchestrator.perpetual_operations.alerts.rules.config import Books
-from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import HEARTBEAT
 from trading_orchestrator.storage.ports import FactStore
 
 PAGE = 500
@@ -51,14 +50,15 @@ class Watching:
 
     async def run(self, told: Tells) -> None:
         """Watch until cancelled; whatever ends one half ends both."""
-        self._books.rules.start(self._samples, told.now_ns())
+        await told.tell([], self._books.beats.start(self._samples, told.now_ns()))
+        self._books.rules.start(told.now_ns())
         async with asyncio.TaskGroup() as halves:
             halves.create_task(self._measure(told), name="alerts-measure")
             halves.create_task(self._listen(told), name="alerts-listen")
 
-    def beat(self, monitor: str, now_ns: int) -> None:
-        """Take a sign of life of a monitored program."""
-        self._samples.add(HEARTBEAT, {"monitor": monitor}, now_ns, 1.0)
+    async def beat(self, monitor: str, told: Tells) -> None:
+        """Take a sign of life of a monitored program; no restart forgets it once this returns."""
+        await told.tell([], self._books.beats.hear(monitor, self._samples, told.now_ns()))
 
     async def _measure(self, told: Tells) -> None:
         while True:

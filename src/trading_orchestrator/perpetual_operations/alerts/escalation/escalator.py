@@ -18,13 +18,12 @@ from trading_orchestrator.perpetual_operations.alerts.escalation.state import Cy
 
 
 class Escalator:
-    """Ladders, their people, and heartbeat monitors (name → time-out in seconds).
+    """Ladders and their people.
 
     `policy` is the ladder of whatever names none of `policies`; `schedules` say who is on call.
 
     Every method returns the facts it decided, which its own state has taken in already. Law: append them before
-    acting on them; if the append fails, throw the escalator away and fold a new one. Beats are not facts, so a new
-    escalator gives every monitor that was well its whole time-out again (`start`).
+    acting on them; if the append fails, throw the escalator away and fold a new one.
     """
 
     def __init__(
@@ -32,7 +31,6 @@ class Escalator:
         policy: EscalationPolicy,
         people: People,
         *,
-        heartbeats_s: Mapping[str, float] | None = None,
         state: EscalationState | None = None,
         policies: Mapping[str, EscalationPolicy] | None = None,
         schedules: Mapping[str, Schedule] | None = None,
@@ -42,19 +40,9 @@ class Escalator:
         self.policies = policies or {}
         self.schedules = schedules or {}
         self.state = state or EscalationState()
-        self._timeouts_ns = {name: round(seconds * 1e9) for name, seconds in (heartbeats_s or {}).items()}
-        self.beats = {name: at_ns for name, at_ns in self.state.well.items() if name in self._timeouts_ns}
         self._decided: list[f.Body] = []
 
     # -- what happens to it
-
-    def start(self, now_ns: int) -> None:
-        """Take over: nobody could hear the beats before now, so every monitor has its whole time-out again."""
-        self.hear_again(dict.fromkeys(self.beats, now_ns))
-
-    def hear_again(self, beats: Mapping[str, int]) -> None:
-        """Take the last beats from whoever heard them while no escalator was there."""
-        self.beats.update({name: at_ns for name, at_ns in beats.items() if name in self.beats})
 
     def open(self, escalation_id: str, now_ns: int, *, policy: str = "") -> Sequence[f.Body]:
         """Begin; what is open already goes on as it is."""
@@ -138,30 +126,8 @@ class Escalator:
             self._decide(f.OverrideEnded(override_id=override_id, at_ns=now_ns, by=by))
         return self._taken()
 
-    def beat(self, monitor: str, now_ns: int) -> Sequence[f.Body]:
-        """A monitored program lives. The first beat arms the monitor, one after a missed one closes its escalation.
-
-        Raises:
-            EscalationRefused: no monitor has this name.
-        """
-        if monitor not in self._timeouts_ns:
-            known = sorted(self._timeouts_ns)
-            raise EscalationRefused(f"no heartbeat monitor is named {monitor!r}; known: {known}", escalation_id=monitor)
-        self.beats[monitor] = now_ns
-        if monitor not in self.state.well:
-            was_missed = monitor in self.state.missed
-            self._decide(f.HeartbeatSeen(monitor=monitor, at_ns=now_ns))
-            if was_missed and monitor in self.state.open:
-                self._decide(f.Closed(escalation_id=monitor, at_ns=now_ns, by="heartbeat"))
-        return self._taken()
-
     def advance(self, now_ns: int) -> Sequence[f.Body]:
-        """Do what is due by now: missed heartbeats, rungs, and each person's own contacts, bundled."""
-        for monitor in [name for name in self.beats if self._missed_at_ns(name) <= now_ns]:
-            del self.beats[monitor]
-            self._decide(f.HeartbeatMissed(monitor=monitor, at_ns=now_ns))
-            if monitor not in self.state.open:
-                self._decide(f.Opened(escalation_id=monitor, at_ns=now_ns))
+        """Do what is due by now: rungs, and each person's own contacts, bundled."""
         for override in [one for one in self.state.overrides.values() if one.ends_at_ns <= now_ns]:
             self._decide(f.OverrideEnded(override_id=override.override_id, at_ns=now_ns))
         for one in list(self.state.open.values()):
@@ -177,8 +143,7 @@ class Escalator:
 
     def next_due_ns(self) -> int | None:
         """Return when `advance` has something to do next; a time in the past is at once."""
-        times = [self._missed_at_ns(name) for name in self.beats]
-        times += [one.ends_at_ns for one in self.state.overrides.values()]
+        times = [one.ends_at_ns for one in self.state.overrides.values()]
         for one in self.state.open.values():
             times += [at_ns for at_ns in (self._rung_at_ns(one), one.quiet_until_ns) if at_ns is not None]
             times += [at_ns for cycle in one.cycles for at_ns, _ in self._contacts_left(cycle)]
@@ -210,9 +175,6 @@ class Escalator:
         if one is None:
             raise EscalationRefused(f"{escalation_id} is not open", escalation_id=escalation_id)
         return one
-
-    def _missed_at_ns(self, monitor: str) -> int:
-        return self.beats[monitor] + self._timeouts_ns[monitor]
 
     def _rung_at_ns(self, one: Escalation) -> int | None:
         """Return when the next rung is due, not before maintenance ends; None while nobody else is to be called."""

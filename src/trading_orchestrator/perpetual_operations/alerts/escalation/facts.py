@@ -1,4 +1,4 @@
-"""The facts of escalation, heartbeats included (stream `ops/alerts`)."""
+"""The facts of escalation (stream `ops/alerts`)."""
 
 from __future__ import annotations
 
@@ -109,22 +109,6 @@ class ContactDue(msgspec.Struct, frozen=True, kw_only=True):
     escalations: tuple[str, ...]
 
 
-class HeartbeatSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A monitor is well from now on; the beats in between are no facts."""
-
-    kind: ClassVar[str] = "heartbeat.seen"
-    monitor: str
-    at_ns: int
-
-
-class HeartbeatMissed(msgspec.Struct, frozen=True, kw_only=True):
-    """A monitor that was well has been silent for its whole time-out."""
-
-    kind: ClassVar[str] = "heartbeat.missed"
-    monitor: str
-    at_ns: int
-
-
 class OverrideSet(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody is on call besides, or instead of another; an empty `person` only takes the other one off."""
 
@@ -160,8 +144,6 @@ Body = (
     | Closed
     | Paused
     | ContactDue
-    | HeartbeatSeen
-    | HeartbeatMissed
     | OverrideSet
     | OverrideEnded
 )
@@ -176,8 +158,6 @@ _BODIES = (
     Closed,
     Paused,
     ContactDue,
-    HeartbeatSeen,
-    HeartbeatMissed,
     OverrideSet,
     OverrideEnded,
 )

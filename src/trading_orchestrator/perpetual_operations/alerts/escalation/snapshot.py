@@ -10,7 +10,7 @@ from trading_orchestrator.perpetual_operations.alerts.escalation.state import Es
 
 
 class StateKept(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is open, on call besides, or watched by heartbeats; never a fact of the journal."""
+    """Everything that is open or on call besides; never a fact of the journal."""
 
     kind: ClassVar[str] = "escalation.state_kept"
     state: EscalationState

@@ -46,8 +46,6 @@ class EscalationState:
     open: dict[str, Escalation] = field(default_factory=dict)
     paused_until_ns: int = 0
     contact_count: int = 0
-    well: dict[str, int] = field(default_factory=dict)
-    missed: dict[str, None] = field(default_factory=dict)
     overrides: dict[str, f.OverrideSet] = field(default_factory=dict)
 
     def apply(self, body: f.Body) -> None:
@@ -108,14 +106,6 @@ class EscalationState:
     def _override_ended(self, body: f.OverrideEnded) -> None:
         self.overrides.pop(body.override_id, None)
 
-    def _seen(self, body: f.HeartbeatSeen) -> None:
-        self.well[body.monitor] = body.at_ns
-        self.missed.pop(body.monitor, None)
-
-    def _missed(self, body: f.HeartbeatMissed) -> None:
-        del self.well[body.monitor]
-        self.missed[body.monitor] = None
-
 
 _TAKES_IN: dict[type[f.Body], Callable[[EscalationState, Any], None]] = {
     f.Opened: EscalationState._opened,
@@ -128,8 +118,6 @@ _TAKES_IN: dict[type[f.Body], Callable[[EscalationState, Any], None]] = {
     f.Closed: EscalationState._closed,
     f.Paused: EscalationState._paused,
     f.ContactDue: EscalationState._contact,
-    f.HeartbeatSeen: EscalationState._seen,
-    f.HeartbeatMissed: EscalationState._missed,
     f.OverrideSet: EscalationState._override,
     f.OverrideEnded: EscalationState._override_ended,
 }

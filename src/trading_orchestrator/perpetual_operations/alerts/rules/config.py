@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from trading_orchestrator.perpetual_operations.alerts.rules.fact_book import FactBook
+from trading_orchestrator.perpetual_operations.alerts.rules.fact_book import FactBook, FactsRead
+from trading_orchestrator.perpetual_operations.alerts.rules.facts import Body
+from trading_orchestrator.perpetual_operations.alerts.rules.heartbeats import (
+    HeartbeatForgotten,
+    HeartbeatHeard,
+    Heartbeats,
+)
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.burn_rate import BurnRateRule
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.every_rule import EveryRule, Positive
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.fact_seen import FactRule
@@ -51,10 +57,24 @@ class RulesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 @dataclass(frozen=True)
 class Books:
-    """Checked rules, ready to evaluate: those on numbers and those on facts."""
+    """Checked rules, ready to evaluate: those on numbers, those on facts, and the beats that programs sent."""
 
     rules: RuleBook
     facts: FactBook
+    beats: Heartbeats
+
+    def apply(self, fact: Body) -> None:
+        """Take one stored fact in, wherever it belongs."""
+        if isinstance(fact, HeartbeatHeard | HeartbeatForgotten):
+            self.beats.apply(fact)
+            return
+        self.facts.apply(fact)
+        if not isinstance(fact, FactsRead):
+            self.rules.apply(fact)
+
+    def snapshot(self, now_ns: int) -> Sequence[Body]:
+        """Return facts that make this state when applied to new books."""
+        return [*self.rules.snapshot(), *self.facts.snapshot(now_ns), *self.beats.snapshot()]
 
 
 def books_of(config: RulesConfig) -> Books:
@@ -68,12 +88,20 @@ def books_of(config: RulesConfig) -> Books:
     for rule in about_facts:
         rule.check()
     measured = measured_rules(config.watch)
-    return Books(RuleBook(measured, lookback_s=config.lookback), FactBook(about_facts))
+    return Books(RuleBook(measured, lookback_s=config.lookback), FactBook(about_facts), _heartbeats(config.watch))
 
 
 def measured_rules(rules: Sequence[AnyRule]) -> tuple[Rule, ...]:
     """Return what the rules on numbers come down to; one of them may be several."""
     return tuple(one for rule in rules if not isinstance(rule, FactRule) for one in rule.rules())
+
+
+def _heartbeats(rules: Sequence[AnyRule]) -> Heartbeats:
+    watching = [rule for rule in rules if isinstance(rule, HeartbeatRule)]
+    timeouts_s: dict[str, float] = {}
+    for rule in watching:
+        timeouts_s[rule.monitor] = min(rule.timeout, timeouts_s.get(rule.monitor, rule.timeout))
+    return Heartbeats(timeouts_s, [rule.monitor for rule in watching if not rule.after_first])
 
 
 def _check_names(rules: Sequence[EveryRule]) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from trading_orchestrator.perpetual_operations.alerts.rules.fact_book import FactsRead
+from trading_orchestrator.perpetual_operations.alerts.rules.heartbeats import HeartbeatForgotten, HeartbeatHeard
 from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import RuleChanged
 
-Body = RuleChanged | FactsRead
-KINDS: dict[str, type[Body]] = {body.kind: body for body in (RuleChanged, FactsRead)}
+Body = RuleChanged | FactsRead | HeartbeatHeard | HeartbeatForgotten
+KINDS: dict[str, type[Body]] = {
+    body.kind: body for body in (RuleChanged, FactsRead, HeartbeatHeard, HeartbeatForgotten)
+}
 
 
 def body_of(kind: str, body: bytes) -> Body | None:

@@ -10,15 +10,12 @@ import msgspec
 from trading_orchestrator.errors import Broken
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted
 from trading_orchestrator.perpetual_operations.alerts.labels import without_empty
-from trading_orchestrator.perpetual_operations.alerts.matchers import Op, parse_matchers
 from trading_orchestrator.perpetual_operations.alerts.rules.life import Active, RuleState, next_life
 from trading_orchestrator.perpetual_operations.alerts.rules.measuring import LabelKey, Memo, View, holding, measured
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Measure, Rule, RuleRefused, check_rule
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
 from trading_orchestrator.perpetual_operations.alerts.rules.template import filled
 from trading_orchestrator.perpetual_operations.alerts.rules.window import COUNTERS
-
-HEARTBEAT = "heartbeat"  # the metric that a beat is a sample of, with the label `monitor`
 
 
 class RuleChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,14 +98,9 @@ class RuleBook:
         memory = self.memory()
         return Samples(keep_ns=self._lookback_ns, keep_by_metric=memory, thinned=frozenset(memory) - exact)
 
-    def start(self, samples: Samples, now_ns: int) -> None:
-        """Take over: be patient with every series, and give every heartbeat its whole time-out from now."""
+    def start(self, now_ns: int) -> None:
+        """Take over: be patient with every series."""
         self._patient_until_ns = now_ns + self._lookback_ns
-        for rule in self.rules.values():
-            for measure in _measures(rule):
-                if measure.metric == HEARTBEAT:
-                    where = parse_matchers(measure.where)
-                    samples.add(HEARTBEAT, {one.name: one.value for one in where if one.op is Op.EQUAL}, now_ns, 1.0)
 
     def snapshot(self) -> list[RuleChanged]:
         """Return facts that make this state when applied to a new book."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from trading_orchestrator.perpetual_operations.alerts.matchers import Op, matcher
+from trading_orchestrator.perpetual_operations.alerts.rules.heartbeats import HEARTBEAT
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.every_rule import EveryRule, Positive
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
-from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import HEARTBEAT
 
 
 class AbsentRule(EveryRule, frozen=True, kw_only=True, tag="absent"):
@@ -37,15 +37,17 @@ class StaleRule(EveryRule, frozen=True, kw_only=True, tag="stale"):
 class HeartbeatRule(EveryRule, frozen=True, kw_only=True, tag="heartbeat"):
     """Fires when the monitored program has not said for `timeout` seconds that it lives.
 
-    A beat is a sample of the metric `heartbeat` with the label `monitor`. A start counts as a beat, so that a
-    program that never came is missed too.
+    A beat is a sample of the metric `heartbeat` with the label `monitor`. The last one is durable: restarts of ours are
+    no beats. A program that never came is missed too, one `timeout` after the rule's first start.
+    after_first: only a program that was heard once is missed.
     """
 
     monitor: str
     timeout: Positive
+    after_first: bool = False
 
     def rules(self) -> tuple[Rule, ...]:
         """Return it as a rule of measures."""
         where = (str(matcher("monitor", Op.EQUAL, self.monitor)),)
         measure = Measure(metric=HEARTBEAT, where=where, function="age", across="min", by=("monitor",))
-        return (self.rule(Condition(measure=measure, compare=">", threshold=self.timeout)),)
+        return (self.rule(Condition(measure=measure, compare=">=", threshold=self.timeout)),)
