@@ -114,11 +114,15 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @derived
     def effective_qty(self) -> Decimal:
         """Return the quantity in force; a cut below what had filled means the filled quantity (FIX D.12)."""
-        return max(self.order_qty, min(self.cum_qty, self.most_qty))
+        cum_qty = self.cum_qty
+        return self.order_qty if cum_qty <= self.order_qty else max(self.order_qty, min(cum_qty, self.most_qty))
 
     @property
     def leaves_qty(self) -> Decimal:
-        return ZERO if self.is_closed else max(self.effective_qty - self.cum_qty, ZERO)
+        if self.is_closed:
+            return ZERO
+        left = self.effective_qty - self.cum_qty
+        return left if left > ZERO else ZERO
 
     @property
     def avg_px(self) -> Decimal | None:
@@ -138,12 +142,12 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @derived
     def at_risk_qty(self) -> Decimal:
         """Return what may yet trade, at worst: reserved until evidence says that it cannot."""
-        working = ZERO if self.is_closed else self.effective_qty - self.cum_qty
-        return max(working, self._replace_qty() - self.cum_qty, self.hole_qty, ZERO)
+        worst = self.leaves_qty
+        if self.requests:
+            worst = max(worst, self._replace_qty() - self.cum_qty)
+        return max(worst, self.hole_qty) if self.venue_cum else worst
 
     def _replace_qty(self) -> Decimal:
-        if not self.requests:
-            return ZERO
         return max((request.order_qty or ZERO for request in self.requests if request.is_open), default=ZERO)
 
     @property

@@ -43,13 +43,16 @@ def book_trade(position: Position, trade: TradeReport) -> Position:
     """Return the position with the trade added."""
     base, _ = assets_of(position.symbol)
     signed = trade.side.sign * trade.last_qty
-    position = replace(
-        _moved(position, signed, trade.last_px),
+    qty, avg_px, realized = _moved(position, signed, trade.last_px)
+    return replace(
+        position,
+        qty=qty - trade.fee if trade.fee_asset == base else qty,
+        avg_px=avg_px,
+        realized=realized,
         cash_flow=position.cash_flow - signed * trade.last_px,
         fees=_with_fee(position.fees, trade.fee_asset, trade.fee),
         trades=position.trades + 1,
     )
-    return replace(position, qty=position.qty - trade.fee) if trade.fee_asset == base else position
 
 
 def bust_trade(position: Position, trade: TradeReport) -> Position:
@@ -68,11 +71,12 @@ def bust_trade(position: Position, trade: TradeReport) -> Position:
 
 def adjust_position(position: Position, qty: Decimal, px: Decimal) -> Position:
     """Return the position after `qty` came in or left at `px` by no trade: profit at that price does not move."""
-    return replace(_moved(position, qty, px), cash_flow=position.cash_flow - qty * px)
+    held, avg_px, realized = _moved(position, qty, px)
+    return replace(position, qty=held, avg_px=avg_px, realized=realized, cash_flow=position.cash_flow - qty * px)
 
 
-def _moved(position: Position, signed: Decimal, px: Decimal) -> Position:
-    """What goes against the position closes at its average cost; the rest opens at the price."""
+def _moved(position: Position, signed: Decimal, px: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    """Return quantity, average cost and realized profit: what goes against it closes at its cost, the rest opens."""
     qty = position.qty
     closes = min(abs(signed), abs(qty)) if qty * signed < 0 else ZERO
     sign = 1 if signed > 0 else -1
@@ -80,7 +84,7 @@ def _moved(position: Position, signed: Decimal, px: Decimal) -> Position:
     opens = abs(signed) - closes
     held = abs(qty) - closes
     avg_px = (held * position.avg_px + opens * px) / (held + opens) if opens else position.avg_px
-    return replace(position, qty=qty + signed, avg_px=avg_px, realized=realized)
+    return qty + signed, avg_px, realized
 
 
 def _moved_back(position: Position, signed: Decimal, px: Decimal) -> Position:
