@@ -122,7 +122,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         if self.is_closed:
             return ZERO
         left = self.effective_qty - self.cum_qty
-        return left if left > ZERO else ZERO
+        return max(left, ZERO)
 
     @property
     def avg_px(self) -> Decimal | None:
