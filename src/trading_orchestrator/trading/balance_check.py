@@ -22,8 +22,7 @@ class BalanceCheck:
     """Compares what the venue holds with opening + trades − fees.
 
     While orders fill, the venue's answer is of one moment and our sums move: any of the sums we went through from
-    the question until `SETTLE_S` after the answer may equal it. Differences that were there at the last look and have
-    not changed (a deposit) explain a balance as well as none.
+    the question until `SETTLE_S` after the answer may equal it.
     """
 
     def __init__(self, book: Book, broker: Broker, clock: Clock, symbols: Iterable[str]) -> None:
@@ -32,7 +31,6 @@ class BalanceCheck:
         self._clock = clock
         self._assets = sorted({asset for symbol in symbols for asset in assets_of(symbol)})
         self._watching: list[list[Differences]] = []
-        self.settled: Differences = {}
 
     def moved(self) -> None:
         """Note the sums as they are now; to be called after every booked trade."""
@@ -46,10 +44,11 @@ class BalanceCheck:
         try:
             told = _totals(await self._broker.balances(), self._assets)
             for _ in range(LOOKS):
-                if self._is_explained(least := _least(told, sums, self.settled)):
+                least = _least(told, sums, self._book.unexplained)
+                if not least or least == self._book.unexplained:
                     return least
                 await self._clock.sleep(SETTLE_S / LOOKS)
-            return _least(told, sums, self.settled)
+            return _least(told, sums, self._book.unexplained)
         finally:
             # By identity: two looks under way hold equal sums until one of them hears of a trade.
             self._watching = [each for each in self._watching if each is not sums]
@@ -58,12 +57,15 @@ class BalanceCheck:
         """Return venue minus ours per asset as of now."""
         return _minus(_totals(balances, self._assets), self._ours())
 
-    async def explains(self) -> bool:
-        """Return whether no asset is missing or over beyond what was so already. Raises what the broker raises."""
-        return self._is_explained(await self.differences())
+    async def explains(self, *, before_ns: int) -> bool:
+        """Return whether nothing has moved the account that we do not know. Raises what the broker raises.
 
-    def _is_explained(self, differences: Differences) -> bool:
-        return not differences or differences == self.settled
+        Args:
+            before_ns: wall time; a difference (a deposit) may remain if two looks had agreed on it until then. One that
+                came later may be the very fill that is looked for, however often it was seen since.
+        """
+        seen = await self.differences()
+        return not seen or (seen == self._book.unexplained and self._book.unexplained_ns < before_ns)
 
     def _ours(self) -> Differences:
         balances = self._book.balances()

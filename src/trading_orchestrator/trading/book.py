@@ -296,6 +296,16 @@ class Book:
         """Return the total of each asset: opening + trades - fees."""
         return dict(self._desk.state.balances)
 
+    @property
+    def unexplained(self) -> dict[str, Decimal]:
+        """Return, by asset, what the venue held beyond these balances by two looks that agreed."""
+        return self._desk.state.unexplained
+
+    @property
+    def unexplained_ns(self) -> int:
+        """Return since when, by the wall clock; 0 when nothing is unexplained."""
+        return self._desk.state.unexplained_ns
+
     def exposure(self, symbol: str) -> Exposure:
         """Return the position and what open orders may yet add on either side."""
         shelf = self._desk.shelf

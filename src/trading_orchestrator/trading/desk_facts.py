@@ -73,7 +73,10 @@ class StrategySaved(Body, frozen=True):
 
 
 class DeskReconciled(Body, frozen=True):
-    """Reconciliation with the venue ended: what was compared, what differed, and whether it is green."""
+    """Reconciliation with the venue ended: what was compared, what differed, and whether it is green.
+
+    `unexplained`: by asset, what the venue holds beyond the sum of our trades by two looks; None: nobody looked twice.
+    """
 
     trigger: str
     green: bool
@@ -82,6 +85,7 @@ class DeskReconciled(Body, frozen=True):
     unknown: int
     differences: list[str]
     took_ms: float
+    unexplained: dict[str, Decimal] | None = None
 
 
 class DeskModeChanged(Body, frozen=True):

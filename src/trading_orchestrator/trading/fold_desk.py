@@ -23,6 +23,7 @@ def _cursor_advanced(desk: Desk, body: f.CursorAdvanced, at_ns: int) -> None:
 
 def _account_adjusted(desk: Desk, body: f.AccountAdjusted, at_ns: int) -> None:
     desk.state.balances = with_changes(desk.state.balances, {body.asset: body.qty})
+    desk.state.explain_anew()
 
 
 def _symbol_blocked(desk: Desk, body: f.SymbolBlocked, at_ns: int) -> None:
@@ -55,6 +56,8 @@ def _desk_reconciled(desk: Desk, body: f.DeskReconciled, at_ns: int) -> None:
     desk.state.reconciled = Reconciled(
         green=body.green, at_ns=at_ns, unknown=body.unknown, differences=body.differences
     )
+    if body.unexplained is not None and body.unexplained != desk.state.unexplained:
+        desk.state.unexplained, desk.state.unexplained_ns = body.unexplained, at_ns
 
 
 def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:

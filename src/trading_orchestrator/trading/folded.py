@@ -12,7 +12,7 @@ from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.shelf import Shelf, UnknownOrder
 from trading_orchestrator.trading.positions.balances import changes_of, with_changes
 from trading_orchestrator.trading.positions.position import Position, book_trade, bust_trade
-from trading_orchestrator.trading.state import State
+from trading_orchestrator.trading.state import VENUE_CLOCK_OFF_NS, State
 
 QUARANTINE = "order.quarantined"
 """Why a symbol takes no entries while one of its orders is quarantined."""
@@ -53,11 +53,14 @@ class Desk:
         """Move position and balances by a trade."""
         self.positioned(book_trade(self.state.position(trade.symbol), trade))
         self.state.balances = with_changes(self.state.balances, changes_of(trade))
+        if trade.at_ns <= self.state.unexplained_ns + VENUE_CLOCK_OFF_NS:
+            self.state.explain_anew()
 
     def unbook(self, trade: TradeReport) -> None:
         """Move position and balances back."""
         self.positioned(bust_trade(self.state.position(trade.symbol), trade))
         self.state.balances = with_changes(self.state.balances, changes_of(trade), sign=-1)
+        self.state.explain_anew()
 
     def positioned(self, position: Position) -> None:
         """Hold the position and mark its row as changed."""

@@ -122,9 +122,11 @@ class Polls:
 
     def _conclude(self, seen: Differences) -> None:
         """Two looks agree: journal a change, and let a symbol only reduce while an asset of it is unexplained."""
-        facts: list[Body] = [_compared(self._intake, in_words(seen))] if seen != self._balances.settled else []
-        self._balances.settled = seen
-        blocked = self._intake.book.blocked
+        book = self._intake.book
+        told = book.reconciled.differences if book.reconciled is not None else []
+        is_news = seen != book.unexplained or in_words(seen) != told
+        facts: list[Body] = [_compared(self._intake, seen)] if is_news else []
+        blocked = book.blocked
         for symbol in self._config.symbols:
             unexplained = {asset: seen[asset] for asset in assets_of(symbol) if asset in seen}
             code = blocked.get(symbol)
@@ -164,15 +166,16 @@ def settled_cursor(trades: Sequence[TradeReport], wall_ns: int, config: DeskConf
     return CursorAdvanced(symbol=old[-1].symbol, trade_id=old[-1].trade_id) if old else None
 
 
-def _compared(intake: Intake, differences: list[str]) -> DeskReconciled:
+def _compared(intake: Intake, seen: Differences) -> DeskReconciled:
     return DeskReconciled(
         trigger="balances",
         green=True,
         orders_checked=0,
         trades_booked=0,
         unknown=len(intake.book.unknown_orders()),
-        differences=differences,
+        differences=in_words(seen),
         took_ms=0.0,
+        unexplained=seen,
     )
 
 

@@ -14,6 +14,8 @@ from trading_orchestrator.trading.positions.position import Position
 RECENT_TRADES = 2_000
 RECENT_INTENTS_NS = 1_000_000_000
 RECENT_INTENTS = 10_000
+VENUE_CLOCK_OFF_NS = 1_000_000_000
+"""How far a trade's venue time may be off our clock; a start refuses half of it."""
 
 
 class Counts(msgspec.Struct, omit_defaults=True):
@@ -96,6 +98,8 @@ class State(msgspec.Struct, omit_defaults=True):
     blamed: dict[str, int] = {}
     counts: Counts = msgspec.field(default_factory=Counts)
     reconciled: Reconciled | None = None
+    unexplained: dict[str, Decimal] = {}
+    unexplained_ns: int = 0
 
     @property
     def mode_in_force(self) -> str:
@@ -125,6 +129,10 @@ class State(msgspec.Struct, omit_defaults=True):
         while len(self.trades) > RECENT_TRADES:
             forgotten = self.trades.pop(next(iter(self.trades)))
             self.forgotten_ns = max(self.forgotten_ns, forgotten.at_ns)
+
+    def explain_anew(self) -> None:
+        """Forget the settled difference: what just moved our sums may be a part of it, so two new looks decide."""
+        self.unexplained, self.unexplained_ns = {}, 0
 
     def position(self, symbol: str) -> Position:
         """Return the position; flat when nothing traded yet."""

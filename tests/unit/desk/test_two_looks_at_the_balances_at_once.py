@@ -16,6 +16,7 @@ class MovingBook:
 
     def __init__(self) -> None:
         self.eur = Decimal(100)
+        self.unexplained: dict[str, Decimal] = {}
 
     def balances(self) -> dict[str, Decimal]:
         return {"EUR": self.eur, "USDT": Decimal(0)}
