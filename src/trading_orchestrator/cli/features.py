@@ -15,12 +15,13 @@ from trading_orchestrator.app import settings as hall
 from trading_orchestrator.cli import reading
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
 from trading_orchestrator.kernel.clock import SystemClock
-from trading_orchestrator.perpetual_operations.features import PROJECTION, Switched, switch
+from trading_orchestrator.perpetual_operations.feature_table import NAMES
+from trading_orchestrator.perpetual_operations.features import PROJECTION, Switched, check_feature, switch
 from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.storage.sqlite import open_store
 
 NODE = "operator"
-NameArgument = Annotated[str, typer.Argument(help="The feature; GET /api/features of a running system lists them.")]
+NameArgument = Annotated[str, typer.Argument(help=f"The feature: {', '.join(NAMES)}.")]
 ByOption = Annotated[str, typer.Option("--by", help="Who takes the decision; stands in the journal for ever.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
 
@@ -68,6 +69,8 @@ def off(
 
 
 def _switch(name: str, turn_on: bool, by: str, reason: str, config: ConfigOption, data_dir: DataDirOption) -> None:
+    check_feature(name, NAMES)
+
     async def append() -> None:
         clock = SystemClock()
         store = await open_store(hall.find_data_dir(config, data_dir) / hall.JOURNAL_FILE, clock=clock, create=False)

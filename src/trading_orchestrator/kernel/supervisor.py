@@ -124,13 +124,17 @@ class Supervisor:
         child = self.children[name] = Child(component, rule or RestartRule(), off=self._off.get(name, ""))
         return child
 
+    def keep_off(self, name: str, because: str) -> None:
+        """Let nothing start a component that does not run yet, or is only added later, before `switch_on`."""
+        self._off[name] = because
+        if name in self.children:
+            self.children[name].off = because
+
     async def switch_off(self, name: str, because: str) -> None:
         """End a component, and let nothing start it before `switch_on`; also one that is only added later."""
-        self._off[name] = because
-        child = self.children.get(name)
-        if child is not None:
-            child.off = because
-            await self._end(child)
+        self.keep_off(name, because)
+        if name in self.children:
+            await self._end(self.children[name])
 
     def switch_on(self, name: str) -> None:
         """Let `start` run a component again."""

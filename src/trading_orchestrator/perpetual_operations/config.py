@@ -19,6 +19,7 @@ from trading_orchestrator.watchdog.config import WatchdogConfig
 class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How health is asked for. TOML: `[perpetual_operations.health]`.
 
+    enabled: off, nobody is asked and nothing is detected, until `features on health_checker`.
     interval_s: between two rounds of probes; failures show within it plus a deadline.
     deadline_s: for a probe that names none; a journal that needs longer to be read is not well.
     loop_lag_degraded_s: a loop this late is felt; below it, a busy host is enough of an explanation.
@@ -28,6 +29,7 @@ class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         what has just failed fails again more easily.
     """
 
+    enabled: bool = True
     interval_s: Annotated[float, Meta(ge=0.1, le=300)] = 1.0
     deadline_s: Annotated[float, Meta(gt=0, le=60)] = 1.0
     loop_lag_degraded_s: Annotated[float, Meta(gt=0)] = 0.25
@@ -39,6 +41,7 @@ class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 class ConsoleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How API and dashboard answer. TOML: `[perpetual_operations.console]`.
 
+    dashboard: off, the API answers and the page does not, until `features on dashboard`.
     path_prefix: where the routes are mounted in somebody else's app, e.g. "/ops"; "" is the root.
     allowed_hosts: names besides localhost that a browser may use; anything else is refused (DNS rebinding).
     refresh_s: the shortest time between two updates of the page; four a second is as fast as an eye reads.
@@ -46,11 +49,21 @@ class ConsoleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     keep_alive_s: how long an idle connection is kept.
     """
 
+    dashboard: bool = True
     path_prefix: Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
     allowed_hosts: tuple[str, ...] = ()
     refresh_s: Annotated[float, Meta(ge=0.05, le=10)] = 0.25
     max_streams: Annotated[int, Meta(ge=1)] = 500
     keep_alive_s: Annotated[int, Meta(ge=1)] = 5
+
+
+class PoolsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether pools are looked after. TOML: `[perpetual_operations.pools]`.
+
+    enabled: off, pools lend and are shown, and nobody tends or tunes them, until `features on connection_pool_manager`.
+    """
+
+    enabled: bool = True
 
 
 class OperationsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,6 +80,7 @@ class OperationsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     leaks: LeaksConfig = LeaksConfig()
     health: HealthConfig = HealthConfig()
     recovery: RecoveryConfig = RecoveryConfig()
+    pools: PoolsConfig = PoolsConfig()
     console: ConsoleConfig = ConsoleConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     alerts: AlertsConfig = AlertsConfig()

@@ -58,6 +58,16 @@ class Feature:
     turn: Callable[[bool, str], Awaitable[None]]
 
 
+def check_feature(feature: str, known: Sequence[str]) -> None:
+    """Refuse a name that nobody knows.
+
+    Raises:
+        FeatureUnknown: the sentence names the nearest.
+    """
+    if feature not in known:
+        raise FeatureUnknown(f"no feature is named {feature!r}; {nearest(feature, list(known))}", feature=feature)
+
+
 async def switch(store: FactStore, feature: str, on: bool, *, by: str, reason: str, node: str, at_ns: int) -> None:
     """Journal a switch; every node follows within a second.
 
@@ -97,10 +107,7 @@ class Features:
         Raises:
             FeatureUnknown: the sentence names the nearest.
         """
-        if feature not in self._features:
-            raise FeatureUnknown(
-                f"no feature is named {feature!r}; {nearest(feature, [*self._features])}", feature=feature
-            )
+        check_feature(feature, [*self._features])
 
     def statuses(self) -> Sequence[FeatureStatus]:
         """Return every feature as it is on this node."""

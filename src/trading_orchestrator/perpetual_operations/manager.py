@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +19,16 @@ from trading_orchestrator.kernel.supervisor import Child, Ended, RestartRule, Su
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.console.who_holds import WhoHolds
 from trading_orchestrator.perpetual_operations.dependencies import start_order
+from trading_orchestrator.perpetual_operations.feature_table import (
+    DASHBOARD,
+    FEATURES,
+    HEALTH,
+    MONITOR,
+    PAGE,
+    RECOVERY,
+    FeatureRow,
+    rows_over,
+)
 from trading_orchestrator.perpetual_operations.features import Feature, Features
 from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce, HealthChecker, HealthReport, Probe
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
@@ -48,7 +59,6 @@ C = TypeVar("C")
 ALERTS_SHOWN = 200
 LAST_GOOD_ALERTS = "alerts.last-good.json"  # of nodes; a program that embeds us reads its own config
 DRAIN_WITHIN_S = 2.0
-ANALYST = "analytics"  # the part that says so imports numpy
 OF_THE_HOST = frozenset(("cpu", "memory", "disk", "clock"))
 
 
@@ -148,8 +158,8 @@ class PerpetualOperationsManager:
         self.circuits, self.pools = self.repairs.circuits, self.repairs.pools
         self.pools.adopt_all(store)
         self.watching.follow(PoolMetrics(self.pools.statuses, self.meter))
-        self.features = Features(store, clock, self._features())
         self._console: Console | None = None
+        self.features = Features(store, clock, self._features())
         self._started_at_ns: int | None = None
         for part in (*self.watching.parts, self.journal, self.health, *self.repairs.parts, self.features):
             self.supervisor.add(part)
@@ -158,7 +168,7 @@ class PerpetualOperationsManager:
         self.add_probe("event_loop", event_loop_probe(self.loop_lag.worst_s, **limits))
         for name, probe in self.guards.probes().items():
             finder = name if name == self.guards.leaks.name else self.guards.resources.name
-            found = self._unless_off(finder, probe)
+            found = self._unless_off(self.monitor.name, self._unless_off(finder, probe))
             self.add_probe(name, self._once_a_host(found) if name in OF_THE_HOST else found)
         self._offer_repairs(hand_over)
 
@@ -368,8 +378,9 @@ class PerpetualOperationsManager:
         for name in self._order():
             self.supervisor.start(name)
         await self._close_for_the_dead()
-        report = await self.health.check()
-        log.info("operations started: %s", report.verdict)
+        if not self.supervisor.is_off(self.health.name):
+            await self.health.check()
+        log.info("operations started: %s", self.report.verdict)
 
     async def stop(self) -> None:
         """Stop every part in the reverse order; stopping twice does nothing more."""
@@ -425,6 +436,7 @@ class PerpetualOperationsManager:
                 watching=self.watching,
                 history=self.history if self.config.history.enabled else None,
                 status=self.status,
+                page_off=lambda: self.supervisor.is_off(PAGE),
                 who=WhoHolds(self.store, self.clock, boot_id=self._boot_id, is_alive=self._is_alive),
                 node=self.node,
                 version=self.version,
@@ -497,42 +509,39 @@ class PerpetualOperationsManager:
             log.warning("the last facts of operations could not be journaled: %s", error)
 
     def _features(self) -> Sequence[Feature]:
-        """One for each part that the config has; what the config leaves out is not there to be switched."""
-
-        async def turn_recovery(on: bool, because: str) -> None:
-            self.recovery.switch(on)
-
-        config, running = self.config, {part.name for part in self.guards.parts}
-        parts = {
-            "resource_monitor": "holds limits: sheds load in steps, and cleans up",
-            "memory_leak_detector": "finds what leaks, and hands over before the limit",
-        }
-        features = [
-            Feature("recovery", "repairs failures by their ladders", config.recovery.enabled, turn_recovery),
-            self._part_feature("connection_pool_manager", "tends and tunes connection pools"),
-            *(self._part_feature(name, what) for name, what in parts.items() if name in running),
-        ]
-        if config.history.enabled:
-            features.append(self._part_feature(self.history.name, "keeps measurements on disk"))
-        if config.analytics.enabled:
-            features.append(self._part_feature(ANALYST, "says what is unusual; on the node with the console"))
-        if config.alerts.enabled:
-            what = "evaluates rules, tells people, and leaves the signs of life that a watchdog looks for"
-            features.append(self._part_feature("alerts", what, "dead_mans_switch"))
+        """One for each part that the config builds; a part that it switches off waits for a person."""
+        features = []
+        for row in FEATURES:
+            if row.is_built(self.config):
+                is_on = row.is_on(self.config)
+                features.append(Feature(row.name, row.what, is_on, partial(self._turn, row)))
+                for part in row.parts if not is_on else ():
+                    self.supervisor.keep_off(part, "the config")
+                if not is_on:
+                    self._turned(row, on=False, because="the config")
         return features
 
-    def _part_feature(self, part: str, what: str, *with_it: str) -> Feature:
-        async def turn(on: bool, because: str) -> None:
-            for name in (part, *with_it):
-                if not on:
-                    await self.supervisor.switch_off(name, because)
-                    continue
-                self.supervisor.switch_on(name)
-                stays = self._watches_always and name in {each.name for each in self._stays}
-                if name in self.supervisor.children and (stays or self.is_running):
-                    self.supervisor.start(name)
+    async def _turn(self, row: FeatureRow, on: bool, because: str) -> None:
+        for part in row.parts:
+            if not on:
+                await self.supervisor.switch_off(part, because)
+            elif all(self.features.is_on(name) for name in rows_over(part)):
+                self.supervisor.switch_on(part)
+                stays = self._watches_always and part in {each.name for each in self._stays}
+                if part in self.supervisor.children and (stays or self.is_running):
+                    self.supervisor.start(part)
+        self._turned(row, on=on, because=because)
 
-        return Feature(part, what, True, turn)
+    def _turned(self, row: FeatureRow, *, on: bool, because: str) -> None:
+        """What a switch means beyond the parts that run."""
+        if row.name == RECOVERY:
+            self.recovery.switch(on)
+        elif row.name == HEALTH and not on:
+            self.health.set_aside(because)
+        elif row.name == MONITOR and not on:
+            self.monitor.forget()
+        elif row.name == DASHBOARD and self._console is not None:
+            self._console.show_page(on=on)
 
     def _unless_off(self, part: str, probe: AtOnce) -> AtOnce:
         """What a part found before it was switched off is no finding any more."""

@@ -44,6 +44,7 @@ class MailTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class WatchdogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who hears when the system itself can no longer tell. Off until `post`, `mail` or `beat_url` is set.
 
+    signs_of_life: off, the system leaves none, until `features on dead_mans_switch`; set no watchdog on it then.
     pulse_s: how often the system leaves a sign of life in the data directory, while it makes progress.
     look_s: how often the watchdog looks for it.
     silent_s: without one for so long, the system is held to be gone; a restart and a takeover take less.
@@ -56,6 +57,7 @@ class WatchdogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     beat_s: between two calls.
     """
 
+    signs_of_life: bool = True
     pulse_s: Annotated[float, Meta(ge=0.5, le=60)] = 5.0
     look_s: Annotated[float, Meta(ge=0.1, le=60)] = 2.0
     silent_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx2
 import msgspec
 import pytest
 
@@ -16,22 +17,29 @@ from trading_orchestrator.kernel.clock import SystemClock, VirtualClock
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.kernel.supervisor import SwitchedOff
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
-from trading_orchestrator.perpetual_operations.config import OperationsConfig
+from trading_orchestrator.perpetual_operations.config import ConsoleConfig, HealthConfig, OperationsConfig, PoolsConfig
+from trading_orchestrator.perpetual_operations.feature_table import NAMES
 from trading_orchestrator.perpetual_operations.features import PROJECTION, switch
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
+from trading_orchestrator.perpetual_operations.monitoring.config import MonitoringConfig
 from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 from trading_orchestrator.storage.ports import Fact, Fence, NewFact, ProjectionRow, Put
 from trading_orchestrator.storage.sqlite import open_store
+from trading_orchestrator.watchdog.config import WatchdogConfig
 
 PARTS = (
+    "system_monitor",
+    "health_checker",
     "connection_pool_manager",
     "resource_monitor",
     "memory_leak_detector",
     "metrics_history",
     "analytics",
     "alerts",
+    "dead_mans_switch",
 )
+ONLY_WITH_THE_CONSOLE = ("alerts", "dead_mans_switch", "analytics")
 
 
 class Switchboard(EmptyStore):
@@ -54,11 +62,14 @@ class Switchboard(EmptyStore):
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, *, console: bool) -> AsyncIterator[PerpetualOperationsManager]:
+async def running(
+    tmp_path: Path, *, console: bool, config: OperationsConfig | None = None
+) -> AsyncIterator[PerpetualOperationsManager]:
     """A node with a journal that watches itself, and serves the console when told so."""
     clock = SystemClock()
     store = await open_store(tmp_path / "journal.db", clock=clock)
-    operations = PerpetualOperationsManager(OperationsConfig(), store=store, clock=clock, data_dir=tmp_path)
+    config = config or OperationsConfig()
+    operations = PerpetualOperationsManager(config, store=store, clock=clock, data_dir=tmp_path)
     operations.watch()
     await operations.features.follow()
     if console:
@@ -95,7 +106,7 @@ async def test_a_switch_stops_its_part_and_starts_it_again(tmp_path: Path, part:
     assert 2 == len(facts)
 
 
-@pytest.mark.parametrize("part", [part for part in PARTS if part not in ("alerts", "analytics")])
+@pytest.mark.parametrize("part", [part for part in PARTS if part not in ONLY_WITH_THE_CONSOLE])
 async def test_a_node_that_only_watches_itself_follows_as_well(tmp_path: Path, part: str) -> None:
     async with running(tmp_path, console=False) as operations:
         seen = [runs(operations, part)]
@@ -124,7 +135,8 @@ async def test_a_switch_survives_a_restart_and_a_takeover_of_the_console(tmp_pat
 async def test_what_is_off_is_no_failure_and_says_who_switched_it(tmp_path: Path) -> None:
     async with running(tmp_path, console=True) as operations:
         for part in PARTS:
-            await turn(operations, part, False)
+            if part != "health_checker":  # who is not asked says nothing
+                await turn(operations, part, False)
         for _ in range(4):  # better counts after three rounds
             await operations.health.check()
         report = await operations.health.check()
@@ -178,6 +190,73 @@ def test_what_the_config_leaves_out_is_not_offered(tmp_path: Path) -> None:
     config = OperationsConfig(alerts=AlertsConfig(enabled=False), resources=ResourcesConfig(enabled=False))
     operations = PerpetualOperationsManager(config, store=EmptyStore(), clock=VirtualClock(), data_dir=tmp_path)
 
-    assert {"recovery", "connection_pool_manager", "memory_leak_detector", "metrics_history", "analytics"} == {
-        *operations.features.known
-    }
+    left_out = {"alerts", "dead_mans_switch", "resource_monitor"}
+    assert {*NAMES} - left_out == {*operations.features.known}
+
+
+async def test_what_the_config_switches_off_a_person_switches_on(tmp_path: Path) -> None:
+    config = OperationsConfig(
+        monitoring=MonitoringConfig(enabled=False),
+        health=HealthConfig(enabled=False),
+        pools=PoolsConfig(enabled=False),
+        console=ConsoleConfig(dashboard=False),
+        watchdog=WatchdogConfig(signs_of_life=False),
+    )
+    features = ("system_monitor", "health_checker", "connection_pool_manager", "dashboard", "dead_mans_switch")
+    parts = (*features[:3], "live_page", "dead_mans_switch")
+    async with running(tmp_path, console=True, config=config) as operations:
+        operations.console()
+        before = [runs(operations, part) for part in parts]
+        told = operations.report.verdict
+        for feature in features:
+            await turn(operations, feature, True)
+        after = [runs(operations, part) for part in parts]
+
+    assert ([False] * 5, [True] * 5) == (before, after)
+    assert "Health is not checked: switched off by the config." == told
+
+
+async def test_signs_of_life_are_left_only_while_alerts_are_on_as_well(tmp_path: Path) -> None:
+    async with running(tmp_path, console=True) as operations:
+        seen = []
+        for feature, on in (("alerts", False), ("dead_mans_switch", False), ("alerts", True)):
+            await turn(operations, feature, on)
+            seen.append((runs(operations, "alerts"), runs(operations, "dead_mans_switch")))
+        await turn(operations, "dead_mans_switch", True)
+        seen.append((runs(operations, "alerts"), runs(operations, "dead_mans_switch")))
+
+    assert [(False, False), (False, False), (True, False), (True, True)] == seen
+
+
+async def test_a_health_checker_that_is_off_says_so_and_keeps_what_is_being_repaired(tmp_path: Path) -> None:
+    async with running(tmp_path, console=True) as operations:
+        before = operations.report
+        await turn(operations, "health_checker", False)
+        report = operations.report
+        await turn(operations, "health_checker", True)
+
+    assert (HealthState.UNKNOWN, "Health is not checked: switched off by ada: a test.") == (
+        report.state,
+        report.verdict,
+    )
+    assert (before.at_ns, ()) == (report.at_ns, report.parts)  # no new report: recovery takes no part for gone
+
+
+async def test_a_dashboard_that_is_off_says_who_did_it_and_the_api_answers(tmp_path: Path) -> None:
+    async with running(tmp_path, console=True) as operations:
+        transport = httpx2.ASGITransport(app=operations.console_app())
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as browser:
+            shown = await browser.get("/dashboard")
+            await turn(operations, "dashboard", False)
+            off = [await browser.get(path) for path in ("/dashboard", "/api/live?view=page")]
+            api = await browser.get("/api/features")
+            await turn(operations, "dashboard", True)
+            again = await browser.get("/dashboard")
+
+    assert (200, [503, 503], 200, 200) == (
+        shown.status_code,
+        [answer.status_code for answer in off],
+        api.status_code,
+        again.status_code,
+    )
+    assert "The dashboard is switched off: ada: a test. " in off[0].json()["detail"]

@@ -51,6 +51,7 @@ class Console:
         version: str,
         more_routes: Sequence[APIRouter] = (),
         alerts: Callable[[], Sequence[Row]] = tuple,
+        page_off: Callable[[], str] = str,
     ) -> None:
         overview = OverviewReader(
             store,
@@ -89,6 +90,7 @@ class Console:
                 traffic=self.traffic,
                 status=status,
                 version=version,
+                page_off=page_off,
             ),
             [
                 *([metrics_routes(history, clock), chart_routes(history, clock)] if history is not None else []),
@@ -103,6 +105,10 @@ class Console:
     def as_configured(self) -> None:
         """Refresh the page as configured."""
         self._page.refresh_s = self._refresh_s
+
+    def show_page(self, *, on: bool) -> None:
+        """Serve the page's live updates, or end those that are open."""
+        (self._page.reopen if on else self._page.end)()
 
     def end_streams(self) -> None:
         """Close every live stream in order, with a jittered word on when to come back."""

@@ -53,6 +53,12 @@ def problem(status: int, detail: str, code: str, headers: Mapping[str, str] | No
     return Response(body, status, {"cache-control": "no-store", **(headers or {})}, MEDIA_TYPE)
 
 
+def page_is_off(said: str) -> Response:
+    """Return the answer for the dashboard while somebody has switched it off."""
+    told = f"The dashboard is switched off: {said}. `features on dashboard` brings it back; the API answers as ever."
+    return problem(503, told, "console.page_off")
+
+
 def of_error(error: OrchestratorError) -> Response:
     """Return the answer for an error of ours: its family decides the status."""
     status = next(status for family, status in _STATUS if isinstance(error, family))

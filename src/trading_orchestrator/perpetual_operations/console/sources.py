@@ -20,7 +20,7 @@ from trading_orchestrator.storage.ports import FactStore
 
 @dataclass(frozen=True)
 class Sources:
-    """Stores, readers and feeds behind the routes."""
+    """Stores, readers and feeds behind the routes. `page_off`: who switched the dashboard off, and why; "" when on."""
 
     config: ConsoleConfig
     store: FactStore
@@ -34,3 +34,4 @@ class Sources:
     traffic: Traffic
     status: Callable[[], OperationsStatus]
     version: str
+    page_off: Callable[[], str] = str

@@ -135,6 +135,11 @@ class HealthChecker:
         """Refuse dependencies that name nobody, or form a circle."""
         start_order(self._graph())
 
+    def set_aside(self, because: str) -> None:
+        """Say that nobody is asked at present; what was found last is no finding any more."""
+        told = f"Health is not checked: switched off by {because}."
+        self._report = HealthReport(self._report.at_ns, HealthState.UNKNOWN, told, (), ())
+
     async def check(self) -> HealthReport:
         """Run one round now and return its report."""
         watched = list(self._watched.values())

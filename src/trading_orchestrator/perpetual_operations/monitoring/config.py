@@ -11,11 +11,13 @@ from msgspec import Meta
 class MonitoringConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How host and process are measured. TOML: `[perpetual_operations.monitoring]`.
 
+    enabled: off, nothing is measured, until `features on system_monitor`.
     interval_s: one second shows a spike before a human asks, and costs 0.1 % of a core.
     ring_len: samples kept in memory; 3600 are an hour in under 2 MB.
     loop_lag_every_s: how often the event loop is asked how late it is; ten times a second finds every block that hurts.
     """
 
+    enabled: bool = True
     interval_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.0
     ring_len: Annotated[int, Meta(ge=10, le=100_000)] = 3600
     loop_lag_every_s: Annotated[float, Meta(ge=0.01, le=1)] = 0.1

@@ -59,6 +59,10 @@ class SystemMonitor:
         """Return the time between two samples as it is now."""
         return self._config.interval_s * self._every
 
+    def forget(self) -> None:
+        """Drop the samples: what was measured long ago says nothing of now."""
+        self._ring.clear()
+
     def slow_down(self, every: int) -> None:
         """Sample only every so many intervals, to spare a host under pressure; 1 is as configured."""
         self._every = every

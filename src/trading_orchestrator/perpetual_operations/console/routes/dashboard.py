@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.page.document import document
 from trading_orchestrator.perpetual_operations.console.page.sections import ROWS_SHOWN
-from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
+from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, page_is_off, problem
 from trading_orchestrator.perpetual_operations.console.sources import Sources
 from trading_orchestrator.perpetual_operations.console.static_files import StaticFile, shipped_files
 
@@ -27,6 +27,8 @@ def dashboard_routes(sources: Sources) -> APIRouter:
 
     @router.get("/dashboard", summary="The dashboard, for a browser", response_class=HTMLResponse)
     async def page() -> Response:
+        if said := sources.page_off():
+            return page_is_off(said)
         return Response(
             document(await sources.look.overview(), version=sources.version), media_type="text/html; charset=utf-8"
         )

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.frames import HEADERS, MEDIA_TYPE, shown
-from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
+from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, page_is_off, problem
 from trading_orchestrator.perpetual_operations.console.routes.trading import Before, Limit
 from trading_orchestrator.perpetual_operations.console.sources import Sources
 
@@ -41,6 +41,8 @@ def journal_routes(sources: Sources) -> APIRouter:
     async def live(last_event_id: LastEventId = None, after: After = None, view: View = "facts") -> Response:
         if sources.facts.viewers + sources.page.viewers >= sources.config.max_streams:
             return problem(503, TOO_MANY, "console.streams_full", {"retry-after": "5"})
+        if view == "page" and (said := sources.page_off()):
+            return page_is_off(said)
         resume = after if last_event_id is None else last_event_id
         stream = sources.page.stream() if view == "page" else sources.facts.stream(resume)
         return StreamingResponse(stream, headers=HEADERS, media_type=MEDIA_TYPE)
