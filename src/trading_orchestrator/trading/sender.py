@@ -16,7 +16,12 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.faultpoint import FaultPoint
 from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.trading.intake import Intake
-from trading_orchestrator.trading.orders.answers import of_cancel_failure, of_submit_failure
+from trading_orchestrator.trading.orders.answers import (
+    CLOSED,
+    of_cancel_failure,
+    of_cancel_left_open,
+    of_submit_failure,
+)
 
 log = logging.getLogger(__name__)
 NOTHING_LEAVES = ("halted", "draining", "unarmed", "killed")
@@ -51,6 +56,7 @@ class OrderGateway:
         clock: Clock,
         fault: FaultPoint,
         on_doubt: Callable[[str], None],
+        on_left_open: Callable[[str], None],
         on_answer: Callable[[], None],
     ) -> None:
         self._broker = broker
@@ -59,6 +65,7 @@ class OrderGateway:
         self._clock = clock
         self._fault = fault
         self._on_doubt = on_doubt
+        self._on_left_open = on_left_open
         self._on_answer = on_answer
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._budget = budget_of(broker)
@@ -159,7 +166,14 @@ class OrderGateway:
             self._cancel_failed(cl_ord_id, request_id, error)
         else:
             self._intake.hear(report)
+            self._end_unless_closed(cl_ord_id, request_id, report)
             self._on_answer()
+
+    def _end_unless_closed(self, cl_ord_id: str, request_id: str, report: OrderReport) -> None:
+        """A cancel's OK is not the end (ORDER_PROTOCOL §7): what it left open is watched until it is closed."""
+        if report.status not in CLOSED:
+            self._intake.conclude(of_cancel_left_open(self._intake.book, cl_ord_id, request_id, report.status))
+            self._on_left_open(cl_ord_id)
 
     async def _cancel_when_looked_at(self, symbol: str, cl_ord_id: str) -> OrderReport:
         """Try until the venue looks at it: in a ban, or without a network, nothing has happened yet."""

@@ -111,6 +111,7 @@ class Shift:
             clock=clock,
             fault=around.fault,
             on_doubt=self._in_doubt,
+            on_left_open=self._left_open,
             on_answer=self._venue_answers,
         )
         self._balances = BalanceCheck(follower.book, broker, clock, config.symbols)
@@ -270,6 +271,10 @@ class Shift:
 
     def _in_doubt(self, cl_ord_id: str) -> None:
         self._resolver.watch(cl_ord_id)
+
+    def _left_open(self, cl_ord_id: str) -> None:
+        """Its end may be a frame behind."""
+        self._resolver.watch(cl_ord_id, after_s=self._around.config.ask_first_s)
 
     def _venue_answers(self) -> None:
         self._resolver.nudge()

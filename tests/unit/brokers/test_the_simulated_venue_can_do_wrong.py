@@ -193,6 +193,15 @@ async def test_a_late_order_is_accepted_only_while_it_is_valid(world: World, del
     assert (NoAnswer, accepted) == (type(outcome), len(world.venue.orders()))
 
 
+async def test_a_hollow_ok_cancels_nothing(world: World) -> None:
+    world.faults.add(Fault("cancel", Effect.HOLLOW))
+    await world.broker.submit(buy("a", "1.0900"))
+
+    said = await world.broker.cancel("EUR/USD", "a")
+
+    assert (VenueStatus.NEW, 1) == (said.status, len(world.venue.open_orders(["EUR/USD"])))
+
+
 async def test_failing_queries_heal_when_the_script_is_cleared(world: World) -> None:
     await world.broker.submit(buy())
     world.faults.add(Fault("order", Effect.NOT_SENT, times=1_000))

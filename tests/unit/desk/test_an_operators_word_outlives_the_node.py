@@ -129,6 +129,22 @@ async def test_what_the_kill_switch_cannot_cancel_it_asks_for_again(tmp_path: Pa
         assert 1 == (await world.kinds()).count("desk.kill_verified")
 
 
+async def test_a_venue_that_says_ok_and_cancels_nothing_is_asked_again(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await start(world, "BB")
+        for _ in range(2):
+            await world.quote("1.1000")
+        await world.run(QUICK_S)
+        world.fault("cancel", Effect.HOLLOW, times=5)
+
+        await ask(world, "killed")
+        assert "desk.kill_verified" not in await world.kinds()
+        await world.run(15.0)
+
+        assert ["canceled", "canceled"] == await world.order_states()
+        assert 1 == (await world.kinds()).count("desk.kill_verified")
+
+
 async def test_a_ghost_order_is_canceled_when_it_is_found(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         await start(world, "B")

@@ -168,6 +168,21 @@ async def test_a_cancel_without_an_answer_is_asked_again(tmp_path: Path) -> None
         assert (await world.kinds()).count("cancel.intended") == 1
 
 
+async def test_a_cancels_ok_is_not_the_end_of_its_order(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await buy(world, px="1.0900", cancel_at_bid="1.2000")
+        world.fault("cancel", Effect.HOLLOW, times=2)
+
+        await world.quote("1.2000")
+        await world.run(0.1)
+        assert await world.order_states() == ["new"]
+        assert [fact.reason for fact in await world.facts("cancel.doubted")] == ["the venue's OK left the order new"]  # type: ignore[attr-defined]
+        await world.run(5.0)
+
+        assert await world.order_states() == ["canceled"]
+        assert (await world.kinds()).count("cancel.intended") == 1
+
+
 async def test_a_cancel_waits_for_its_orders_answer(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         await world.start(world.node("Hasty", {"px": "1.0900"}))

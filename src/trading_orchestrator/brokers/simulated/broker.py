@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from trading_orchestrator.brokers.budget import ASKING, Purpose, RequestBudget
 from trading_orchestrator.brokers.port import (
     Balance,
@@ -65,7 +67,13 @@ class SimulatedBroker:
         return await self._ask("submit", lambda: self._venue.accept(order), order.cl_ord_id)
 
     async def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
-        return await self._ask("cancel", lambda: self._venue.cancel(symbol, cl_ord_id), cl_ord_id)
+        def cancel() -> OrderReport:
+            return self._venue.cancel(symbol, cl_ord_id)
+
+        def leave() -> OrderReport:
+            return structs.replace(self._venue.order(symbol, cl_ord_id), source="answer")
+
+        return await self._ask("cancel", cancel, cl_ord_id, hollow=leave)
 
     async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
         return await self._ask("order", lambda: self._venue.order(symbol, cl_ord_id), cl_ord_id)
@@ -108,11 +116,15 @@ class SimulatedBroker:
         for inbox in self._inboxes:
             inbox.end()
 
-    async def _ask(self, on: str, do: Callable[[], T], cl_ord_id: str = "") -> T:
+    async def _ask(
+        self, on: str, do: Callable[[], T], cl_ord_id: str = "", *, hollow: Callable[[], T] | None = None
+    ) -> T:
         if hasattr(self, "budget"):
             await self.budget.enter(1.0, _PURPOSE_OF.get(on) or ASKING.get())
         fault = self._faults.strike(on, cl_ord_id)
-        if fault is not None:
+        if fault is not None and fault.effect is Effect.HOLLOW and hollow is not None:
+            do = hollow
+        elif fault is not None:
             await self._suffer(fault, do, on)
         await self._clock.sleep(self._latency_s)
         answer = do()

@@ -17,6 +17,7 @@ class Effect(Enum):
     LATE = "late"  # call: never answered, reaches the venue `delay_s` later; report: delivered later
     NOT_SENT = "not_sent"  # call: fails before a byte leaves
     REFUSED = "refused"  # call: a definite no
+    HOLLOW = "hollow"  # cancel: answered with the order as it is, and never done
     DROPPED = "dropped"  # report: lost while the stream stays up
     TWICE = "twice"  # report: delivered two times
     SWAPPED = "swapped"  # report: delivered after the next one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trading_orchestrator.brokers.port import OrderRefused
+from trading_orchestrator.brokers.port import OrderRefused, VenueStatus
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.money import ZERO, plain
 from trading_orchestrator.trading import facts as f
@@ -15,6 +15,8 @@ from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.requests import Request, RequestAt, RequestKind
 
 COUNTED_SINGLY = 12
+LEFT_OPEN = "the venue's OK left the order"
+CLOSED = frozenset({VenueStatus.FILLED, VenueStatus.CANCELED, VenueStatus.EXPIRED, VenueStatus.REJECTED})
 
 
 def of_submit_failure(book: Ledger, cl_ord_id: str, error: BaseException) -> Finding:
@@ -45,6 +47,15 @@ def of_cancel_failure(book: Ledger, cl_ord_id: str, request_id: str, error: Base
     if request.at is not RequestAt.INTENDED:
         return NOTHING
     return _one(f.CancelDoubted(cl_ord_id=order.cl_ord_id, request_id=request_id, reason=_reason(error)))
+
+
+def of_cancel_left_open(book: Ledger, cl_ord_id: str, request_id: str, said: VenueStatus) -> Finding:
+    """Return what a cancel's OK adds that did not end the order: its end is asked for, and the cancel again."""
+    order, request = _open_request(book, cl_ord_id, request_id)
+    if order is None or request is None or request.at is not RequestAt.INTENDED or said in CLOSED:
+        return NOTHING
+    reason = f"{LEFT_OPEN} {said.value}"
+    return _one(f.CancelDoubted(cl_ord_id=order.cl_ord_id, request_id=request_id, reason=reason))
 
 
 def of_replace_failure(book: Ledger, cl_ord_id: str, request_id: str, error: BaseException) -> Finding:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from trading_orchestrator.brokers.port import NewOrder, OrderReport, TradeReport
 from trading_orchestrator.kernel.money import plain
 from trading_orchestrator.trading import facts as f
+from trading_orchestrator.trading.orders.answers import LEFT_OPEN
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 
@@ -130,6 +131,8 @@ def _cancel_refused(body: f.CancelRefused, at: Moment) -> str:
 
 
 def _cancel_doubted(body: f.CancelDoubted, at: Moment) -> str:
+    if body.reason.startswith(LEFT_OPEN):
+        return f"cancel answered, and {body.reason}: it is asked for, and the cancel again, until it is closed"
     if body.reason.startswith(_NOT_SENT):
         return f"cancel held back ({body.reason.removeprefix(_NOT_SENT)}): the order is asked for first"
     return f"cancel sent, and no answer to trust ({body.reason}): it may or may not have worked, the order is asked for"
