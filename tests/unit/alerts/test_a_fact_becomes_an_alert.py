@@ -56,6 +56,16 @@ def test_its_end_is_the_fact_that_speaks_of_the_same() -> None:
     assert ["o2"] == [one.labels["cl_ord_id"] for one in book.evaluate(10 * S).alerts]
 
 
+def test_an_ending_fact_may_call_the_fields_otherwise() -> None:
+    rule = {**QUARANTINED, "until": ["order.accepted"], "until_by": ["stream", "report_cl_ord_id"]}
+    book = books(rule).facts
+    quarantined(book, 1, "o1")
+
+    assert [] == shown(book, 2, "order.accepted", report={"cl_ord_id": "o2"})
+    assert [] == shown(book, 3, "order.accepted", report={"px": "1"})
+    assert ["o1"] == [one.labels["cl_ord_id"] for one in shown(book, 4, "order.accepted", report={"cl_ord_id": "o1"})]
+
+
 def test_without_an_ending_fact_it_ends_some_time_after_the_last_one() -> None:
     rule = {**QUARANTINED, "until": [], "firing_for": 60}
     book = books(rule).facts

@@ -38,7 +38,10 @@ class FactBook:
         self.rules = {rule.name: rule for rule in rules}
         self.pos = 0
         self._alive: dict[str, dict[LabelKey, Known]] = {name: {} for name in self.rules}
-        self._kinds = {kind for rule in rules for kind in (rule.fact, *rule.until)}
+        self._begins = {rule.fact for rule in rules}
+        self._ends = {
+            kind: [rule.name for rule in rules if kind in rule.until] for rule in rules for kind in rule.until
+        }
 
     def apply(self, body: RuleChanged | FactsRead) -> None:
         """Take one fact of ours in; those of a rule that is no more are passed over."""
@@ -85,11 +88,15 @@ class FactBook:
 
     def see(self, *, stream: str, kind: str, body: bytes, pos: int, now_ns: int) -> Evaluation:
         """Look at one fact of the journal."""
-        if pos <= self.pos or kind not in self._kinds:
+        if pos <= self.pos or not self._matters(kind):
             return Evaluation(facts=[], alerts=[], broken={})
         fields = fields_of(stream, body)
         changed = [change for rule in self.rules.values() for change in self._changes(rule, kind, fields, pos, now_ns)]
         return self._taken(changed)
+
+    def _matters(self, kind: str) -> bool:
+        """What only ends alerts is frequent (each trade does), and read only while there is one to end."""
+        return kind in self._begins or any(self._alive[name] for name in self._ends.get(kind, ()))
 
     def evaluate(self, now_ns: int) -> Evaluation:
         """End what nobody saw again for long enough, and tell what goes on firing."""
@@ -109,9 +116,9 @@ class FactBook:
         self, rule: FactRule, kind: str, fields: dict[str, str], pos: int, now_ns: int
     ) -> Iterator[RuleChanged]:
         if kind in rule.until:
-            key = rule.key(fields)
+            keys = rule.end_keys(fields)
             for known in self._alive[rule.name].values():
-                if rule.key(dict(known.source)) == key:
+                if rule.key(dict(known.source)) in keys:
                     yield self._ended(rule, known, now_ns, pos)
         elif rule.takes(kind, fields):
             yield self._seen(rule, _short(fields, rule.by), pos, now_ns)

@@ -21,6 +21,7 @@ class FactRule(EveryRule, frozen=True, kw_only=True, tag="fact"):
         is named `outer_inner`.
     by: the fields that tell one alert from another and become its labels; `stream` is one of them unless left out.
     until: kinds of facts that end the alert of the same `by`, e.g. `order.resolved`.
+    until_by: the fields of `by` as a fact of `until` may call them instead, e.g. `report_cl_ord_id`.
     firing_for: seconds after the last such fact when it ends by itself; 0: only `until` ends it.
     Texts may use every field as `{{ $labels.name }}`; `{{ $value }}` is how often it was seen.
     """
@@ -29,6 +30,7 @@ class FactRule(EveryRule, frozen=True, kw_only=True, tag="fact"):
     where: tuple[str, ...] = ()
     by: tuple[str, ...] = ("stream",)
     until: tuple[str, ...] = ()
+    until_by: tuple[str, ...] = ()
     firing_for: NotNegative = 0.0
 
     def check(self) -> None:
@@ -50,6 +52,9 @@ class FactRule(EveryRule, frozen=True, kw_only=True, tag="fact"):
         if not self.until and not self.firing_for:
             raise refused(self.name, "firing_for", "name the facts that end it in `until`, or seconds in `firing_for`")
 
+        if self.until_by and len(self.until_by) != len(self.by):
+            raise refused(self.name, "until_by", f"expected a name for each of `by` ({len(self.by)})")
+
     def takes(self, kind: str, fields: Mapping[str, str]) -> bool:
         """Return whether this fact makes it fire."""
         return kind == self.fact and all_match(parse_matchers(self.where), fields)
@@ -57,6 +62,11 @@ class FactRule(EveryRule, frozen=True, kw_only=True, tag="fact"):
     def key(self, fields: Mapping[str, str]) -> dict[str, str]:
         """Return the fields that tell one alert from another."""
         return {name: fields[name][:VALUE_LEN_MAX] for name in self.by if fields.get(name)}
+
+    def end_keys(self, fields: Mapping[str, str]) -> tuple[dict[str, str], ...]:
+        """Return which alerts a fact of `until` may end: by the names of `by`, and by those of `until_by`."""
+        named = dict(zip(self.by, self.until_by, strict=False))
+        return self.key(fields), self.key({name: fields.get(other, "") for name, other in named.items()})
 
 
 def fields_of(stream: str, body: bytes) -> dict[str, str]:
