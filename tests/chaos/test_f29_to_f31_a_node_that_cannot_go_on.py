@@ -1,4 +1,4 @@
-"""F29, F30, F31: a stop while the network is dead, and a strategy that keeps the loop, again and again."""
+"""F29, F30, F31: a stop while the venue is frozen, and a strategy that keeps the loop, again and again."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ params = {{ symbol = "EUR/USDT", when = "{when}" }}
 LEAVES_WITHIN_S = 8.0
 
 
-def test_f29_a_stop_in_a_dead_network_ends_within_its_deadline(system: RunningSystem, venue: VenueProcess) -> None:
+@pytest.mark.long  # test_f29_a_stop_while_packets_vanish.py runs always
+def test_f29_a_stop_beside_a_frozen_venue_ends_within_its_deadline(system: RunningSystem, venue: VenueProcess) -> None:
     system.start()
     _, node = system.wait_trading()
     wait_for_orders(system, node, at_least=50)
     venue.signal(signal.SIGSTOP)  # connections stay open and nothing comes back
 
     code, took_s = system.stop(within_s=20.0)
-    print(f"\nstop in a dead network: {took_s:.1f} s")
+    print(f"\nstop beside a frozen venue: {took_s:.1f} s")
 
     assert 0 == code
     assert took_s < LEAVES_WITHIN_S

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class VenueProcess:
     """A venue on `data_dir`; it dies with this process at the latest (`--parent-fd`).
 
     `start` may be called again after `kill` or `stop`: it keeps the ports, so that clients find it again.
+    `under`: a command that runs it in its own place, e.g. one that enters a network namespace, where `host` is.
     """
 
     data_dir: Path
@@ -32,6 +33,8 @@ class VenueProcess:
     port: int = 0
     control_port: int = 0
     pid: int = 0
+    host: str = "127.0.0.1"
+    under: Sequence[str] = ()
     _process: subprocess.Popen[bytes] | None = None
     _lifeline_fd: int = -1
 
@@ -66,11 +69,11 @@ class VenueProcess:
 
     @property
     def rest_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def ws_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
+        return f"ws://{self.host}:{self.port}"
 
     def ccxt_urls(self) -> dict[str, Any]:
         """Return what to merge into `exchange.urls['api']` of an unmodified ccxt binance client."""
@@ -86,7 +89,7 @@ class VenueProcess:
     def control(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Ask the control port, e.g. `control("POST", "faults", {"fault": "F1"})`. Raises ValueError on wrong use."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.control_port}/control/{path}",
+            f"http://{self.host}:{self.control_port}/control/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
         )
@@ -134,7 +137,8 @@ class VenueProcess:
         return self._reaped(process)
 
     def _command(self, ready_fd: int, parent_fd: int) -> list[str]:
-        command = [sys.executable, "-m", "trading_orchestrator.practice_venue", "--data-dir", str(self.data_dir)]
+        command = [*self.under, sys.executable, "-m", "trading_orchestrator.practice_venue"]
+        command += ["--data-dir", str(self.data_dir), "--host", self.host]
         command += ["--port", str(self.port), "--control-port", str(self.control_port)]
         command += ["--ready-fd", str(ready_fd), "--parent-fd", str(parent_fd)]
         for name, value in self.options.items():

@@ -29,7 +29,6 @@ from trading_orchestrator.practice_venue.user_streams import UserStreams
 from trading_orchestrator.practice_venue.venue_log import VenueLog
 from trading_orchestrator.practice_venue.weights import Weights
 
-LOOPBACK = "127.0.0.1"
 LOG_NAME = "venue.log.jsonl"
 
 
@@ -56,6 +55,7 @@ class MarketSource:
 @dataclass(frozen=True, slots=True)
 class VenueOptions:
     data_dir: Path
+    host: str
     port: int
     control_port: int
     markets: Sequence[MarketSource]
@@ -127,8 +127,10 @@ class Venue:
         """Fill the markets and listen. Raises OSError when a port is taken."""
         for replay in self._replays.values():
             replay.start()
+        host = self._options.host
         return Ports(
-            await _listen(self._front, self._options.port), await _listen(self._control, self._options.control_port)
+            await _listen(self._front, host, self._options.port),
+            await _listen(self._control, host, self._options.control_port),
         )
 
     async def play(self) -> None:
@@ -189,9 +191,9 @@ def _check_markets(ledger: Ledger, markets: Sequence[Market]) -> None:
         )
 
 
-async def _listen(runner: web.BaseRunner, port: int) -> int:
+async def _listen(runner: web.BaseRunner, host: str, port: int) -> int:
     await runner.setup()
-    site = web.TCPSite(runner, LOOPBACK, port)
+    site = web.TCPSite(runner, host, port)
     await site.start()
     bound: int = runner.addresses[0][1]
     return bound

@@ -52,7 +52,7 @@ class DeskChild:
             node=node,
             journal=str(journal or scene.journal),
             hold_dir=str(self.hold_dir),
-            urls=scene.venue.ccxt_urls(),
+            urls=scene.urls(),
             desk=SETTINGS | {"strategies": list(strategies)} | dict(settings or {}),
             reach=REACH,
             **spec,

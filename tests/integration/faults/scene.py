@@ -76,7 +76,7 @@ class Scene:
         self.venue = venue
         self.store = store
         self.journal = journal
-        self.host = "127.0.0.1"
+        self.host, self.port = venue.host, venue.port
         self._clock = SystemClock()
         self._clients: list[CcxtClient] = []
         self._desks: list[Desk] = []
@@ -146,7 +146,7 @@ class Scene:
 
     def _desk(self, settings: dict[str, Any], kind: str, params: dict[str, Any]) -> Desk:
         strategy = {"name": "s", "class": kind, "params": {"qty": "10"} | params}
-        config = CcxtConfig(api_key=f"{ACCOUNT}-key", secret=f"{ACCOUNT}-secret", urls={"api": self._urls()}, **REACH)
+        config = CcxtConfig(api_key=f"{ACCOUNT}-key", secret=f"{ACCOUNT}-secret", urls={"api": self.urls()}, **REACH)
         client = CcxtClient(config, clock=self._clock)
         self._clients.append(client)
         desk = Desk(
@@ -163,9 +163,10 @@ class Scene:
         self._desks.append(desk)
         return desk
 
-    def _urls(self) -> Any:
+    def urls(self) -> Any:
+        """Return where a client finds the venue: at `host` and `port`, which a test may change."""
         text = msgspec.json.encode(self.venue.ccxt_urls()).decode()
-        return msgspec.json.decode(text.replace("127.0.0.1", self.host))
+        return msgspec.json.decode(text.replace(f"{self.venue.host}:{self.venue.port}", f"{self.host}:{self.port}"))
 
     def forget_addresses(self) -> None:
         """Empty the clients' caches of resolved names, which keep an answer for seconds."""
