@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.integration.alerts.mail_server import MailServer, certificate, mail_server
 from tests.unit.alerts.post import alert, letter, message, settle
@@ -24,6 +25,7 @@ from trading_orchestrator.perpetual_operations.alerts.channels.email.config impo
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter, ReceiverBusy
 from trading_orchestrator.perpetual_operations.alerts.lane import ChannelLate, Lane
+from trading_orchestrator.perpetual_operations.alerts.thread import Thread, digests_of
 
 pytestmark = pytest.mark.integration
 URL = "https://ops.example"
@@ -66,6 +68,23 @@ async def test_mails_of_one_group_are_one_thread_and_equal_letters_equal_bytes()
     assert first["References"] == second["References"] == first["In-Reply-To"]
     assert first["Message-ID"] != second["Message-ID"]
     assert server.raw[1] == server.raw[2]
+
+
+async def test_calls_and_what_digests_told_before_stand_in_the_thread_of_their_group() -> None:
+    own = Thread("r", message().group_key)
+    call = replace(
+        message("contact-1", receiver="ann/mail"), group_key="contact-1", threads=(own, Thread("r", "other"))
+    )
+    digests = [replace(message(name), group_key=digests_of("r").group_key, digest_of=30) for name in ("d-1", "d-2")]
+    later = replace(message("n-3"), after=(digests_of("r"),))
+    async with mail_server() as server:
+        for one in (message("n-1"), call, *digests, later):
+            await channel(server).send(Letter(one, one.notification_id))
+
+    first, called, digest, other, after = (mail for _, mail in server.mails)
+    assert first["In-Reply-To"] == called["In-Reply-To"] == called["References"] == after["In-Reply-To"]
+    assert digest["References"] == other["References"] != first["References"]
+    assert f"{digest['References']} {first['References']}" == after["References"]
 
 
 async def test_what_stands_in_a_label_becomes_no_header_and_no_markup() -> None:

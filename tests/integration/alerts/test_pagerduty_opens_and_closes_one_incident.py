@@ -16,6 +16,7 @@ from trading_orchestrator.perpetual_operations.alerts.channels.opening import Op
 from trading_orchestrator.perpetual_operations.alerts.channels.pagerduty.channel import open_pagerduty
 from trading_orchestrator.perpetual_operations.alerts.channels.pagerduty.config import PagerDutyConfig
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter, ReceiverBusy
+from trading_orchestrator.perpetual_operations.alerts.thread import Thread, digests_of
 
 pytestmark = pytest.mark.integration
 TAKEN = said("202 Accepted", body="{}")
@@ -66,6 +67,43 @@ async def test_a_call_about_a_missed_heartbeat_opens_one_too() -> None:
         (event,) = await sent(one, Letter(call, "k"))
 
     assert "[FIRING] Missed backup (-, none)" == event["payload"]["summary"]
+
+
+async def test_a_call_goes_on_with_the_incident_of_its_group_and_opens_one_for_each_other() -> None:
+    own, other = Thread("r", message().group_key), Thread("r", "other")
+    call = replace(message("contact-1", receiver="ann/pager"), group_key="contact-1", threads=(own, other))
+    again = replace(call, notification_id="contact-2", group_key="contact-2")
+    async with receiver(TAKEN) as one:
+        group, *called = await sent(one, Letter(message(), "k-1"), Letter(call, "k-2"), Letter(again, "k-3"))
+
+    assert [own.name, other.name] * 2 == [event["dedup_key"] for event in called]
+    assert own.name == group["dedup_key"]
+    assert ["other"] * 2 == [event["payload"]["group"] for event in called[1::2]]
+
+
+async def test_digests_are_one_incident_until_the_last_of_it_is_over() -> None:
+    ended = [alert("a", ends_at_ns=NOW_NS)]
+    digest = replace(message("d-1"), group_key=digests_of("r").group_key, digest_of=30)
+    of_ends = replace(message("d-2", ended, status="resolved"), group_key=digest.group_key, digest_of=30)
+    of_ends = replace(of_ends, ends=(Thread("r", "spoke for itself"),))
+    last = replace(message("n-9", ended, status="resolved"), ends=(digests_of("r"),))
+    letters = [Letter(each, each.notification_id) for each in (digest, of_ends, last)]
+    async with receiver(TAKEN) as one:
+        events = await sent(one, *letters)
+
+    own = Thread("r", message().group_key)
+    assert [
+        ("trigger", digests_of("r").name),
+        ("resolve", Thread("r", "spoke for itself").name),
+        ("resolve", own.name),
+        ("resolve", digests_of("r").name),
+    ] == [(event["event_action"], event["dedup_key"]) for event in events]
+
+
+async def test_a_digest_of_ends_that_closes_nothing_sends_nothing() -> None:
+    of_ends = replace(message("d", [alert("a", ends_at_ns=NOW_NS)], status="resolved"), digest_of=30)
+    async with receiver(TAKEN) as one:
+        assert [] == await sent(one, Letter(of_ends, "k"))
 
 
 async def test_a_key_that_is_wrong_is_final_and_a_pause_is_heeded() -> None:

@@ -6,12 +6,18 @@ import msgspec
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What a receiver was told about a group, and when. `expires_at_ns`: when it may be forgotten."""
+    """What a receiver was told about a group, and when. `expires_at_ns`: when it may be forgotten.
+
+    `is_open`: a message of the group's own opened its thread, and none has ended it. `is_digested`: the newest message
+    that told of it was a digest, and something fires.
+    """
 
     at_ns: int
     firing: frozenset[str]
     resolved: frozenset[str]
     expires_at_ns: int
+    is_open: bool = False
+    is_digested: bool = False
 
 
 def must_tell(

@@ -8,7 +8,7 @@ from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts import flapping
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert, merged, says_nothing_new
 from trading_orchestrator.perpetual_operations.alerts.backoff import wait_ns
-from trading_orchestrator.perpetual_operations.alerts.digest import Digests, Said, due_of
+from trading_orchestrator.perpetual_operations.alerts.digest import Digests, Said, due_of, ended_digests
 from trading_orchestrator.perpetual_operations.alerts.group import Group, first_due_ns, group_id_of, next_tick_ns
 from trading_orchestrator.perpetual_operations.alerts.inhibit import Inhibitor
 from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint
@@ -321,13 +321,17 @@ class Engine:
             resolved=tuple(sorted(resolved)),
             settled=tuple(name for name in settled if name not in resolved),
         )
-        return Said(group, alerts, part, now_ns + max(route.group_interval_ns, SHORTEST_DEADLINE_NS))
+        told = self.state.told.get((group.group_key, group.receiver))
+        return Said(group, alerts, part, now_ns + max(route.group_interval_ns, SHORTEST_DEADLINE_NS), told)
 
     def _tell(self, said: Said, now_ns: int) -> None:
+        receiver = said.group.receiver
         if self.storms is not None:
-            self.storms.count(said.group.receiver, 1, now_ns)
-        send_resolved = self.policy.send_resolved[said.group.receiver]
-        self._decide(due_of(said, self._new_id(said.group.group_id), now_ns, send_resolved=send_resolved))
+            self.storms.count(receiver, 1, now_ns)
+        ends = ended_digests(self.state, receiver, [said.part.group_key])
+        send_resolved = self.policy.send_resolved[receiver]
+        name = self._new_id(said.group.group_id)
+        self._decide(due_of(said, name, now_ns, send_resolved=send_resolved, ends=ends))
 
     def _digest(self, digests: Digests, now_ns: int) -> None:
         """Tell what was held back: by itself when it is little, in a storm all of it in one message."""
@@ -340,9 +344,11 @@ class Engine:
             if at_ns > now_ns:
                 self._ticks |= {said.group.group_id: at_ns for said in waiting}
                 continue
-            for body in digests.message(
-                receiver, self._new_id(f"digest {receiver}"), self.policy.send_resolved[receiver]
-            ):
+            is_over = not any(said.part.firing for said in waiting)
+            keys = [said.part.group_key for said in waiting] if is_over else []
+            ends = ended_digests(self.state, receiver, keys)
+            name = self._new_id(f"digest {receiver}")
+            for body in digests.message(receiver, name, self.policy.send_resolved[receiver], ends):
                 self._decide(body)
 
     def _new_id(self, about: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
 from trading_orchestrator.perpetual_operations.alerts.flapping import Flap
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence
+from trading_orchestrator.perpetual_operations.alerts.thread import Thread
 
 STREAM = "ops/alerts"
 
@@ -83,6 +84,8 @@ class NotificationDue(msgspec.Struct, frozen=True, kw_only=True):
     `firing` and `resolved` are what the receiver knows once it has the message, `alerts` is what it reads, and
     `unlisted` how many more there are; then `resolved` and `settled` leave the group, unless they fire again.
     `digest_of`: in a storm one message stands for so many groups, which `alert.notification_listed` names.
+    `threads`: what it belongs to where that is not its own group, as a call does. `after`: where its receiver heard of
+    this before. `ends`: threads that are over with it, besides its own.
     """
 
     kind: ClassVar[str] = "alert.notification_due"
@@ -102,6 +105,13 @@ class NotificationDue(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ns: int
     expires_at_ns: int
     digest_of: int = 0
+    threads: tuple[Thread, ...] = ()
+    after: tuple[Thread, ...] = ()
+    ends: tuple[Thread, ...] = ()
+
+    def all_threads(self) -> tuple[Thread, ...]:
+        """Return the threads it belongs to, at least one."""
+        return self.threads or (Thread(self.receiver, self.group_key),)
 
 
 class DigestPart(msgspec.Struct, frozen=True, kw_only=True):

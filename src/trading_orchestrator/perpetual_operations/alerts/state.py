@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,10 @@ class Outgoing:
         """Return the groups it speaks for."""
         return list(self.parts) if self.message.digest_of else [self.message.group_id]
 
+    def all_parts(self) -> Sequence[f.NotificationDue | f.DigestPart]:
+        """Return what it says of each group."""
+        return list(self.parts.values()) if self.message.digest_of else [self.message]
+
     def of_group(self, group_id: str) -> f.NotificationDue | f.DigestPart:
         """Return what it says of one group."""
         return self.parts.get(group_id, self.message)
@@ -50,6 +54,12 @@ class State:
     told: dict[tuple[str, str], Told] = field(default_factory=dict)
     outbox: dict[str, Outgoing] = field(default_factory=dict)
     flaps: dict[str, Flap] = field(default_factory=dict)
+    digested: dict[str, dict[str, None]] = field(default_factory=dict)
+    """By receiver the groups of which a digest told last, and something fires: an index of `told`."""
+
+    def __post_init__(self) -> None:
+        for key, told in self.told.items():
+            self._index_digested(key, told)
 
     def apply(self, body: f.Body) -> None:
         """Take one fact in."""
@@ -80,9 +90,8 @@ class State:
         if body.clears:
             before = self.told[group.group_key, group.receiver].resolved if body.goes_on else frozenset()
             resolved = frozenset(body.settled) | before
-            self.told[group.group_key, group.receiver] = Told(
-                at_ns=body.at_ns, firing=frozenset(), resolved=resolved, expires_at_ns=body.expires_at_ns
-            )
+            told = Told(at_ns=body.at_ns, firing=frozenset(), resolved=resolved, expires_at_ns=body.expires_at_ns)
+            self._tell((group.group_key, group.receiver), told)
 
     def _send(self, body: f.NotificationDue) -> None:
         self.message_count += 1
@@ -124,16 +133,34 @@ class State:
         receiver, at_ns = outgoing.message.receiver, outgoing.message.at_ns
         for group_id in outgoing.group_ids():
             part = outgoing.of_group(group_id)
-            is_late = part.next_due_ns <= body.at_ns
-            self.told[part.group_key, receiver] = Told(
+            is_late, fires = part.next_due_ns <= body.at_ns, bool(part.firing)
+            before = self.told.get((part.group_key, receiver))
+            is_digest = outgoing.message.digest_of > 0
+            told = Told(
                 at_ns=body.at_ns if is_late else at_ns,
                 firing=frozenset(part.firing),
                 resolved=frozenset(part.resolved),
                 expires_at_ns=part.expires_at_ns,
+                is_open=fires and (not is_digest or (before is not None and before.is_open)),
+                is_digested=fires and is_digest,
             )
+            self._tell((part.group_key, receiver), told)
             group = self.groups.get(group_id)
             if group is not None:
                 self._settle(group, (*part.resolved, *part.settled), body.at_ns)
+
+    def _tell(self, key: tuple[str, str], told: Told) -> None:
+        self.told[key] = told
+        self._index_digested(key, told)
+
+    def _index_digested(self, key: tuple[str, str], told: Told | None) -> None:
+        group_key, receiver = key
+        if told is not None and told.is_digested:
+            self.digested.setdefault(receiver, {})[group_key] = None
+        elif receiver in self.digested:
+            self.digested[receiver].pop(group_key, None)
+            if not self.digested[receiver]:
+                del self.digested[receiver]
 
     def _out_of_flight(self, notification_id: str, at_ns: int) -> None:
         """A tick that came while the message was on its way is made up for now, and the next count from here."""
@@ -180,6 +207,7 @@ class State:
             del self.silences[silence_id]
         for key in body.told:
             del self.told[key]
+            self._index_digested(key, None)
 
 
 _TAKES_IN: dict[type[f.Body], Callable[[State, Any], None]] = {

@@ -17,12 +17,13 @@ def mail_of(letter: Letter, *, sender: str, to: tuple[str, ...], texts: Texts) -
     """Return the mail as it goes over the wire.
 
     The Message-ID is the idempotency key: mail systems drop a second copy. All mails about one group refer to the same
-    root, which is never sent, so that programs show them as one thread even where the first one was lost.
+    root, which is never sent, so that programs show them as one thread even where the first one was lost. A call goes
+    where its first group is; so does what a digest told before, within the thread of the digests.
     """
     message = letter.message
     words = texts.words(message)
     host = sender.partition("@")[2]
-    root = f"<group-{digest_base32(message.receiver, message.group_key)}@{host}>"
+    *before, root = [f"<group-{one.name}@{host}>" for one in (*message.after, message.all_threads()[0])]
     mail = EmailMessage(policy=SMTP)
     mail["From"] = Address(display_name="Trading alerts", addr_spec=sender)
     mail["To"] = ", ".join(to)
@@ -30,7 +31,7 @@ def mail_of(letter: Letter, *, sender: str, to: tuple[str, ...], texts: Texts) -
     mail["Date"] = formatdate(message.at_ns / 1e9)
     mail["Message-ID"] = f"<{letter.idempotency_key}@{host}>"
     mail["In-Reply-To"] = root
-    mail["References"] = root
+    mail["References"] = " ".join([*before, root])
     mail["Auto-Submitted"] = "auto-generated"
     if letter.is_critical and message.status == "firing":
         mail["X-Priority"] = "1"
