@@ -22,6 +22,7 @@ class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     enabled: off, nobody is asked and nothing is detected, until `features on health_checker`.
     interval_s: between two rounds of probes; failures show within it plus a deadline.
     deadline_s: for a probe that names none; a journal that needs longer to be read is not well.
+    journal_slow_s: a usual write of the journal that takes longer is slow; a lease must be renewed every second.
     loop_lag_degraded_s: a loop this late is felt; below it, a busy host is enough of an explanation.
     loop_lag_unhealthy_s: a loop this late misses lease renewals.
     fall_rounds: rounds in a row that a part must read worse before it counts as worse; one hiccup is none.
@@ -32,6 +33,7 @@ class HealthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     enabled: bool = True
     interval_s: Annotated[float, Meta(ge=0.1, le=300)] = 1.0
     deadline_s: Annotated[float, Meta(gt=0, le=60)] = 1.0
+    journal_slow_s: Annotated[float, Meta(gt=0)] = 0.5
     loop_lag_degraded_s: Annotated[float, Meta(gt=0)] = 0.25
     loop_lag_unhealthy_s: Annotated[float, Meta(gt=0)] = 1.0
     fall_rounds: Annotated[int, Meta(ge=1, le=100)] = 2

@@ -32,7 +32,7 @@ from trading_orchestrator.perpetual_operations.feature_table import (
 from trading_orchestrator.perpetual_operations.features import Feature, Features
 from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce, HealthChecker, HealthReport, Probe
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
-from trading_orchestrator.perpetual_operations.health.probes.journal import journal_probe
+from trading_orchestrator.perpetual_operations.health.probes.journal import JournalProbe
 from trading_orchestrator.perpetual_operations.monitoring.guards import Guards, nobody_takes_over
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
@@ -163,7 +163,9 @@ class PerpetualOperationsManager:
         self._started_at_ns: int | None = None
         for part in (*self.watching.parts, self.journal, self.health, *self.repairs.parts, self.features):
             self.supervisor.add(part)
-        self.add_probe("journal", journal_probe(store, self.incidents.touch))
+        answer_s, slow_s = 0.8 * config.health.deadline_s, config.health.journal_slow_s
+        look = JournalProbe(store, clock, self.incidents.touch, answer_s=answer_s, slow_s=slow_s)
+        self.add_probe("journal", look)
         limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
         self.add_probe("event_loop", event_loop_probe(self.loop_lag.worst_s, **limits))
         for name, probe in self.guards.probes().items():
@@ -564,6 +566,10 @@ class PerpetualOperationsManager:
                 raise Refused("nobody can take this node's place now")
             return "asked this node to hand over"
 
+        async def measure_clock(failure: Failure) -> str:
+            return await self.guards.clock.measure()
+
+        self.add_recovery_action("measure_clock", measure_clock)
         if self.guards.resources in self.guards.parts:
             self.add_recovery_action("shed_load", shed_load)
             self.add_recovery_action("clean_up", clean_up)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -118,6 +118,33 @@ class JournalCorrupt(Broken):
     """A stored fact does not read back as it was written. Facts: path, and stream, seq when known."""
 
     code = "journal.corrupt"
+
+
+class WrittenBack(Protocol):
+    """What a checkpoint did: pages in the log, and how many of them are in the file by now."""
+
+    @property
+    def log_pages(self) -> int: ...
+
+    @property
+    def written_pages(self) -> int: ...
+
+
+@runtime_checkable
+class FileStore(Protocol):
+    """What a store on one file offers to whoever keeps it well, beyond being a FactStore."""
+
+    def locked_out_s(self) -> float:
+        """Return for how long another process has kept the write lock from ours, 0 when it does not."""
+        ...
+
+    def reopen(self) -> int:
+        """Drop every connection that is not in use, and return how many; the next use opens the file anew."""
+        ...
+
+    async def checkpoint(self) -> WrittenBack:
+        """Write the log back beside the writers."""
+        ...
 
 
 class FactStore(Protocol):

@@ -8,6 +8,7 @@ from pathlib import Path
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component, Health
 from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce
+from trading_orchestrator.perpetual_operations.monitoring.clock_watch import ClockWatch
 from trading_orchestrator.perpetual_operations.monitoring.leaks.config import LeaksConfig
 from trading_orchestrator.perpetual_operations.monitoring.leaks.memory_leak_detector import HandOver, MemoryLeakDetector
 from trading_orchestrator.perpetual_operations.monitoring.leaks.relief import Relief
@@ -79,7 +80,8 @@ class Guards:
         self.resources.add_lever("caches", Lever(self.relief.relieve, None))
         slow, usual = (lambda: watching.monitor.slow_down(SLOWER)), (lambda: watching.monitor.slow_down(1))
         self.resources.add_lever("sampling", Lever(slow, usual))
-        for guard in (self.resources, self.leaks):
+        self.clock = ClockWatch(clock)
+        for guard in (self.resources, self.leaks, self.clock):
             watching.follow(guard.note)
 
     @property
@@ -93,7 +95,7 @@ class Guards:
         found: dict[str, Callable[[], Health]] = {}
         if self.resources in self.parts:
             found |= {name: _of(self.resources, which) for which, name in PROBED.items()}
-            found["clock"] = self.resources.clock_health
+            found["clock"] = self.clock.health
         if self.leaks in self.parts:
             found[self.leaks.name] = self.leaks.health
         return {name: AtOnce(ask) for name, ask in found.items()}

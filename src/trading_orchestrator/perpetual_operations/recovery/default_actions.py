@@ -15,8 +15,10 @@ from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager im
     AutoRecoveryManager,
     Failure,
 )
-from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager
+from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager, Pooled
+from trading_orchestrator.storage.ports import FactStore, FileStore
 
+JOURNAL = "journal"
 ClearCache = Callable[[], int]
 
 
@@ -27,16 +29,19 @@ class NotOffered(Refused):
 
 
 class DefaultActions:
-    """Restart, recycle, tune, clear. Use from one event loop."""
+    """Reconnect, restart, recycle, tune, clear. Use from one event loop."""
 
-    def __init__(self, supervisor: Supervisor, pools: ConnectionPoolManager) -> None:
+    def __init__(self, supervisor: Supervisor, pools: ConnectionPoolManager, store: FactStore) -> None:
         self._supervisor = supervisor
         self._pools = pools
+        self._store = store
         self._caches: dict[str, ClearCache] = {}
 
     def register(self, recovery: AutoRecoveryManager) -> None:
         """Let ladders name them."""
         recovery.add_action(WAIT, self.wait)
+        recovery.add_action("reconnect", self.reconnect)
+        recovery.add_action("write_log_back", self.write_log_back)
         recovery.add_action("restart_component", self.restart_component)
         recovery.add_action("recycle_pool", self.recycle_pool)
         recovery.add_action("tune_pool", self.tune_pool)
@@ -52,6 +57,29 @@ class DefaultActions:
         """Most failures end by themselves."""
         return "left it time to come back by itself"
 
+    async def reconnect(self, failure: Failure) -> str:
+        """Open anew whatever connects us to the part: the journal's connections, a pool, or the component itself."""
+        if failure.part == JOURNAL:
+            return await self._reopen_journal()
+        if self._pool_of(failure) in {status.name for status in self._pools.statuses()}:
+            return await self.recycle_pool(failure)
+        return await self.restart_component(failure)
+
+    async def write_log_back(self, failure: Failure) -> str:
+        """A long log makes reads and commits of the journal slow."""
+        if failure.part != JOURNAL or not isinstance(self._store, FileStore):
+            raise NotOffered(f"{failure.part} has no log that could be written back", action="write_log_back")
+        done = await self._store.checkpoint()
+        return f"wrote back {done.written_pages} of {done.log_pages} pages of the journal's log"
+
+    async def _reopen_journal(self) -> str:
+        """Raises what the first read of the new connection raises."""
+        if not isinstance(self._store, FileStore):
+            raise NotOffered("this journal keeps no connections that could be opened anew", action="reconnect")
+        dropped = self._store.reopen()
+        heads = await self._store.heads()
+        return f"dropped {dropped} connections of the journal, and read {len(heads)} streams through a new one"
+
     async def restart_component(self, failure: Failure) -> str:
         child = self._supervisor.children.get(failure.part)
         if child is not None and child.task is None:
@@ -60,12 +88,21 @@ class DefaultActions:
         return f"started {failure.part} anew"
 
     async def recycle_pool(self, failure: Failure) -> str:
-        name = failure.part.removeprefix("pool/")
+        name = self._pool_of(failure)
+        if self._is_lane(name):
+            return await self._reopen_journal()
         return f"replaced {await self._pools.pool(name).recycle()} connections of pool {name}"
 
     async def tune_pool(self, failure: Failure) -> str:
-        name = failure.part.removeprefix("pool/")
+        name = self._pool_of(failure)
         return self._pools.pool(name).tune() or f"pool {name} has the size that its waits ask for"
+
+    def _pool_of(self, failure: Failure) -> str:
+        return failure.part.removeprefix("pool/").removeprefix("dependency/").removeprefix("database/")
+
+    def _is_lane(self, name: str) -> bool:
+        """The journal keeps its connections itself."""
+        return isinstance(self._store, Pooled) and name in self._store.pools()
 
     async def clear_caches(self, failure: Failure) -> str:
         """Give memory back: registered caches, then the collector, then the allocator."""

@@ -18,8 +18,8 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
         parts=("journal", "database", "database/*"),
         steps=(
             Step(action="wait", proof_s=5),
-            Step(action="recycle_pool", proof_s=5, tries=2),
-            Step(action="restart_component", proof_s=15, cooldown_s=60),
+            Step(action="reconnect", proof_s=10, tries=2),
+            Step(action="hand_over", proof_s=60, budget=2, cooldown_s=600),
         ),
         halts_safely="No new order leaves without a journal; cancels do. " + _PAGED,
     ),
@@ -31,7 +31,11 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
     Ladder(
         failure="database.slow",
         degraded_too=True,
-        steps=(Step(action="wait", proof_s=30), Step(action="shed_load", proof_s=30), Step(action="tune_pool")),
+        steps=(
+            Step(action="wait", proof_s=15),
+            Step(action="write_log_back", proof_s=15),
+            Step(action="shed_load", proof_s=60, tries=2),
+        ),
         halts_safely=_PAGED,
     ),
     Ladder(
@@ -81,13 +85,24 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
     Ladder(
         failure="cpu.saturated",
         parts=("cpu",),
+        degraded_too=True,
         steps=(Step(action="wait", proof_s=30), Step(action="shed_load", proof_s=120)),
+        halts_safely=_PAGED,
+    ),
+    Ladder(
+        failure="descriptors.short",
+        parts=("descriptors",),
+        degraded_too=True,
+        steps=(
+            Step(action="clear_caches", proof_s=10, cooldown_s=60),
+            Step(action="hand_over", proof_s=60, budget=2, cooldown_s=600),
+        ),
         halts_safely=_PAGED,
     ),
     Ladder(
         failure="clock.off",
         parts=("clock",),
-        steps=(Step(action="wait", proof_s=60),),
+        steps=(Step(action="measure_clock", proof_s=5, tries=2), Step(action="wait", proof_s=60)),
         halts_safely="Leases and deadlines run on a clock that cannot step; a venue may refuse requests. " + _PAGED,
     ),
     Ladder(
@@ -100,7 +115,7 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
     Ladder(
         failure="dependency.down",
         parts=("dependency/*",),
-        steps=(Step(action="wait", proof_s=10), Step(action="recycle_pool", proof_s=10)),
+        steps=(Step(action="wait", proof_s=10), Step(action="reconnect", proof_s=10)),
         halts_safely="Its circuit stays open, so nothing waits for it. " + _PAGED,
     ),
 )

@@ -40,7 +40,7 @@ class Repairs:
         self.pools = ConnectionPoolManager(clock, tell=self.circuits.moved)
         ladders = Ladders((*DEFAULT_LADDERS, *config.ladders), OTHERWISE)
         self.recovery = AutoRecoveryManager(clock, self.incidents, ladders, report=report, enabled=config.enabled)
-        self.actions = DefaultActions(supervisor, self.pools)
+        self.actions = DefaultActions(supervisor, self.pools, store)
         self.actions.register(self.recovery)
 
     @property

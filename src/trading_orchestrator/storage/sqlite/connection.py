@@ -28,9 +28,15 @@ class BusyWait:
         return tried < self._tries
 
 
-def connect_writer(path: Path, *, vfs: str | None = None, patience_s: float = WRITER_PATIENCE_S) -> apsw.Connection:
-    """Open read-write, creating the file: every COMMIT is synced, and checkpoints happen only when asked for."""
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+def connect_writer(
+    path: Path, *, vfs: str | None = None, patience_s: float = WRITER_PATIENCE_S, create: bool = True
+) -> apsw.Connection:
+    """Open read-write, creating the file: every COMMIT is synced, and checkpoints happen only when asked for.
+
+    Args:
+        create: False where a missing file is a lost journal, which an empty one must not take the place of.
+    """
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
     connection.set_busy_handler(BusyWait(patience_s))
     if next(connection.execute("PRAGMA page_count"))[0] == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol, TypeVar
@@ -27,6 +28,10 @@ class Lanes(Protocol):
         """Return the query's answer; SQLite's errors come out as the journal's."""
         ...
 
+    def reopen(self) -> int:
+        """Close the connections that nobody uses, and return how many; the next query opens one anew."""
+        ...
+
     async def close(self) -> None:
         """Finish what runs, then close every connection."""
         ...
@@ -43,6 +48,7 @@ class _Idle:
 
     def run(self, query: Query[T]) -> T:
         connection: apsw.Connection | None = None
+        idle = self._idle
         try:
             connection = self._take()
             answer = query(connection)
@@ -50,7 +56,10 @@ class _Idle:
             if connection is not None:
                 self._end(connection)
             raise explain(error, self._path) from error
-        self._idle.put(connection)
+        if idle is self._idle:
+            idle.put(connection)
+        else:
+            self._end(connection)  # of the file as it was before `reopen`
         return answer
 
     def _take(self) -> apsw.Connection:
@@ -67,9 +76,14 @@ class _Idle:
         if self._figures is not None:
             self._figures.closed()
 
-    def close(self) -> None:
-        while not self._idle.empty():
-            self._end(self._idle.get_nowait())
+    def close(self) -> int:
+        idle, self._idle = self._idle, SimpleQueue()
+        closed = 0
+        with suppress(Empty):
+            while True:
+                self._end(idle.get_nowait())
+                closed += 1
+        return closed
 
 
 class ThreadLanes:
@@ -101,6 +115,9 @@ class ThreadLanes:
         if asked.cancelled():
             self.figures.given_up()
 
+    def reopen(self) -> int:
+        return self._idle.close()
+
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
@@ -119,6 +136,9 @@ class InlineLanes:
         if self._closed:
             raise StoreClosed("the journal is closed")
         return self._idle.run(query)
+
+    def reopen(self) -> int:
+        return self._idle.close()
 
     async def close(self) -> None:
         self._closed = True

@@ -47,7 +47,8 @@ def create_or_migrate(path: Path, *, clock: Clock, create: bool, random_bytes: R
             journal_id = read_journal_id(connection)
         finally:
             connection.close(True)
-        writer = Writer(path, partial(connect_writer, path, vfs=vfs), clock=clock, boot_id=read_boot_id())
+        connect = partial(connect_writer, path, vfs=vfs, create=False)
+        writer = Writer(path, connect, clock=clock, boot_id=read_boot_id())
     except apsw.Error as error:
         raise explain_opening(error, path) from error
     return Opened(path, journal_id, writer)
@@ -59,7 +60,7 @@ def assemble(
     """Put a store together around its writer: with threads, or inline for simulations."""
     path, writer = opened.path, opened.writer
     read = partial(connect_reader, path)
-    upkeep_connection = partial(connect_writer, path, patience_s=UPKEEP_PATIENCE_S)
+    upkeep_connection = partial(connect_writer, path, patience_s=UPKEEP_PATIENCE_S, create=False)
     committer: Committer
     readers: Lanes
     upkeep: Lanes

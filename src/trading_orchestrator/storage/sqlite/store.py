@@ -121,6 +121,15 @@ class SqliteStore:
         """Write the log back beside the writers. One node of a host calls this every few seconds."""
         return await self._upkeep.run(partial(checkpoint, restart_pages=self._guard.pages))
 
+    def locked_out_s(self) -> float:
+        """Return for how long another process has kept the write lock from ours, 0 when it does not."""
+        return self._writer.locked_out_s()
+
+    def reopen(self) -> int:
+        """Drop every connection that is not in use, and return how many; the next use opens the file anew."""
+        self._writer.reopen()
+        return 1 + self._readers.reopen() + self._upkeep.reopen()
+
     async def close(self) -> None:
         await self._committer.close()
         if self._guarding is not None:

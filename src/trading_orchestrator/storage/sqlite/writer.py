@@ -44,6 +44,8 @@ class Writer:
         self._clock = clock
         self._boot_id = boot_id
         self._connection: apsw.Connection | None = None
+        self._locked_out_ns: int | None = None
+        self._reopens = False
         self.wal_pages = 0
         self._open()
 
@@ -77,9 +79,30 @@ class Writer:
             self._connection.close(True)
             self._connection = None
 
+    def locked_out_s(self) -> float:
+        """Return for how long another connection has kept the write lock from us, 0 when it does not; any thread."""
+        since_ns = self._locked_out_ns
+        return 0.0 if since_ns is None else (self._clock.monotonic_ns() - since_ns) / 1e9
+
+    def reopen(self) -> None:
+        """Let the next commit open the file anew; any thread."""
+        self._reopens = True
+
     def _begin(self) -> apsw.Connection:
-        connection = self._connection or self._open()
-        connection.execute("BEGIN IMMEDIATE")
+        if self._reopens:
+            self._reopens = False
+            self.close()
+        if self._locked_out_ns is None:
+            self._locked_out_ns = self._clock.monotonic_ns()
+        try:
+            connection = self._connection or self._open()
+            connection.execute("BEGIN IMMEDIATE")
+        except apsw.BusyError:
+            raise  # the lock is still another's: the wait goes on with the next group
+        except apsw.Error:
+            self._locked_out_ns = None
+            raise
+        self._locked_out_ns = None
         return connection
 
     def _apply_all(self, taken: list[Work[Any]], more: Callable[[], Works], to: WriteTransaction) -> list[Outcome]:

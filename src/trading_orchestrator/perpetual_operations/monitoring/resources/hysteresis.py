@@ -34,6 +34,10 @@ class Hysteresis:
         """Return whether the newest reading was above the limit."""
         return self._pressed_since_s is not None
 
+    def begin_anew(self) -> None:
+        """Let ease be waited for from now on: somebody else gave something up."""
+        self._eased_since_s = None
+
     def take(self, at_s: float, reading: Reading) -> Move:
         """Return what to do now."""
         is_pressed, is_eased = reading.ratio > 1, reading.ratio < self._ease_ratio

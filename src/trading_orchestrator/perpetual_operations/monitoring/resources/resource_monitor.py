@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.monitoring.resources.clean_up import CleanUp, Removed
@@ -24,7 +24,6 @@ from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 CLEAN_EVERY_NS = 3_600_000_000_000
-CLOCK_OFF_S = 0.5
 FAILURES = {
     Resource.CPU: "cpu.saturated",
     Resource.MEMORY: "memory.pressure",
@@ -33,6 +32,13 @@ FAILURES = {
     Resource.DESCRIPTORS: "descriptors.short",
 }
 TellFact = Callable[[str, object], Awaitable[None]]
+UNMEASURED = Reading(0.0, 0.0, "load")
+
+
+class NothingLeft(Refused):
+    """Every step that eases the resource is taken already. Facts: resource."""
+
+    code = "load.nothing_left"
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,6 @@ class ResourceMonitor:
         }
         self._readings: Mapping[Resource, Reading] = {}
         self._sample: Sample | None = None
-        self._clock_off_s = 0.0
         self._taken: list[_Taken] = []
         self._cleaned_ns: int | None = None
         self._wants_room = False
@@ -123,7 +128,6 @@ class ResourceMonitor:
     def note(self, sample: Sample) -> None:
         """Take a sample; the next look judges it."""
         self._sample = sample
-        self._clock_off_s = max(abs(sample.clock_step_s), abs(sample.clock_offset_s or 0.0))
 
     def health(self) -> Health:
         if self._taken:
@@ -141,13 +145,6 @@ class ResourceMonitor:
         if not self._waits[which].has_lasted:
             return Health(HealthState.HEALTHY, said)
         return Health(HealthState.DEGRADED, said, FAILURES[which])
-
-    def clock_health(self) -> Health:
-        """Return whether the wall clock stepped or is off."""
-        said = f"the wall clock is off by {self._clock_off_s * 1000:.1f} ms"
-        if self._clock_off_s > CLOCK_OFF_S:
-            return Health(HealthState.UNHEALTHY, said, "clock.off")
-        return Health(HealthState.HEALTHY, said)
 
     async def run(self) -> None:
         """Look each second until cancelled; then take everything back."""
@@ -176,14 +173,19 @@ class ResourceMonitor:
         await self._keep_house(sample)
 
     async def shed_load(self, which: Resource) -> str:
-        """Take the next step that eases this resource at once, and return what it is; for recovery ladders."""
-        reading = self._readings.get(which)
-        if reading is None or reading.ratio <= 1:
-            return f"{which.value} is within its limit by now: nothing was given up"
+        """Take the next step that eases this resource at once, and return what it is; for recovery ladders.
+
+        Whoever asks has seen what is wrong, be it a journal or a pool that no limit here is about; the step is taken
+        back when the resource has been at ease for long enough, as any other.
+
+        Raises:
+            NothingLeft: every step is taken.
+        """
         step = self._next(which)
         if step is None:
-            return "nothing is left to give up"
-        await self._take(step, which, reading)
+            raise NothingLeft(f"everything that eases {which.value} is given up already", resource=which.value)
+        self._waits[which].begin_anew()
+        await self._take(step, which, self._readings.get(which, UNMEASURED))
         return step.says
 
     async def clean(self, *, make_room: bool = False) -> Removed:
