@@ -9,20 +9,20 @@ import pstats
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+import uvloop
 
-from tests.venue_process import VenueProcess  # noqa: E402
-from trading_orchestrator.brokers.ccxt.binance_spot import BinanceSpot  # noqa: E402
-from trading_orchestrator.brokers.ccxt.client import CcxtClient  # noqa: E402
-from trading_orchestrator.brokers.ccxt.config import CcxtConfig  # noqa: E402
-from trading_orchestrator.brokers.ccxt.dialect import Dialect  # noqa: E402
-from trading_orchestrator.brokers.ccxt.unified import Unified  # noqa: E402
-from trading_orchestrator.brokers.port import NewOrder, OrdType, Side  # noqa: E402
-from trading_orchestrator.kernel.clock import SystemClock  # noqa: E402
+from tests.venue_process import VenueProcess
+from trading_orchestrator.brokers.ccxt.binance_spot import BinanceSpot
+from trading_orchestrator.brokers.ccxt.client import CcxtClient
+from trading_orchestrator.brokers.ccxt.config import CcxtConfig
+from trading_orchestrator.brokers.ccxt.dialect import Dialect
+from trading_orchestrator.brokers.ccxt.unified import Unified
+from trading_orchestrator.brokers.port import NewOrder, OrdType, Side
+from trading_orchestrator.kernel.clock import SystemClock
 
 
 async def measure(dialect: Dialect, name: str, count: int) -> None:
@@ -44,7 +44,7 @@ async def measure(dialect: Dialect, name: str, count: int) -> None:
     )
 
 
-async def main(count: int, profile: bool) -> None:
+async def _run(count: int, profile: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         venue = VenueProcess.start_new(Path(folder))
         venue.control("POST", "market", {"bid": "1.10000", "ask": "1.10010", "bid_qty": "1000", "ask_qty": "1000"})
@@ -63,15 +63,18 @@ async def main(count: int, profile: bool) -> None:
             venue.stop()
 
 
-if __name__ == "__main__":
+def main(argv: Sequence[str] = ()) -> None:
+    """Print what one order costs through ccxt alone."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="uvloop")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(argv)
     if chosen.loop == "uvloop":
-        import uvloop
-
-        uvloop.run(main(chosen.count, chosen.profile))
+        uvloop.run(_run(chosen.count, chosen.profile))
     else:
-        asyncio.run(main(chosen.count, chosen.profile))
+        asyncio.run(_run(chosen.count, chosen.profile))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
