@@ -14,7 +14,7 @@ from trading_orchestrator.perpetual_operations.alerts.inhibit import Inhibitor
 from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.root_cause import DependsOn, RootCauseConfig, RootCauses
-from trading_orchestrator.perpetual_operations.alerts.route import Route
+from trading_orchestrator.perpetual_operations.alerts.route import LEFT, Route
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence, Silencer, SilenceRefused, ended
 from trading_orchestrator.perpetual_operations.alerts.sizing import within_size
 from trading_orchestrator.perpetual_operations.alerts.stages import (
@@ -31,7 +31,7 @@ from trading_orchestrator.perpetual_operations.alerts.stages import (
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing, State
 from trading_orchestrator.perpetual_operations.alerts.storm import StormWatch
 from trading_orchestrator.perpetual_operations.alerts.sweep import unneeded
-from trading_orchestrator.perpetual_operations.alerts.takeover import can_wait, lost_groups
+from trading_orchestrator.perpetual_operations.alerts.takeover import can_wait, lost_groups, owed_ends
 from trading_orchestrator.perpetual_operations.alerts.tending import Over, Tending
 
 SWEEP_EVERY_NS = 30_000_000_000
@@ -253,6 +253,9 @@ class Engine:
         every_ns = route.group_interval_ns
         alerts = [alert for name in group.alerts if (alert := self.alert(name)) is not None]
         next_due_ns = next_tick_ns(self._due_ns(group), every_ns, now_ns)
+        if group.route_id == LEFT and any(not alert.is_resolved(now_ns) for alert in alerts):
+            self._ticks[group.group_id] = next_due_ns  # its receiver hears nothing more of it but the end of all of it
+            return None
         telling = self._to_tell(Flush(group, route, now_ns), alerts)
         if group.in_flight is not None and not self._supersede(group, telling, now_ns):
             self._ticks[group.group_id] = now_ns + max(every_ns, SHORTEST_DEADLINE_NS)
@@ -374,7 +377,7 @@ class Engine:
 
     def _regroup(self, now_ns: int) -> None:
         """Close groups whose route is gone or speaks to another, and group their alerts as the policy wants now."""
-        lost = lost_groups(self.state, self.policy.routes)
+        lost = lost_groups(self.state, self.policy)
         if not lost:
             return
         names = {name for group in lost for name in group.alerts}
@@ -389,6 +392,8 @@ class Engine:
             groups = [self._group_for(alert, route, alert, now_ns) for route in self.policy.tree.match(alert.labels)]
             entry = f.Entry(alert, tuple(group.group_id for group in groups))
             self._decide(f.Received(at_ns=now_ns, entries=(entry,)))
+        for body in owed_ends(self.state, lost, self.policy, now_ns):
+            self._decide(body)
 
     def _next_sweep_ns(self) -> int:
         swept_ns = self._ticks.get("", self.state.started_at_ns)

@@ -10,7 +10,7 @@ from trading_orchestrator.perpetual_operations.alerts.config import AlertingConf
 from trading_orchestrator.perpetual_operations.alerts.flapping import FlappingConfig
 from trading_orchestrator.perpetual_operations.alerts.matchers import Matcher, parse_matchers
 from trading_orchestrator.perpetual_operations.alerts.root_cause import RootCauseConfig
-from trading_orchestrator.perpetual_operations.alerts.route import Route, build_tree
+from trading_orchestrator.perpetual_operations.alerts.route import LEFT, Route, build_tree, left_route
 from trading_orchestrator.perpetual_operations.alerts.storm import StormConfig
 from trading_orchestrator.perpetual_operations.alerts.time_intervals import Intervals, checked
 
@@ -23,7 +23,7 @@ class PolicyRefused(Refused):
 
 @dataclass(frozen=True)
 class Policy:
-    """What the engine decides by."""
+    """What the engine decides by. `routes`: by place in the tree, and the one of groups whose own is gone (`LEFT`)."""
 
     tree: Route
     routes: dict[str, Route]
@@ -61,7 +61,7 @@ def policy_of(config: AlertingConfig) -> Policy:
     hold_s = config.resolve_timeout if config.hold_after_start is None else config.hold_after_start
     return Policy(
         tree=tree,
-        routes={route.route_id: route for route in tree.walk()},
+        routes={LEFT: left_route(tree), **{route.route_id: route for route in tree.walk()}},
         send_resolved={name: receiver.send_resolved for name, receiver in config.receivers.items()},
         inhibit_rules=config.inhibit_rules,
         intervals=intervals,

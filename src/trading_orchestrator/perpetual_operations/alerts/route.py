@@ -11,6 +11,7 @@ from trading_orchestrator.perpetual_operations.alerts.config import RouteConfig
 from trading_orchestrator.perpetual_operations.alerts.labels import Labels
 
 ALL_LABELS = "..."
+LEFT = "left"
 NS = 1_000_000_000
 
 
@@ -81,6 +82,11 @@ def build_tree(config: RouteConfig) -> Route:
     if config.continue_:
         raise RouteRefused("the root route has no sibling to continue to", route="route", key="continue")
     return _built(config, Route(route_id="", key="", receiver=config.receiver), "0", is_root=True)
+
+
+def left_route(tree: Route) -> Route:
+    """Return the route of groups whose own is gone, but whose receiver is still owed an end: it takes no alert."""
+    return replace(tree, route_id=LEFT, key="", children=())
 
 
 def _built(config: RouteConfig, parent: Route, place: str, *, is_root: bool = False) -> Route:
