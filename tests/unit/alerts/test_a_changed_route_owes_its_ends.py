@@ -1,4 +1,4 @@
-"""Where ends are always told, a route that is gone or speaks to another is no excuse: the old receiver hears the end."""
+"""Where ends are always told, a changed route is no excuse: the receiver that heard of the beginning hears the end."""
 
 from __future__ import annotations
 
