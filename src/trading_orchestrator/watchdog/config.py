@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 Url = Annotated[str, Meta(pattern=r"^(https?://|env:|file:)")]
+UrlOfSystem = Annotated[str, Meta(pattern=r"^(https?://|env:|file:|vault:)")]
 LOOKS_A_SILENCE = 3
 
 
@@ -53,7 +54,8 @@ class WatchdogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     repeat_s: said again so often, for as long as it lasts.
     timeout_s: for one try of one way.
     beat_url: called while the system makes progress, and with `/fail` behind it when it does not: the convention of
-        healthchecks and its kin, which alarm when the calls cease. A reference when the address is a secret.
+        healthchecks and its kin, which alarm when the calls cease. A reference when the address is a secret, also
+        `vault:NAME`: the system calls it, and not the watchdog, which opens no vault.
     beat_s: between two calls.
     """
 
@@ -67,7 +69,7 @@ class WatchdogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     timeout_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
     post: PostTo | None = None
     mail: MailTo | None = None
-    beat_url: Url | None = None
+    beat_url: UrlOfSystem | None = None
     beat_s: Annotated[float, Meta(ge=1, le=3600)] = 60.0
 
     def __post_init__(self) -> None:

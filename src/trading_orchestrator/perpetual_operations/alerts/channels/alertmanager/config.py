@@ -16,5 +16,5 @@ class AlertmanagerConfig(LaneConfig, frozen=True, forbid_unknown_fields=True, kw
     timeout_s: 5 s, for it only has to take them.
     """
 
-    url: Annotated[str, Meta(pattern=r"^(https?://|env:|file:)")]
+    url: Annotated[str, Meta(pattern=r"^(https?://|env:|file:|vault:)")]
     timeout_s: Annotated[float, Meta(gt=0, le=120)] = 5.0

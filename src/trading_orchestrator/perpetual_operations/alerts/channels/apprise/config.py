@@ -23,7 +23,7 @@ class AppriseConfig(LaneConfig, frozen=True, forbid_unknown_fields=True, kw_only
     texts: own words; see `templates/texts.py`.
     """
 
-    url: Annotated[str, Meta(pattern=r"^(env|file):")]
+    url: Annotated[str, Meta(pattern=r"^(env|file|vault):")]
     short: bool = True
     gateway_url: Annotated[str, Meta(pattern=r"^https?://")] | None = None
     timeout_s: Annotated[float, Meta(gt=0, le=120)] = 20.0

@@ -17,6 +17,6 @@ class WebhookConfig(LaneConfig, frozen=True, forbid_unknown_fields=True, kw_only
     timeout_s: 5 s, for a receiver only has to take it.
     """
 
-    url: Annotated[str, Meta(pattern=r"^(https?://|env:|file:)")]
+    url: Annotated[str, Meta(pattern=r"^(https?://|env:|file:|vault:)")]
     secret: str | None = None
     timeout_s: Annotated[float, Meta(gt=0, le=120)] = 5.0
