@@ -14,7 +14,8 @@ import pytest
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.perpetual_operations.alerts import record
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted
-from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager, NoSuchAlert
+from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager
+from trading_orchestrator.perpetual_operations.alerts.answering import NoSuchAlert
 from trading_orchestrator.perpetual_operations.alerts.attention import EPISODES, Episode, mean_times
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
 from trading_orchestrator.perpetual_operations.alerts.config import AlertingConfig, ReceiverConfig, RouteConfig
@@ -121,7 +122,7 @@ async def test_a_snapshot_holds_what_rides_along(place: Place, monkeypatch: pyte
     async with place.manager() as (manager, rules):
         assert 17 == rules.books.facts.pos
         assert rules.books.facts.alive()["DeskKilled"]
-        taken = manager.attention.of(NAME)
+        taken = manager.attention.of(NAME, manager.now_ns())
 
     assert taken is not None
     assert ("anna", "on it") == (taken.by, taken.note)

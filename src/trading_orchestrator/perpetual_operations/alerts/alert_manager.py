@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +13,14 @@ from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
-from trading_orchestrator.perpetual_operations.alerts.alert import Alert, Posted, admitted
+from trading_orchestrator.perpetual_operations.alerts.alert import Posted, admitted
+from trading_orchestrator.perpetual_operations.alerts.answering import Answering, firing
 from trading_orchestrator.perpetual_operations.alerts.attention import Attention
 from trading_orchestrator.perpetual_operations.alerts.calls import Calls
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
 from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery, Ways
+from trading_orchestrator.perpetual_operations.alerts.duty import Duty
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
-from trading_orchestrator.perpetual_operations.alerts.escalation.policy import EscalationRefused
 from trading_orchestrator.perpetual_operations.alerts.history import History
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.record import Record
@@ -45,12 +45,6 @@ class ChannelMissing(Refused):
     """A receiver of the policy has no channel. Facts: receiver."""
 
     code = "alerts.channel_missing"
-
-
-class NoSuchAlert(Refused):
-    """No alert of this fingerprint fires now. Facts: fingerprint."""
-
-    code = "alerts.no_such_alert"
 
 
 @dataclass(frozen=True)
@@ -105,6 +99,8 @@ class AlertManager:
             raise ChannelMissing(f"no channel reaches the receiver {missing[0]!r}", receiver=missing[0])
         self.attention = Attention()
         self.calls = calls
+        self.duty = Duty(calls, self.now_ns, self._ask)
+        self._answering = Answering(self.attention, calls)
         own: Sequence[Rider] = (self.attention, History()) if calls is None else (self.attention, calls, History())
         self._riders: Sequence[Rider] = (*riders, *own)
         self._record = Record(store, node=node, fence=fence, riders=self._riders, fault=fault)
@@ -182,23 +178,35 @@ class AlertManager:
         if alerts or also:
             await self._ask(lambda engine, now_ns: [*also, *engine.receive(alerts, now_ns)])
 
-    async def acknowledge(self, fingerprint: str, *, by: str, note: str = "") -> None:
-        """Say that somebody takes this alert, until it ends; durable when this returns.
+    async def acknowledge(self, fingerprint: str, *, by: str, note: str = "", for_s: float | None = None) -> None:
+        """Say that somebody takes this alert, until it ends or for so long; durable when this returns.
 
         Raises:
-            NoSuchAlert: it does not fire.
+            NoSuchAlert: it does not fire. SpanRefused: `for_s` is no time.
             AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: ask again.
         """
+        answering = self._answering
+        await self._ask(lambda engine, now_ns: answering.acknowledge(engine, fingerprint, by, note, for_s, now_ns))
 
-        def deed(engine: Engine, now_ns: int) -> Sequence[Body]:
-            _firing(engine, fingerprint, now_ns)
-            said: list[Body] = [self.attention.acknowledge(fingerprint, by, note, now_ns)]
-            for name in self.calls.of_alert(fingerprint) if self.calls is not None else ():
-                with suppress(EscalationRefused):  # it is acknowledged already
-                    said += self.calls.escalator.acknowledge(name, by, now_ns, note)  # type: ignore[union-attr]
-            return said
+    async def snooze(self, fingerprint: str, *, by: str, for_s: float, note: str = "") -> None:
+        """Call nobody about this alert for so long; durable when this returns.
 
-        await self._ask(deed)
+        Raises:
+            NoSuchAlert, NoLadder, SpanRefused: there is nothing to put off, or not so long.
+            AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: ask again.
+        """
+        answering = self._answering
+        await self._ask(lambda engine, now_ns: answering.snooze(engine, fingerprint, by, note, for_s, now_ns))
+
+    async def escalate(self, fingerprint: str, *, by: str, note: str = "") -> None:
+        """Call the next rung about this alert now, whoever has it; durable when this returns.
+
+        Raises:
+            NoSuchAlert, NoLadder, EscalationRefused: nobody can be called about it now; the sentence says why.
+            AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: ask again.
+        """
+        answering = self._answering
+        await self._ask(lambda engine, now_ns: answering.escalate(engine, fingerprint, by, note, now_ns))
 
     async def resolve(self, fingerprint: str) -> None:
         """End an alert now. A source that still sees its cause tells it anew.
@@ -209,7 +217,7 @@ class AlertManager:
         """
 
         def deed(engine: Engine, now_ns: int) -> Sequence[Body]:
-            alert = _firing(engine, fingerprint, now_ns)
+            alert = firing(engine, fingerprint, now_ns)
             ended = msgspec.structs.replace(alert, ends_at_ns=now_ns, updated_at_ns=now_ns, is_timeout=False)
             return engine.receive([ended], now_ns)
 
@@ -336,19 +344,13 @@ class AlertManager:
         self._base_ns = max(self._clock.wall_ns(), state.at_ns) - self._clock.boot_ns()
         engine = Engine(self._policy, state)
         if self.calls is not None:
-            self.calls.engine = engine
+            self.calls.engine, self.calls.attention = engine, self.attention
+            self.calls.is_out = self._calling.is_out
         return engine
 
 
 def _retries(outbox: Mapping[str, Outgoing], delivery: Delivery) -> list[int]:
     return [outgoing.retry_at_ns for name, outgoing in outbox.items() if not delivery.is_trying(name)]
-
-
-def _firing(engine: Engine, fingerprint: str, now_ns: int) -> Alert:
-    alert = engine.alert(fingerprint)
-    if alert is None or alert.is_resolved(now_ns):
-        raise NoSuchAlert(f"no alert {fingerprint!r} fires now; see `alerts list`", fingerprint=fingerprint)
-    return alert
 
 
 def _end(asked: Asked, error: BaseException | None) -> None:

@@ -16,9 +16,31 @@ EPISODES = "alerts/episodes"
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
-    """A person takes an alert; it holds until the alert ends."""
+    """A person takes an alert, until it ends or until `until_ns`."""
 
     kind: ClassVar[str] = "alert.acknowledged"
+    fingerprint: str
+    at_ns: int
+    by: str
+    note: str = ""
+    until_ns: int | None = None
+
+
+class Snoozed(msgspec.Struct, frozen=True, kw_only=True):
+    """A person wants to hear of an alert again at `until_ns`; nobody has taken it then."""
+
+    kind: ClassVar[str] = "alert.snoozed"
+    fingerprint: str
+    at_ns: int
+    by: str
+    until_ns: int
+    note: str = ""
+
+
+class Escalated(msgspec.Struct, frozen=True, kw_only=True):
+    """A person wants others for an alert: whoever had it has it no more."""
+
+    kind: ClassVar[str] = "alert.escalated"
     fingerprint: str
     at_ns: int
     by: str
@@ -26,7 +48,10 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EpisodeOpen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a snapshot keeps of one alert under way."""
+    """What a snapshot keeps of one alert under way.
+
+    `acknowledged`: who took it last; `is_given_up`: and has it no more. `first_taken_ns`: when somebody took it first.
+    """
 
     kind: ClassVar[str] = "alert.episode_open"
     fingerprint: str
@@ -34,10 +59,13 @@ class EpisodeOpen(msgspec.Struct, frozen=True, kw_only=True):
     starts_at_ns: int
     ends_at_ns: int
     acknowledged: Acknowledged | None = None
+    is_given_up: bool = False
+    snoozed: Snoozed | None = None
+    first_taken_ns: int | None = None
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert from its start to its end, as its row tells it."""
+    """One alert from its start to its end, as its row tells it: who took it last, and when somebody took it first."""
 
     fingerprint: str
     labels: dict[str, str]
@@ -57,6 +85,9 @@ class MeanTimes(msgspec.Struct, frozen=True, kw_only=True):
     to_resolve_s: float | None
 
 
+Said = Acknowledged | Snoozed | Escalated
+
+
 class Attention:
     """A rider that follows alerts from start to end. An end is noticed when the alert is swept or begins anew."""
 
@@ -65,26 +96,32 @@ class Attention:
     def __init__(self) -> None:
         self._open: dict[str, EpisodeOpen] = {}
 
-    def of(self, fingerprint: str) -> Acknowledged | None:
-        """Return who acknowledged the alert as it fires now."""
+    def of(self, fingerprint: str, now_ns: int) -> Acknowledged | None:
+        """Return who has the alert now."""
         found = self._open.get(fingerprint)
-        return None if found is None else found.acknowledged
+        said = None if found is None or found.is_given_up else found.acknowledged
+        return None if said is None or (said.until_ns is not None and said.until_ns <= now_ns) else said
 
-    def acknowledge(self, fingerprint: str, by: str, note: str, now_ns: int) -> Acknowledged:
-        """Return the fact that somebody takes it, taken in already; a second one replaces the first."""
-        fact = Acknowledged(fingerprint=fingerprint, at_ns=now_ns, by=by, note=note)
+    def snoozed(self, fingerprint: str, now_ns: int) -> Snoozed | None:
+        """Return who wants quiet about the alert now."""
+        found = self._open.get(fingerprint)
+        said = None if found is None else found.snoozed
+        return None if said is None or said.until_ns <= now_ns else said
+
+    def say(self, fact: Said) -> Said:
+        """Return what a person says of an alert, taken in already; it replaces what was said before."""
         self._take(fact)
         return fact
 
     # -- as a rider
 
     def load(self, kind: str, body: bytes) -> None:
-        known = {one.kind: one for one in (f.Received, f.Swept, f.NotificationDue, Acknowledged)}
+        known = {one.kind: one for one in (f.Received, f.Swept, f.NotificationDue, Acknowledged, Snoozed, Escalated)}
         if kind == EpisodeOpen.kind:
             one = msgspec.json.decode(body, type=EpisodeOpen)
             self._open[one.fingerprint] = one
         elif kind in known:
-            self._take(msgspec.json.decode(body, type=known[kind]))  # type: ignore[arg-type]  # one of the four
+            self._take(msgspec.json.decode(body, type=known[kind]))  # type: ignore[arg-type]  # one of these
 
     def advance(self, decided: Sequence[Body], now_ns: int) -> Sequence[Body]:
         return ()
@@ -101,7 +138,7 @@ class Attention:
     def snapshot(self, now_ns: int) -> Sequence[Body]:
         return list(self._open.values())
 
-    def _take(self, body: f.Received | f.Swept | f.NotificationDue | Acknowledged) -> Sequence[Episode]:
+    def _take(self, body: f.Received | f.Swept | f.NotificationDue | Said) -> Sequence[Episode]:
         """Take a fact in and return the episodes that it ends."""
         match body:
             case f.NotificationDue():
@@ -110,22 +147,24 @@ class Attention:
                 return [ended for entry in body.entries for ended in self._heard(entry.alert)]
             case f.Swept():
                 return [self._closed(name) for name in body.alerts if name in self._open]
-            case Acknowledged():
+            case Acknowledged() | Snoozed() | Escalated():
                 found = self._open.get(body.fingerprint)
                 if found is not None:
-                    self._open[body.fingerprint] = msgspec.structs.replace(found, acknowledged=body)
+                    self._open[body.fingerprint] = _answered(found, body)
         return ()
 
     def _heard(self, alert: Alert) -> Sequence[Episode]:
         old = self._open.get(alert.fingerprint)
         ended = [self._closed(alert.fingerprint)] if old is not None and old.ends_at_ns < alert.starts_at_ns else []
-        going_on = self._open.get(alert.fingerprint)
-        self._open[alert.fingerprint] = EpisodeOpen(
+        new = EpisodeOpen(
             fingerprint=alert.fingerprint,
             labels=alert.labels,
             starts_at_ns=alert.starts_at_ns,
             ends_at_ns=alert.ends_at_ns,
-            acknowledged=going_on.acknowledged if going_on is not None else None,
+        )
+        going_on = self._open.get(alert.fingerprint, new)
+        self._open[alert.fingerprint] = msgspec.structs.replace(
+            going_on, labels=new.labels, starts_at_ns=new.starts_at_ns, ends_at_ns=new.ends_at_ns
         )
         return ended
 
@@ -144,10 +183,18 @@ class Attention:
             labels=one.labels,
             starts_at_ns=one.starts_at_ns,
             ends_at_ns=one.ends_at_ns,
-            acknowledged_at_ns=None if taken is None else taken.at_ns,
+            acknowledged_at_ns=one.first_taken_ns or (taken.at_ns if taken is not None else None),
             acknowledged_by="" if taken is None else taken.by,
             note="" if taken is None else taken.note,
         )
+
+
+def _answered(one: EpisodeOpen, said: Said) -> EpisodeOpen:
+    if isinstance(said, Acknowledged):
+        first_ns = one.first_taken_ns or said.at_ns
+        return msgspec.structs.replace(one, acknowledged=said, is_given_up=False, snoozed=None, first_taken_ns=first_ns)
+    snoozed = said if isinstance(said, Snoozed) else None
+    return msgspec.structs.replace(one, is_given_up=True, snoozed=snoozed)
 
 
 def mean_times(episodes: Sequence[Episode]) -> MeanTimes:

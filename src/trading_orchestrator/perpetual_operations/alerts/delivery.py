@@ -75,6 +75,10 @@ class Delivery:
         """Return whether a try of this message is under way, or waits for its channel's budget."""
         return notification_id in self._trying
 
+    def is_out(self, notification_id: str) -> bool:
+        """Return whether its bytes may be on their way; one that only waits for its turn can be taken back."""
+        return notification_id in self._trying and notification_id not in self._waiting
+
     def follow(self, outbox: Mapping[str, Outgoing], due: Sequence[Outgoing]) -> None:
         """Begin the tries that are due; give up those that still wait and are not in the outbox any more."""
         for name in [name for name in self._waiting if name not in outbox and name in self._trying]:

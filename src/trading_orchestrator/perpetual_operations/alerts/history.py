@@ -9,7 +9,8 @@ import msgspec
 
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.calls import CallDelivered, CallDropped, CallFailed
-from trading_orchestrator.perpetual_operations.alerts.escalation.facts import ContactDue
+from trading_orchestrator.perpetual_operations.alerts.escalation.facts import ContactDue, NobodyFound
+from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint
 from trading_orchestrator.perpetual_operations.alerts.rider import Body
 from trading_orchestrator.storage.ports import Put
 
@@ -17,7 +18,10 @@ HISTORY = "alerts/history"
 
 
 class SentLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One message. `outcome`: on its way, delivered or dropped; `answer`: what the receiver, or we, said last."""
+    """One message. `outcome`: on its way, delivered or dropped; `answer`: what the receiver, or we, said last.
+
+    A rung behind whose target nobody stood is a line too, of the outcome `nobody`: a call that could not be made.
+    """
 
     kind: ClassVar[str] = "alert.history_line"
     message_id: str
@@ -84,6 +88,8 @@ class History:
                     alerts=len(body.escalations),
                     at_ns=body.at_ns,
                 )
+            case NobodyFound():
+                return _not_called(body)
             case f.NotificationFailed() | CallFailed():
                 return self._changed(body, outcome="on its way", answer=body.answer, failed=1)
             case f.NotificationDelivered() | CallDelivered():
@@ -114,6 +120,21 @@ class History:
         return line
 
 
+def _not_called(body: NobodyFound) -> SentLine:
+    key = {"escalation": body.escalation_id, "target": body.target, "at": str(body.at_ns), "rung": str(body.rung)}
+    return SentLine(
+        message_id=f"nobody-{fingerprint(key)}",
+        receiver=body.target,
+        status="call",
+        about={"ladder": body.policy, "rung": f"rung {body.rung}"},
+        alerts=0,
+        at_ns=body.at_ns,
+        outcome="nobody",
+        ended_at_ns=body.at_ns,
+        answer="nobody stands there who can be called",
+    )
+
+
 _KINDS: dict[str, type[Body]] = {
     one.kind: one
     for one in (
@@ -122,6 +143,7 @@ _KINDS: dict[str, type[Body]] = {
         f.NotificationDelivered,
         f.NotificationDropped,
         ContactDue,
+        NobodyFound,
         CallFailed,
         CallDelivered,
         CallDropped,

@@ -9,13 +9,17 @@ import msgspec
 
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
 from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager
-from trading_orchestrator.perpetual_operations.alerts.attention import Acknowledged
+from trading_orchestrator.perpetual_operations.alerts.attention import Acknowledged, Snoozed
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
 from trading_orchestrator.perpetual_operations.alerts.group import Group
+from trading_orchestrator.perpetual_operations.alerts.ladder_standing import LadderStanding, ladders_by_alert
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert that fires. `state`, Alertmanager's: suppressed, active, or unprocessed (its group has not spoken)."""
+    """One alert that fires. `state`, Alertmanager's: suppressed, active, or unprocessed (its group has not spoken).
+
+    acknowledged, snoozed: who has it, or wants quiet about it, now. ladders: those that people are called by for it.
+    """
 
     alert: Alert
     state: str
@@ -23,6 +27,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     inhibited_by: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
     acknowledged: Acknowledged | None = None
+    snoozed: Snoozed | None = None
+    ladders: tuple[LadderStanding, ...] = ()
 
 
 class GroupStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,11 +49,18 @@ def standing(manager: AlertManager, most: int | None = None) -> list[Standing]:
     """
     engine, now_ns = manager.engine, manager.now_ns()
     groups = _groups_by_alert(engine.state.groups.values())
+    ladders = ladders_by_alert(manager.calls, now_ns)
     firing = list(_firing(engine, now_ns))
     if most is not None and len(firing) > most:
         firing = nsmallest(most, firing, key=lambda one: (one.labels.get("severity") != "critical", one.starts_at_ns))
     return sorted(
-        (_of(manager, engine, alert, groups.get(alert.fingerprint, []), now_ns) for alert in firing),
+        (
+            msgspec.structs.replace(
+                _of(manager, engine, alert, groups.get(alert.fingerprint, []), now_ns),
+                ladders=tuple(ladders.get(alert.fingerprint, ())),
+            )
+            for alert in firing
+        ),
         key=lambda one: (one.alert.starts_at_ns, one.alert.fingerprint),
     )
 
@@ -91,7 +104,8 @@ def _of(manager: AlertManager, engine: Engine, alert: Alert, groups: list[Group]
         silenced_by=silenced_by,
         inhibited_by=inhibited_by,
         receivers=tuple(dict.fromkeys(group.receiver for group in groups)),
-        acknowledged=manager.attention.of(alert.fingerprint),
+        acknowledged=manager.attention.of(alert.fingerprint, now_ns),
+        snoozed=manager.attention.snoozed(alert.fingerprint, now_ns),
     )
 
 
@@ -124,5 +138,7 @@ def _shown(one: Standing) -> Mapping[str, object]:
         "inhibited_by": one.inhibited_by,
         "receivers": one.receivers,
         "acknowledged": one.acknowledged,
+        "snoozed": one.snoozed,
+        "ladders": one.ladders,
         "generator_url": alert.generator_url,
     }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from trading_orchestrator.perpetual_operations.alerts.escalation import facts as f
 from trading_orchestrator.perpetual_operations.alerts.escalation.on_call import NowAndNext, now_and_next, on_call
+from trading_orchestrator.perpetual_operations.alerts.escalation.overrides import check_override, schedule_named
 from trading_orchestrator.perpetual_operations.alerts.escalation.policy import (
     Contact,
     EscalationPolicy,
@@ -13,7 +14,7 @@ from trading_orchestrator.perpetual_operations.alerts.escalation.policy import (
     People,
     target_of,
 )
-from trading_orchestrator.perpetual_operations.alerts.escalation.schedule import Schedule, ScheduleRefused
+from trading_orchestrator.perpetual_operations.alerts.escalation.schedule import Schedule
 from trading_orchestrator.perpetual_operations.alerts.escalation.state import Cycle, Escalation, EscalationState
 
 
@@ -50,21 +51,29 @@ class Escalator:
             self._decide(f.Opened(escalation_id=escalation_id, at_ns=now_ns, policy=policy))
         return self._taken()
 
+    def reopen(self, escalation_id: str, now_ns: int) -> Sequence[f.Body]:
+        """Begin anew, because something joined that nobody has taken; what climbs anyhow goes on as it is."""
+        one = self.state.open.get(escalation_id)
+        if one is not None and (one.is_acknowledged or one.has_ended):
+            self._decide(f.Reopened(escalation_id=escalation_id, at_ns=now_ns))
+        return self._taken()
+
     def acknowledge(
         self, escalation_id: str, by: str, now_ns: int, note: str = "", *, timeout_s: float | None = None
     ) -> Sequence[f.Body]:
         """Stop climbing. On a multi-ack rung the others go on being called until they acknowledge too.
 
-        `timeout_s`: for so long; None is as the ladder says.
+        `timeout_s`: for so long; None is as the ladder says. Doing it again moves the end.
 
         Raises:
             EscalationRefused: it is not open, or acknowledged already and there is nothing left to quiet.
         """
         one = self._open(escalation_id)
-        if one.is_acknowledged and not one.is_snoozed and not any(cycle.multi_ack for cycle in one.cycles):
-            raise EscalationRefused(f"{escalation_id} is acknowledged already", escalation_id=escalation_id)
         timeout_s = timeout_s or self._policy(one).acknowledge_timeout_s
         until_ns = None if timeout_s is None else now_ns + round(timeout_s * 1e9)
+        is_taken = one.is_acknowledged and not one.is_snoozed and until_ns == one.quiet_until_ns
+        if is_taken and not any(cycle.multi_ack for cycle in one.cycles):
+            raise EscalationRefused(f"{escalation_id} is acknowledged already", escalation_id=escalation_id)
         self._decide(f.Acknowledged(escalation_id=escalation_id, at_ns=now_ns, by=by, note=note, until_ns=until_ns))
         return self._taken()
 
@@ -80,16 +89,30 @@ class Escalator:
         self._decide(f.Snoozed(escalation_id=escalation_id, at_ns=now_ns, by=by, until_ns=until_ns, note=note))
         return self._taken()
 
-    def escalate(self, escalation_id: str, by: str, now_ns: int) -> Sequence[f.Body]:
+    def escalate(self, escalation_id: str, by: str, now_ns: int, note: str = "") -> Sequence[f.Body]:
         """Ask for the next rung now; an acknowledgement is taken back by it.
 
         Raises:
-            EscalationRefused: it is not open, or maintenance goes on.
+            EscalationRefused: it is not open, it is muted, or maintenance goes on.
         """
-        self._open(escalation_id)
+        one = self._open(escalation_id)
         if now_ns < self.state.paused_until_ns:
             raise EscalationRefused("maintenance goes on: nothing is escalated", escalation_id=escalation_id)
-        self._decide(f.Asked(escalation_id=escalation_id, at_ns=now_ns, by=by))
+        if one.is_muted:
+            raise EscalationRefused("it is kept quiet: end that first", escalation_id=escalation_id)
+        self._decide(f.Asked(escalation_id=escalation_id, at_ns=now_ns, by=by, note=note))
+        return self._taken()
+
+    def mute(self, escalation_id: str, now_ns: int) -> Sequence[f.Body]:
+        """Call nobody, because all that it is about is kept quiet."""
+        if not self._open(escalation_id).is_muted:
+            self._decide(f.Muted(escalation_id=escalation_id, at_ns=now_ns))
+        return self._taken()
+
+    def unmute(self, escalation_id: str, now_ns: int) -> Sequence[f.Body]:
+        """Begin anew unless a person has it: something that it is about is to be heard again."""
+        if self._open(escalation_id).is_muted:
+            self._decide(f.Unmuted(escalation_id=escalation_id, at_ns=now_ns))
         return self._taken()
 
     def close(self, escalation_id: str, by: str, now_ns: int) -> Sequence[f.Body]:
@@ -98,9 +121,9 @@ class Escalator:
             self._decide(f.Closed(escalation_id=escalation_id, at_ns=now_ns, by=by))
         return self._taken()
 
-    def pause(self, until_ns: int, now_ns: int) -> Sequence[f.Body]:
+    def pause(self, until_ns: int, now_ns: int, *, by: str = "", reason: str = "") -> Sequence[f.Body]:
         """Begin maintenance, move its end, or end it (`until_ns` not after now)."""
-        self._decide(f.Paused(at_ns=now_ns, until_ns=until_ns))
+        self._decide(f.Paused(at_ns=now_ns, until_ns=until_ns, by=by, reason=reason))
         return self._taken()
 
     def override(self, override: f.OverrideSet) -> Sequence[f.Body]:
@@ -109,14 +132,7 @@ class Escalator:
         Raises:
             ScheduleRefused: no schedule or no person has this name, or it ends before it begins.
         """
-        names = {"schedule": (override.schedule, self.schedules), "person": (override.person, self.people)}
-        for key, (name, known) in names.items():
-            if name not in known and (key == "schedule" or name or not override.instead_of):
-                said = f"override: {key}: nothing is named {name!r}; known: {sorted(known)}"
-                raise ScheduleRefused(said, schedule=override.schedule, key=key)
-        if override.ends_at_ns <= max(override.starts_at_ns, override.at_ns):
-            said = "override: expected an end after its begin and after now"
-            raise ScheduleRefused(said, schedule=override.schedule, key="ends_at_ns")
+        check_override(override, self.schedules, self.people)
         self._decide(override)
         return self._taken()
 
@@ -146,8 +162,33 @@ class Escalator:
         times = [one.ends_at_ns for one in self.state.overrides.values()]
         for one in self.state.open.values():
             times += [at_ns for at_ns in (self._rung_at_ns(one), one.quiet_until_ns) if at_ns is not None]
-            times += [at_ns for cycle in one.cycles for at_ns, _ in self._contacts_left(cycle)]
+            times += self._contacts_at_ns(one)
         return min(times, default=None)
+
+    def due(self, now_ns: int) -> list[str]:
+        """Return the escalations for which `advance` may call somebody now."""
+        found = []
+        for name, one in self.state.open.items():
+            times = (self._rung_at_ns(one), one.quiet_until_ns, *self._contacts_at_ns(one))
+            if any(at_ns <= now_ns for at_ns in times if at_ns is not None):
+                found.append(name)
+        return found
+
+    def is_called(self, person: str, escalations: Iterable[str]) -> bool:
+        """Return whether one of these still wants this person."""
+        several = (self.state.open.get(name) for name in escalations)
+        return any(
+            not one.is_muted and any(cycle.person == person for cycle in one.cycles)
+            for one in several
+            if one is not None
+        )
+
+    def maintenance(self, now_ns: int) -> f.Paused | None:
+        """Return the maintenance that goes on."""
+        until_ns, pause = self.state.paused_until_ns, self.state.pause
+        if until_ns <= now_ns:
+            return None
+        return pause or f.Paused(at_ns=now_ns, until_ns=until_ns)
 
     def on_call(self, schedule: str, now_ns: int) -> NowAndNext:
         """Return who is on call now and next.
@@ -155,10 +196,15 @@ class Escalator:
         Raises:
             ScheduleRefused: no schedule has this name.
         """
-        if schedule not in self.schedules:
-            said = f"no schedule is named {schedule!r}; known: {sorted(self.schedules)}"
-            raise ScheduleRefused(said, schedule=schedule, key="schedule")
-        return now_and_next(self.schedules[schedule], list(self.state.overrides.values()), now_ns)
+        return now_and_next(self.schedule(schedule), list(self.state.overrides.values()), now_ns)
+
+    def schedule(self, name: str) -> Schedule:
+        """Return the schedule.
+
+        Raises:
+            ScheduleRefused: none has this name.
+        """
+        return schedule_named(name, self.schedules)
 
     # -- how it decides
 
@@ -178,6 +224,8 @@ class Escalator:
 
     def _rung_at_ns(self, one: Escalation) -> int | None:
         """Return when the next rung is due, not before maintenance ends; None while nobody else is to be called."""
+        if one.is_muted:
+            return None
         if one.is_asked_on:
             return self.state.paused_until_ns
         if one.is_acknowledged:
@@ -196,6 +244,7 @@ class Escalator:
                 return
             rung = policy.steps[step]
             called = {target: self._called(target, now_ns) for target in rung.targets}
+            nobody = tuple(target for target, several in called.items() if not several)
             people = tuple(dict.fromkeys(person for several in called.values() for person in several))
             self._decide(
                 f.Stepped(
@@ -206,11 +255,19 @@ class Escalator:
                     next_at_ns=now_ns + round(rung.delay_s * 1e9),
                     people=people,
                     multi_ack=rung.multi_ack,
-                    nobody=tuple(target for target, several in called.items() if not several),
+                    nobody=nobody,
                 )
             )
+            for target in nobody:
+                self._say_nobody(one, step, target, now_ns)
             if people:
                 return
+
+    def _say_nobody(self, one: Escalation, step: int, target: str, now_ns: int) -> None:
+        said = f.NobodyFound(
+            escalation_id=one.escalation_id, at_ns=now_ns, policy=one.policy, rung=step + 1, target=target
+        )
+        self._decide(said)
 
     def _policy(self, one: Escalation) -> EscalationPolicy:
         """A ladder that the configuration has lost is the default one: somebody must be called."""
@@ -231,7 +288,7 @@ class Escalator:
         """Whoever is due on a channel hears about everything at once, in one message."""
         due: dict[tuple[str, str], dict[str, None]] = {}
         for one in self.state.open.values():
-            for cycle in one.cycles:
+            for cycle in () if one.is_muted else one.cycles:
                 for at_ns, contact in self._contacts_left(cycle):
                     if at_ns <= now_ns:
                         due.setdefault((cycle.person, contact.channel), {})[one.escalation_id] = None
@@ -245,6 +302,10 @@ class Escalator:
                     escalations=tuple(escalations),
                 )
             )
+
+    def _contacts_at_ns(self, one: Escalation) -> list[int]:
+        cycles = () if one.is_muted else one.cycles
+        return [at_ns for cycle in cycles for at_ns, _ in self._contacts_left(cycle)]
 
     def _contacts_left(self, cycle: Cycle) -> Iterator[tuple[int, Contact]]:
         kind, name = target_of(cycle.person)

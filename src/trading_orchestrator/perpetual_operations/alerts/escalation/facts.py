@@ -17,9 +17,9 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stepped(msgspec.Struct, frozen=True, kw_only=True):
-    """A rung was reached and these people are called. Nobody: it was skipped, which an operator must hear.
+    """A rung was reached and these people are called. Nobody: it was skipped.
 
-    `nobody`: targets of the rung behind which nobody stands who can be called.
+    `nobody`: targets of the rung behind which nobody stands who can be called; each has its NobodyFound besides.
     """
 
     kind: ClassVar[str] = "escalation.stepped"
@@ -72,6 +72,41 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True):
     from_start: bool
 
 
+class Reopened(msgspec.Struct, frozen=True, kw_only=True):
+    """Something joined that nobody has taken, while nobody was to be called: the first rung is reached anew."""
+
+    kind: ClassVar[str] = "escalation.reopened"
+    escalation_id: str
+    at_ns: int
+
+
+class Muted(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it is kept quiet (silenced, inhibited, outside its times): nobody is called before it is unmuted."""
+
+    kind: ClassVar[str] = "escalation.muted"
+    escalation_id: str
+    at_ns: int
+
+
+class Unmuted(msgspec.Struct, frozen=True, kw_only=True):
+    """Something of it is to be heard again: unless a person has it, the first rung is reached anew."""
+
+    kind: ClassVar[str] = "escalation.unmuted"
+    escalation_id: str
+    at_ns: int
+
+
+class NobodyFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A rung was reached and nobody stands behind this target of it who can be called. `rung` counts from 1."""
+
+    kind: ClassVar[str] = "escalation.nobody_found"
+    escalation_id: str
+    at_ns: int
+    policy: str
+    rung: int
+    target: str
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A person wants the next rung now."""
 
@@ -79,6 +114,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     escalation_id: str
     at_ns: int
     by: str
+    note: str = ""
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,15 +127,23 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paused(msgspec.Struct, frozen=True, kw_only=True):
-    """Maintenance: no rung is climbed before `until_ns`. People who were called already go on being called."""
+    """Maintenance: no rung is climbed before `until_ns`. People who were called already go on being called.
+
+    An `until_ns` that is not after `at_ns` ends it.
+    """
 
     kind: ClassVar[str] = "escalation.paused"
     at_ns: int
     until_ns: int
+    by: str = ""
+    reason: str = ""
 
 
 class ContactDue(msgspec.Struct, frozen=True, kw_only=True):
-    """A person is to be reached on a channel, about one or several escalations at once."""
+    """A person is to be reached on a channel, about one or several escalations at once.
+
+    `about`: the alerts that the call names, and `more` how many there are besides; None in facts of older releases.
+    """
 
     kind: ClassVar[str] = "escalation.contact_due"
     contact_id: str
@@ -107,6 +151,8 @@ class ContactDue(msgspec.Struct, frozen=True, kw_only=True):
     to: str
     channel: str
     escalations: tuple[str, ...]
+    about: tuple[str, ...] | None = None
+    more: int = 0
 
 
 class OverrideSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +186,10 @@ Body = (
     | Acknowledged
     | Snoozed
     | Resumed
+    | Reopened
+    | Muted
+    | Unmuted
+    | NobodyFound
     | Asked
     | Closed
     | Paused
@@ -154,6 +204,10 @@ _BODIES = (
     Acknowledged,
     Snoozed,
     Resumed,
+    Reopened,
+    Muted,
+    Unmuted,
+    NobodyFound,
     Asked,
     Closed,
     Paused,

@@ -120,6 +120,20 @@ def checked_schedules(configs: Mapping[str, ScheduleConfig], people: Collection[
     return {name: _checked(name, config, people) for name, config in configs.items()}
 
 
+def moment_ns(schedule: Schedule, key: str, text: str) -> int:
+    """Return a moment that a person wrote, by the schedule's clock unless it names an offset of its own.
+
+    Raises:
+        ScheduleRefused: it is none; the sentence names the key.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+        return _ns(at, schedule.zone) if at.tzinfo is None else round(at.timestamp()) * 1_000_000_000
+    except (ValueError, OverflowError):
+        said = f"expected a time such as 2026-11-23T09:00 by the clock of {schedule.zone.key}, was {text!r}"
+        raise _refused(schedule.name, key, said) from None
+
+
 def _checked(name: str, config: ScheduleConfig, people: Collection[str]) -> Schedule:
     try:
         zone = ZoneInfo(config.time_zone)
