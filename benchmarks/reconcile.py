@@ -29,8 +29,8 @@ WITHIN_S = 600.0
 SETTINGS = {
     "broker": "b",
     "symbols": [SYMBOL],
-    "poll_trades_s": 1000.0,
-    "poll_orders_s": 1000.0,
+    "poll_trades_s": 60.0,
+    "poll_orders_s": 30.0,
     "risk": {"max_orders_per_s": 1_000_000, "max_open_orders": 2 * ORDERS, "max_position_qty": 10**7},
     "strategies": [{"name": "filler", "class": "benchmarks.reconcile:Filler"}],
 }

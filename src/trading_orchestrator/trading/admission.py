@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -35,12 +35,14 @@ class Admission:
         instruments: Mapping[str, Instrument],
         quotes: Mapping[str, Quote],
         clock: Clock,
+        is_held: Callable[[str], bool],
     ) -> None:
         self._book = book
         self._limits = limits
         self._instruments = instruments
         self._quotes = quotes
         self._clock = clock
+        self._is_held = is_held
 
     def judge(self, order: NewOrder, *, replacing: Order | None = None) -> Judged:
         """Return what becomes of the order; `replacing` is the one whose place it would take.
@@ -50,7 +52,15 @@ class Admission:
         """
         instrument, quote = self.instrument(order.symbol), self.quote(order.symbol)
         notional = reserved_notional(order, quote)
-        refusal = check(order, self._book, quote, self._limits, self._clock.wall_ns(), replacing=replacing)
+        refusal = check(
+            order,
+            self._book,
+            quote,
+            self._limits,
+            self._clock.wall_ns(),
+            replacing=replacing,
+            is_held=self._is_held(order.symbol),
+        )
         return Judged(notional, refusal or unfit(order, instrument, notional))
 
     def instrument(self, symbol: str) -> Instrument:

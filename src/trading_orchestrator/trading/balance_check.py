@@ -23,6 +23,8 @@ class BalanceCheck:
 
     While orders fill, the venue's answer is of one moment and our sums move: any of the sums we went through from
     the question until `SETTLE_S` after the answer may equal it.
+
+    `held`: symbols that take no entries until two looks agree: the start's first look differed.
     """
 
     def __init__(self, book: Book, broker: Broker, clock: Clock, symbols: Iterable[str]) -> None:
@@ -31,11 +33,20 @@ class BalanceCheck:
         self._clock = clock
         self._assets = sorted({asset for symbol in symbols for asset in assets_of(symbol)})
         self._watching: list[list[Differences]] = []
+        self._moved_ns: int | None = None
+        self.held: frozenset[str] = frozenset()
 
     def moved(self) -> None:
         """Note the sums as they are now; to be called after every booked trade."""
+        self._moved_ns = self._clock.monotonic_ns()
         for sums in self._watching:
             sums.append(self._ours())
+
+    def active_for_s(self, quiet_s: float) -> float:
+        """Return how long the last trade may still explain a difference; 0: no longer."""
+        if self._moved_ns is None:
+            return 0.0
+        return max(0.0, quiet_s - (self._clock.monotonic_ns() - self._moved_ns) / 1e9)
 
     async def differences(self) -> Differences:
         """Ask, and return venue minus ours per asset; empty when equal. Raises what the broker raises."""

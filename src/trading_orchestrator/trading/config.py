@@ -10,6 +10,8 @@ from trading_orchestrator.trading.book import SNAPSHOT_EVERY_FACTS
 from trading_orchestrator.trading.risk.limits import RiskLimits
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+UpToHalfAMinute = Annotated[float, msgspec.Meta(gt=0, le=30)]
+UpToAMinute = Annotated[float, msgspec.Meta(gt=0, le=60)]
 
 
 class StrategyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,6 +31,7 @@ class StrategyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One broker account with the strategies that trade on it.
 
+    `symbols`: spot markets; a derivative (`BTC/USDT:USDT`) is refused.
     `broker`: name of the broker's section. `account`: goes into every client order id; default the broker's name, so
     two desks never share an account by accident.
 
@@ -38,9 +41,10 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `quarantine_s` 300: how long an order may stay UNKNOWN before its symbol takes no new entries and a human is paged;
     longer than the restart of a venue's gateway, shorter than anyone should wait to hear of it.
     `ask_first_s` 0.2, `ask_longest_s` 30: pace of questions for an unknown order, quick first, kind to rate limits.
-    `poll_orders_s` 15, `poll_trades_s` 15: single frames get lost while heartbeats go on; both cost one request each.
+    `poll_orders_s` 15 (at most 30), `poll_trades_s` 15 (at most 60): single frames get lost while heartbeats go on;
+    both cost one request each.
     `poll_overlap_s` 5: trades younger than this are asked for again: one with a lower id may still turn up.
-    `compare_s` 60: balances against the sum of trades.
+    `compare_s` 60 (at most): balances against the sum of trades.
     `quiet_s` 5: activity this recent may explain a difference, so it is looked at again instead of reported.
     `clock_offset_every_s` 20: a standby measures the venue's clock this often, so that a takeover need not wait for it;
     a crystal drifts 1 ms in that time, and the connection stays warm.
@@ -63,10 +67,10 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quarantine_s: Seconds = 300.0
     ask_first_s: Seconds = 0.2
     ask_longest_s: Seconds = 30.0
-    poll_orders_s: Seconds = 15.0
-    poll_trades_s: Seconds = 15.0
+    poll_orders_s: UpToHalfAMinute = 15.0
+    poll_trades_s: UpToAMinute = 15.0
     poll_overlap_s: Seconds = 5.0
-    compare_s: Seconds = 60.0
+    compare_s: UpToAMinute = 60.0
     quiet_s: Seconds = 5.0
     clock_offset_every_s: Seconds = 20.0
     clock_offset_limit_s: Seconds = 0.5
@@ -78,6 +82,12 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cpu_max_ratio: Annotated[float, msgspec.Meta(ge=0, le=1024)] = 0.0
 
     def __post_init__(self) -> None:
+        for symbol in self.symbols:
+            if ":" in symbol:
+                raise ValueError(
+                    f"symbols: expected spot markets only, was {symbol}: trades are checked against balances, "
+                    "and a derivative's position is in none"
+                )
         if self.isolation == "shared" and (self.nice or self.cpu_max_ratio):
             raise ValueError(
                 'nice and cpu_max_ratio are of a node of its own: expected isolation = "process" with them'

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -32,6 +34,7 @@ from trading_orchestrator.trading.risk.limits import RiskLimits, RiskRefused
 from trading_orchestrator.trading.sender import OrderGateway
 from trading_orchestrator.trading.strategies.load import AnyStrategy
 from trading_orchestrator.trading.strategies.memory import saved
+from trading_orchestrator.trading.strategies.progress import Progress
 from trading_orchestrator.trading.strategies.strategy import Wants
 
 log = logging.getLogger(__name__)
@@ -50,7 +53,10 @@ class NotNow(Refused):
 
 @dataclass
 class Performer:
-    """A strategy at work. `seq`, `bars`: how far into trades and bars its state reaches (see Memory)."""
+    """A strategy at work. `seq`, `bars`: how far into trades and bars its state reaches (see Memory).
+
+    `behind`: trades may have been told that it was not given, so that its `seq` alone says how far it is.
+    """
 
     name: str
     strategy: AnyStrategy
@@ -59,6 +65,8 @@ class Performer:
     bars: dict[str, int] = field(default_factory=dict)
     unsaved: bool = False
     stopped_by: str = ""
+    behind: bool = False
+    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass
@@ -87,15 +95,20 @@ class TradingFloor:
         clock: Clock,
         now_running: NowRunning,
         told_seq: Callable[[], int | None],
+        is_held: Callable[[str], bool],
     ) -> None:
         self._record = record
         self._gateway = gateway
-        self._admission = Admission(record.book, limits, instruments=instruments, quotes=quotes, clock=clock)
+        self._admission = Admission(
+            record.book, limits, instruments=instruments, quotes=quotes, clock=clock, is_held=is_held
+        )
         self._clock = clock
         self._now_running = now_running
         self._told_seq = told_seq
         self._performers: dict[str, Performer] = {}
         self._decisions: _Decisions | None = None
+        self._held: deque[Callable[[], None]] = deque()
+        self.at_work = ""
         self._denied_ns: dict[tuple[str, str, str], int] = {}
         self._closed = False
 
@@ -106,6 +119,17 @@ class TradingFloor:
     def enter(self, performer: Performer) -> None:
         """Let a strategy trade from now on."""
         self._performers[performer.name] = performer
+
+    def leave(self, name: str) -> None:
+        """Let a strategy trade no more; what it left open stays."""
+        self._performers.pop(name, None)
+
+    def stop(self, name: str, why: str) -> None:
+        """Call a strategy no more, and ask for the cancellation of what it left open."""
+        performer = self._performers.get(name)
+        if performer is not None and not performer.stopped_by:
+            performer.stopped_by, performer.behind = why, True
+        self.withdraw(self.orders(name), why)
 
     def close(self) -> None:
         """Call no strategy any more, so that nothing new is decided."""
@@ -125,31 +149,38 @@ class TradingFloor:
 
     def hand_bar(self, performer: Performer, bar: Bar) -> None:
         """Give one closed bar to one strategy; what its state reflects already is left out."""
-        if bar.close_ns > performer.bars.get(bar.symbol, 0):
+
+        def mark() -> None:
             performer.bars[bar.symbol] = bar.close_ns
-            performer.unsaved = True
-            self._call(performer, performer.strategy.on_bar, bar)
+
+        if bar.close_ns > performer.bars.get(bar.symbol, 0):
+            self._call(performer, performer.strategy.on_bar, bar, mark=mark)
 
     def on_fill(self, seq: int, order: Order, trade: TradeReport) -> None:
         """Give one booked trade to the strategy of its order; `seq` is its fact's place in the stream."""
         performer = self._performers.get(order.strategy)
-        if performer is not None and seq > performer.seq:
+        if performer is None or seq <= performer.seq:
+            return
+
+        def mark() -> None:
             performer.seq = seq
-            performer.unsaved = True
-            self._call(performer, performer.strategy.on_fill, order, trade)
+
+        self._call(performer, performer.strategy.on_fill, order, trade, mark=mark)
 
     def on_order(self, order: Order) -> None:
         performer = self._performers.get(order.strategy)
         if performer is not None:
-            performer.unsaved = True
-            self._call(performer, performer.strategy.on_order, order)
+            self._call(performer, performer.strategy.on_order, order, mark=nothing_to_mark)
 
     def on_timer(self, performer: Performer) -> None:
+        if performer.wants.timer_s is not None:
+            performer.progress.expect_tick(self._clock.monotonic_ns(), performer.wants.timer_s)
         self._call(performer, performer.strategy.on_timer)
 
     def on_start(self, performer: Performer) -> None:
-        performer.unsaved = True
-        self._call(performer, performer.strategy.on_start)
+        if performer.wants.timer_s is not None:
+            performer.progress.expect_tick(self._clock.monotonic_ns(), performer.wants.timer_s)
+        self._call(performer, performer.strategy.on_start, mark=nothing_to_mark)
 
     def save_all(self) -> None:
         """Save the state of every strategy that moved without deciding anything."""
@@ -294,10 +325,38 @@ class TradingFloor:
 
     # -- one step
 
-    def _call(self, performer: Performer, callback: Callable[..., None], *args: Any) -> None:
-        if self._closed or performer.stopped_by or self._record.is_lost:
+    def _call(
+        self,
+        performer: Performer,
+        callback: Callable[..., None],
+        *args: Any,
+        mark: Callable[[], None] | None = None,
+    ) -> None:
+        """Give one event to one strategy, if it may be called now.
+
+        Args:
+            mark: notes the event as seen; called only when the strategy is, so that what it was not given is
+                given to its successor. None for what nobody misses.
+        """
+        if performer.stopped_by:
             return
+        performer.progress.came(self._clock.monotonic_ns())
+        if self._closed or self._record.is_lost:
+            performer.behind = performer.behind or mark is not None
+            return
+        if self._decisions is not None:  # a callback turns the loop itself: one step at a time all the same
+            self._held.append(partial(self._call, performer, callback, *args, mark=mark))
+            return
+        if mark is not None:
+            mark()
+            performer.unsaved = True
+        self._step(performer, callback, *args)
+        while self._held:
+            self._held.popleft()()
+
+    def _step(self, performer: Performer, callback: Callable[..., None], *args: Any) -> None:
         self._decisions = _Decisions()
+        self.at_work = performer.name
         self._now_running(performer.name)
         try:
             callback(*args)
@@ -308,6 +367,8 @@ class TradingFloor:
                 self._stop(performer, error)
         finally:
             self._now_running("")
+            self.at_work = ""
+            performer.progress.handled()
             decisions, self._decisions = self._decisions, None
         if decisions.asked:
             self._send(performer, decisions.asked)
@@ -358,7 +419,7 @@ class TradingFloor:
 
     def _stop(self, performer: Performer, error: Exception) -> None:
         """A strategy whose callback failed is called no more; what it left open is canceled."""
-        performer.stopped_by = f"{type(error).__name__}: {error}"
+        performer.stopped_by, performer.behind = f"{type(error).__name__}: {error}", True
         log.error("strategy %s stopped: %s", performer.name, performer.stopped_by, exc_info=error)
         for order in self.orders(performer.name):
             self.cancel(performer.name, order.cl_ord_id, "its strategy failed")
@@ -370,10 +431,15 @@ class TradingFloor:
 
     def _saved(self, performer: Performer) -> StrategySaved:
         performer.unsaved = False
-        performer.seq = self._told_seq() or performer.seq
+        if not performer.behind:
+            performer.seq = self._told_seq() or performer.seq
         return StrategySaved(
             strategy=performer.name, state=saved(performer.strategy.state, performer.seq, performer.bars)
         )
+
+
+def nothing_to_mark() -> None:
+    """For an event that changes the state, and of which a successor is told anew."""
 
 
 def _is_asked(order: Order) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from trading_orchestrator.brokers.port import Broker, OrderNotFound, OrderReport, TradeReport
-from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.errors import OrchestratorError, Transient
 from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
@@ -21,8 +21,17 @@ from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.record import DeskRecord
 
 log = logging.getLogger(__name__)
-LOOK_UPS = 4
-"""Rounds of looking something up before a report is given up; evidence needs two at most (a trade, its order)."""
+SUMS = (f.TradeBooked, f.TradeInferred, f.TradeBusted, f.TradeCorrected)
+"""What moves balances."""
+LOOK_UPS = 8
+"""Rounds of looking something up before a report has to come again: a trade, its order under either id, and then the
+orders whose venue id nobody knows, among which new ones appear while those are asked for."""
+
+
+class StillAsking(Transient):
+    """Whose report this is was not found out yet: nothing is booked, and whoever brought it has to bring it again."""
+
+    code = "intake.still_asking"
 
 
 class Listener(NamedTuple):
@@ -124,8 +133,8 @@ class Intake:
                 known[ask] = await self._look_up(ask, evidence.symbol)
             finding = self._find(evidence, source, known)
         else:
-            log.error("a report asks without end and is left out: %s", evidence)
-            finding = NOTHING
+            # Left out it would be lost for good: the cursor of trades passes what a poll has taken in.
+            raise StillAsking(f"asked {LOOK_UPS} times whose it is, and is asked again later: {evidence}")
         return self._add(finding)
 
     async def _look_up(self, ask: Ask, symbol: str) -> bytes | None:
@@ -174,7 +183,7 @@ def _told(seq: int, bodies: Sequence[f.Body]) -> _Told:
         cl_ord_id = _order_of(body)
         if cl_ord_id and not isinstance(body, f.NotFoundCounted):  # it changes nothing that a strategy decides on
             orders[cl_ord_id] = None
-    return _Told(trades, list(orders), any(isinstance(body, f.TradeBooked | f.TradeInferred) for body in bodies))
+    return _Told(trades, list(orders), any(isinstance(body, SUMS) for body in bodies))
 
 
 def _order_of(body: f.Body) -> str:

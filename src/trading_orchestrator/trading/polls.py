@@ -22,13 +22,17 @@ from trading_orchestrator.trading.facts import (
 from trading_orchestrator.trading.folded import QUARANTINE
 from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.client_id import is_ours
+from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
+from trading_orchestrator.trading.orders.requests import RequestAt
 from trading_orchestrator.trading.positions.position import assets_of
 from trading_orchestrator.trading.record import DeskRecord
 from trading_orchestrator.trading.resolve import Resolver
 
 log = logging.getLogger(__name__)
 UNEXPLAINED = "balance.unexplained"
+IN_FLIGHT_S = 2.0
+"""From when on an order or a cancel without an answer is asked for, and how often: a time-out may be longer."""
 APART_S = 0.1
 """Least pause between two polls of a kind, however many reports call for one."""
 
@@ -71,6 +75,7 @@ class Polls:
             asyncio.create_task(self._repeat(self.poll_trades, config.poll_trades_s, self._trades_due)),
             asyncio.create_task(self._repeat(self.poll_orders, config.poll_orders_s, self._orders_due)),
             asyncio.create_task(self._repeat(self.compare, config.compare_s, self._balances_due)),
+            asyncio.create_task(self._ask_in_flight()),
         ]
 
     def ask_now(self) -> None:
@@ -108,17 +113,45 @@ class Polls:
             if self._is_missing(order, listed, asked_ns):
                 self._resolver.watch(order.cl_ord_id)
 
+    async def _ask_in_flight(self) -> None:
+        """Adopt what the venue has already while its answer is awaited. What it does not know may be on its way."""
+        while True:
+            await self._clock.sleep(IN_FLIGHT_S)
+            for order in [each for each in self._intake.book.open_orders() if self._is_in_flight(each)]:
+                try:
+                    with asking(Purpose.POLL):
+                        report = await self._broker.order(order.symbol, order.cl_ord_id)
+                    await self._intake.take_in(report, report.source)
+                except OrchestratorError as error:
+                    log.info("asking for %s in flight: %s", order.cl_ord_id, error.message)
+
+    def _is_in_flight(self, order: Order) -> bool:
+        """What is in doubt is the resolver's."""
+        unanswered = order.status is At.PENDING_NEW or any(r.at is RequestAt.INTENDED for r in order.requests)
+        since_s = (self._clock.wall_ns() - order.updated_ns) / 1e9
+        return unanswered and not order.foreign and order.lack is None and since_s >= IN_FLIGHT_S
+
     async def compare(self) -> None:
         """Compare balances; a difference seen twice alike is journaled, and never booked away."""
-        seen = await self._balances.differences()
+        seen = await self._look_at_balances()
         if seen != self._last_seen:
             self._last_seen = seen
             await self._clock.sleep(self._config.quiet_s)
-            seen = await self._balances.differences()
+            seen = await self._look_at_balances()
         if seen != self._last_seen:
             self._last_seen = seen
         elif not self._record.is_lost:
             self._conclude(seen)
+
+    async def _look_at_balances(self) -> Differences:
+        """Return the differences; look later while a trade of these seconds may explain one (`compare_s` at most)."""
+        until_ns = self._clock.monotonic_ns() + int(self._config.compare_s * 1e9)
+        while seen := await self._balances.differences():
+            active_s = self._balances.active_for_s(self._config.quiet_s)
+            if not active_s or self._clock.monotonic_ns() >= until_ns:
+                break
+            await self._clock.sleep(active_s)
+        return seen
 
     def _conclude(self, seen: Differences) -> None:
         """Two looks agree: journal a change, and let a symbol only reduce while an asset of it is unexplained."""
@@ -136,6 +169,7 @@ class Polls:
                 facts.append(SymbolReleased(symbol=symbol, by="desk", reason="balances and trades agree again"))
         if facts:
             self._record.write(*facts)
+        self._balances.held = frozenset()
 
     def _is_missing(self, order: Order, listed: set[str], asked_ns: int) -> bool:
         """Whatever moved since shortly before the question may be on either side of it."""

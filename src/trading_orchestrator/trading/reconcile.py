@@ -27,6 +27,7 @@ from trading_orchestrator.trading.orders.answers import of_restart
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.orders.finding import VENUE, Ask, Known
 from trading_orchestrator.trading.polls import settled_cursor
+from trading_orchestrator.trading.positions.position import assets_of
 from trading_orchestrator.trading.record import DeskRecord
 from trading_orchestrator.trading.resolve import Resolver
 from trading_orchestrator.trading.venue_clock import ClockOff, VenueClock
@@ -117,6 +118,9 @@ class Reconciler:
         differences = self._balances.quick_differences(snapshot.balances)
         if differences:
             log.info("balances differ at the first look: %s", "; ".join(in_words(differences)))
+            self._balances.held = frozenset(
+                symbol for symbol in self._config.symbols if not differences.keys().isdisjoint(assets_of(symbol))
+            )
         unknown = self._watch_unsettled(snapshot)
         return self._record.write(
             *self._cursors_advanced(snapshot.trades),

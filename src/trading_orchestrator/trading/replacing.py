@@ -19,8 +19,8 @@ from trading_orchestrator.trading.state import Replacement
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.25
-PASSING = ("risk.no_quote", "risk.max_orders_per_s")
-"""Refusals that are over in a moment: a successor's feed has no quote yet, a second is full."""
+PASSING = ("risk.no_quote", "risk.max_orders_per_s", "risk.balances_differ")
+"""Refusals that are over in a moment: a successor's feed has no quote yet, a second is full, a look is due."""
 
 
 class Replacing:

@@ -139,6 +139,7 @@ class Shift:
             clock=clock,
             now_running=around.now_running,
             told_seq=lambda: self._intake.told_seq if self._missed is None else None,
+            is_held=lambda symbol: symbol in self._balances.held,
         )
 
         self._loss_watch = LossWatch(

@@ -45,7 +45,7 @@ async def test_f40_a_revoked_key_stops_the_desk_until_a_human_lifts_it(scene: Sc
 
 
 async def test_f40_an_order_refused_for_the_key_is_refused_for_good(scene: Scene) -> None:
-    await scene.open(orders=1, settings={"poll_trades_s": 60.0, "poll_orders_s": 60.0, "compare_s": 60.0})
+    await scene.open(orders=1, settings={"poll_trades_s": 60.0, "poll_orders_s": 30.0, "compare_s": 60.0})
     revoke(scene, revoked=True)
     await scene.until(scene.moving(lambda: "desk.key_refused" in scene.kinds()), what="the page")
 

@@ -260,7 +260,7 @@ async def test_reports_that_come_while_the_venue_is_asked_are_booked_after_the_s
         await world.quote("1.1000")
         await world.run(0.2)
         first.crash()
-        second = world.node("Buyer", {"px": "1.0900"}, poll_trades_s=60.0, poll_orders_s=60.0)
+        second = world.node("Buyer", {"px": "1.0900"}, poll_trades_s=60.0, poll_orders_s=30.0)
         await world.warm(second)
 
         world.fault("balances", Effect.LOST)

@@ -89,7 +89,7 @@ async def test_the_exposure_of_an_unknown_order_stays_reserved(tmp_path: Path) -
 
 async def test_a_late_arrival_is_adopted_not_abandoned(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
-        await world.start(world.node("Buyer", {"px": "1.0900"}, poll_orders_s=60.0))
+        await world.start(world.node("Buyer", {"px": "1.0900"}, poll_orders_s=30.0))
         mute_stream(world)
         world.fault("submit", Effect.LATE, delay_s=0.9)
         await world.quote("1.1000")

@@ -75,7 +75,7 @@ async def test_a_humans_order_is_booked_and_left_alone(tmp_path: Path) -> None:
 
 async def test_a_humans_trade_that_no_frame_told_is_found_by_the_poll(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
-        await world.start(world.node("Buyer", {"px": "1.0900"}, poll_orders_s=60.0))
+        await world.start(world.node("Buyer", {"px": "1.0900"}, poll_orders_s=30.0))
         await world.quote("1.1000")
         world.fault("report", Effect.DROPPED, times=1000)
         world.venue.accept(NewOrder("human-1", "EUR/USDT", Side.SELL, OrdType.MARKET, Decimal(7)))

@@ -24,6 +24,7 @@ class Case:
     """An order before it exists, with all it is judged by.
 
     `now_ns`: the desk's wall clock (UTC). `replacing`: the order whose place it would take, if any.
+    `is_held`: the symbol's balances differed at the start, and nobody has looked again.
     """
 
     order: NewOrder
@@ -32,6 +33,7 @@ class Case:
     limits: RiskLimits
     now_ns: int
     replacing: Order | None = None
+    is_held: bool = False
 
     @property
     def exposure(self) -> Exposure:
@@ -58,6 +60,7 @@ def check(
     now_ns: int,
     *,
     replacing: Order | None = None,
+    is_held: bool = False,
 ) -> RiskRefused | None:
     """Return why the order must not be sent, or None. The book must have seen every earlier decision.
 
@@ -65,8 +68,9 @@ def check(
         quote: the newest quote of the symbol; without one no order passes.
         now_ns: the desk's wall clock (UTC), the one that stamps facts.
         replacing: the order whose place it takes, if any: what that one reserves is free for it.
+        is_held: the symbol takes no entries until its balances were looked at twice.
     """
-    case = Case(order, book, quote, limits, now_ns, replacing)
+    case = Case(order, book, quote, limits, now_ns, replacing, is_held)
     for rule in RULES:
         refusal = rule(case)
         if refusal is not None:
@@ -96,6 +100,14 @@ def symbol_is_free(case: Case) -> RiskRefused | None:
     if code is None or _reduces(case):
         return None
     return RiskRefused("risk.symbol_blocked", f"{case.order.symbol} is blocked by {code}", blocked_by=code)
+
+
+def balances_agree(case: Case) -> RiskRefused | None:
+    """Over in a moment: the second look blocks the symbol, or lets it go."""
+    if not case.is_held or _reduces(case):
+        return None
+    symbol = case.order.symbol
+    return RiskRefused("risk.balances_differ", f"{symbol}: balances differed at the start, and are being looked at")
 
 
 def price_is_known(case: Case) -> RiskRefused | None:
@@ -161,6 +173,7 @@ RULES: tuple[Rule, ...] = (
     well_formed,
     mode_allows,
     symbol_is_free,
+    balances_agree,
     price_is_known,
     max_order_qty,
     max_order_notional,

@@ -1,0 +1,94 @@
+"""Section 8, in flight 2 s: with a longer time-out the venue is asked, and what it does not know may be on its way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.desk.world import Node, World
+from trading_orchestrator.brokers.port import NewOrder
+from trading_orchestrator.brokers.simulated.faults import Effect
+from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.config import build
+from trading_orchestrator.trading.config import DeskConfig
+
+TIMEOUT_S = 20.0
+ASKED_WITHIN_S = 4.2
+
+
+async def patient(world: World, **params: Any) -> Node:
+    """Start a desk that waits long for an answer, while frames are lost and no poll is due."""
+    node = world.node("Buyer", {"px": "1.0900"} | params, poll_orders_s=30.0, poll_trades_s=60.0)
+    node.broker.timeout_s = TIMEOUT_S
+    await world.start(node)
+    return node
+
+
+async def test_an_order_in_flight_is_adopted_before_its_answer(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await patient(world)
+        world.fault("report", Effect.DROPPED, times=1000)
+        world.fault("submit", Effect.NO_ANSWER)
+        await world.quote("1.1000")
+        await world.run(1.5)
+        assert ["pending_new"] == await world.order_states()
+
+        await world.run(ASKED_WITHIN_S)
+
+        assert ["new"] == await world.order_states()
+        assert "order.doubted" not in await world.kinds()
+
+
+async def test_a_cancel_in_flight_is_asked_for_too(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await patient(world, cancel_at_bid="1.2000")
+        await world.quote("1.1000")
+        await world.run(0.2)
+        world.fault("report", Effect.DROPPED, times=1000)
+        world.fault("cancel", Effect.NO_ANSWER)
+        await world.quote("1.2000")
+        await world.run(1.5)
+        assert ["new"] == await world.order_states()
+
+        await world.run(ASKED_WITHIN_S)
+
+        assert ["canceled"] == await world.order_states()
+
+
+async def test_what_the_venue_does_not_know_yet_is_no_doubt(tmp_path: Path) -> None:
+    """It may wait for its turn in our own budget: a doubt would say that it cannot be sent any more."""
+    async with await World.open(tmp_path) as world:
+        node = await patient(world)
+        send = node.broker.submit
+
+        async def late(order: NewOrder) -> Any:
+            await world.clock.sleep(2 * ASKED_WITHIN_S)
+            return await send(order)
+
+        node.broker.submit = late  # type: ignore[method-assign]
+        await world.quote("1.1000")
+        await world.run(ASKED_WITHIN_S)
+        assert ["pending_new"] == await world.order_states()
+
+        await world.run(2 * ASKED_WITHIN_S)
+
+        assert ["new"] == await world.order_states()
+        assert "order.doubted" not in await world.kinds()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("poll_orders_s", 31.0, "poll_orders_s: expected `float` <= 30.0"),
+        ("poll_trades_s", 61.0, "poll_trades_s: expected `float` <= 60.0"),
+        ("compare_s", 600.0, "compare_s: expected `float` <= 60.0"),
+        ("symbols", ["BTC/USDT:USDT"], "symbols: expected spot markets only, was BTC/USDT:USDT"),
+    ],
+)
+def test_a_setting_beyond_the_protocol_is_refused_by_its_key(key: str, value: object, said: str) -> None:
+    settings = {"broker": "sim", "symbols": ["EUR/USDT"]} | {key: value}
+
+    with pytest.raises(Refused, match=said):
+        build(DeskConfig, settings, source="desk")
