@@ -207,6 +207,7 @@ def _tenancies(
         account = config.settings.brokers[desk.broker]
         budget = budgets.setdefault(desk.broker, RequestBudget(account.budget, clock=clock))
         client = CcxtClient(account, clock=clock, budget=budget)
+        manager.adopt_pool(f"{desk.broker}/{name}", client.requests)
         pulse = VenuePulse(clock)
         venue = CcxtBroker(account, clock=clock, client=client)
         broker = metered_broker(venue, meter, clock, desk=name)

@@ -10,6 +10,7 @@ import typer
 from trading_orchestrator.cli import (
     alerts,
     capacity,
+    circuits,
     config,
     desk,
     desks,
@@ -57,6 +58,7 @@ def build() -> typer.Typer:
     app.add_typer(config.build(), name="config")
     app.add_typer(incidents.build(), name="incidents")
     app.add_typer(features.build(), name="features")
+    app.add_typer(circuits.build(), name="circuits")
     app.add_typer(drill.build(), name="drill")
     app.command("soak")(soak.soak)
     app.command("simulate")(simulate.simulate)

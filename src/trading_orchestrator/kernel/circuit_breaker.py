@@ -213,6 +213,10 @@ class CircuitBreaker:
             return max(0.0, self.config.probe_s - self._since_s(self._probing_since_ns))
         return self.config.open_max_s if self._state is Circuit.FORCED_OPEN else 0.0
 
+    def told_to(self, tell: Callable[[CircuitMoved], None]) -> None:
+        """Tell `tell` of every move from now on, and nobody else."""
+        self._tell = tell
+
     def call(self) -> GuardedCall:
         """Return a context for one call.
 

@@ -43,11 +43,13 @@ from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder
 from trading_orchestrator.perpetual_operations.recovery.repairs import Repairs
 from trading_orchestrator.perpetual_operations.status import OperationsStatus, PartStatus
 from trading_orchestrator.storage.connection_pool import ConnectionPool, Connector, PoolConfig
+from trading_orchestrator.storage.connection_pool_manager import Measured, pools_of
 from trading_orchestrator.storage.ports import FactStore
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
 
+    from trading_orchestrator.perpetual_operations.alerts.lane import Lane
     from trading_orchestrator.perpetual_operations.alerts.loading import Plan
     from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
     from trading_orchestrator.perpetual_operations.console.console import Console
@@ -108,6 +110,7 @@ class PerpetualOperationsManager:
         self._is_dead = is_dead
         self._read_alerts = read_alerts
         self._alerts: AlertsRuntime | None = None
+        self._channels: Sequence[str] = ()
         self.version = metadata.version("trading-orchestrator")
         self.watching = NodeWatch(
             config.monitoring,
@@ -153,10 +156,10 @@ class PerpetualOperationsManager:
             supervisor=self.supervisor,
             report=lambda: self.report,
             is_gone=is_dead or (lambda name: False),
+            meter=self.meter,
         )
         self.recovery, self.incidents = self.repairs.recovery, self.repairs.incidents
         self.circuits, self.pools = self.repairs.circuits, self.repairs.pools
-        self.pools.adopt_all(store)
         self.watching.follow(PoolMetrics(self.pools.statuses, self.meter))
         self._console: Console | None = None
         self.features = Features(store, clock, self._features())
@@ -172,6 +175,8 @@ class PerpetualOperationsManager:
             finder = name if name == self.guards.leaks.name else self.guards.resources.name
             found = self._unless_off(self.monitor.name, self._unless_off(finder, probe))
             self.add_probe(name, self._once_a_host(found) if name in OF_THE_HOST else found)
+        for name, pool in pools_of(store).items():
+            self.adopt_pool(name, pool, depends_on=["journal"])
         self._offer_repairs(hand_over)
 
     @property
@@ -258,6 +263,25 @@ class PerpetualOperationsManager:
             self.pools.forget(name)
             raise
         return pool
+
+    def adopt_pool(self, name: str, pool: Measured, *, depends_on: Sequence[str] = ()) -> None:
+        """Show a pool that somebody else keeps beside ours, and watch it as `pool/NAME`.
+
+        It is tended and tuned when it offers `tend` and `tune`; `release_pool` ends that.
+
+        Raises: as `add_pool`.
+        """
+        self.pools.adopt(name, pool)
+        try:
+            self.add_probe(f"pool/{name}", AtOnce(lambda: self.pools.health_of(name)), depends_on=depends_on)
+        except Refused:
+            self.pools.forget(name)
+            raise
+
+    def release_pool(self, name: str) -> None:
+        """Show an adopted pool no longer; unknown names are ignored."""
+        self.pools.forget(name)
+        self.health.remove(f"pool/{name}")
 
     def add_dependency(
         self,
@@ -474,6 +498,7 @@ class PerpetualOperationsManager:
                 report=lambda: self.report,
                 last_good=self._data_dir / LAST_GOOD_ALERTS if self._is_dead is not None else None,
                 meter=self.meter,
+                in_use=self._keep_channels,
             )
             self.register(self._alerts)
             self.register(
@@ -487,6 +512,16 @@ class PerpetualOperationsManager:
                 )
             )
         return self._alerts
+
+    def _keep_channels(self, lanes: Sequence[Lane]) -> None:
+        """Channels are shown as pools and circuits while their lanes carry letters; their health is that of alerts."""
+        for name in self._channels:
+            self.circuits.forget(name)
+            self.pools.forget(name)
+        self._channels = [lane.breaker.name for lane in lanes]
+        for lane in lanes:
+            self.circuits.adopt(lane.breaker, part="alerts")
+            self.pools.adopt(lane.breaker.name, lane.uses)
 
     def console_app(self) -> FastAPI:
         """Return the console's ASGI app."""

@@ -87,7 +87,11 @@ class Leak(msgspec.Struct, frozen=True):
 
 
 class PoolStatus(msgspec.Struct, frozen=True):
-    """One pool as the page and the metrics show it. Waits are those of the last minutes."""
+    """One pool as the page and the metrics show it. `wait_p50_ms`, `wait_p99_ms`: of the last minutes.
+
+    wait_counts, wait_sum_s: every wait there was, by the buckets of `wait_times.BOUNDS_S`; () when it is not measured.
+    oldest_s: how long its oldest connection has been open; 0 when none is, or nobody knows.
+    """
 
     name: str
     size: int
@@ -102,6 +106,9 @@ class PoolStatus(msgspec.Struct, frozen=True):
     wait_p99_ms: float
     circuit: str
     leaks: tuple[Leak, ...] = ()
+    wait_counts: tuple[int, ...] = ()
+    wait_sum_s: float = 0.0
+    oldest_s: float = 0.0
 
 
 @dataclass(eq=False)
@@ -166,6 +173,9 @@ class ConnectionPool(Generic[C]):
             wait_p99_ms=round(p99_s * 1e3, 3),
             circuit=self.breaker.state.value,
             leaks=tuple(self._leaks()),
+            wait_counts=self.waits.counts,
+            wait_sum_s=round(self.waits.sum_s, 6),
+            oldest_s=self._oldest_s(),
         )
 
     @asynccontextmanager
@@ -254,6 +264,10 @@ class ConnectionPool(Generic[C]):
     def reopen(self) -> None:
         """Lend again after a drain."""
         self._closed = False
+
+    def _oldest_s(self) -> float:
+        first_ns = min((held.opened_ns for held in (*self._idle, *self._out)), default=self._clock.monotonic_ns())
+        return round((self._clock.monotonic_ns() - first_ns) / 1e9, 1)
 
     # -- lending
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from trading_orchestrator.errors import Refused
-from trading_orchestrator.kernel.circuit_breaker import Circuit, CircuitBreaker, CircuitMoved
+from trading_orchestrator.kernel.circuit_breaker import Circuit, CircuitBreaker, CircuitConfig
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.storage.connection_pool import ConnectionPool, Connector, PoolConfig, PoolStatus
@@ -30,28 +30,72 @@ class PoolUnknown(Refused):
     code = "pool.unknown"
 
 
+class PoolFixed(Refused):
+    """This pool is kept by somebody else, who offers no such thing. Facts: name."""
+
+    code = "pool.fixed"
+
+
+class Measured(Protocol):
+    """A pool that somebody else keeps: a store's lanes, a client's connections, a channel's workers."""
+
+    def status(self) -> PoolStatus:
+        """Return how the pool is, at once."""
+        ...
+
+
+@runtime_checkable
+class Tended(Protocol):
+    """One that wants to be looked after every few seconds."""
+
+    async def tend(self) -> None: ...
+
+
+@runtime_checkable
+class Tuned(Protocol):
+    """One that can move its size within its own limits."""
+
+    def tune(self) -> str:
+        """Return what was done, "" for nothing."""
+        ...
+
+
 @runtime_checkable
 class Pooled(Protocol):
     """Something that keeps pools of its own, such as a fact store: each is shown beside those made here."""
 
-    def pools(self) -> Mapping[str, Callable[[], PoolStatus]]: ...
+    def pools(self) -> Mapping[str, Measured]: ...
+
+
+class Circuits(Protocol):
+    """Where breakers are kept: `recovery.circuits.Circuits` of a program has it."""
+
+    def add(self, name: str, config: CircuitConfig | None = None) -> CircuitBreaker: ...
+
+    def forget(self, name: str) -> None: ...
+
+
+def pools_of(keeper: object) -> Mapping[str, Measured]:
+    """Return the pools that somebody keeps by their names; none when it keeps none."""
+    return keeper.pools() if isinstance(keeper, Pooled) else {}
 
 
 class ConnectionPoolManager:
-    """Holds the pools, tends them, tunes them, and drains them at the end. Use from one event loop.
+    """Holds the pools, tends them, tunes them, and drains those made here at the end. Use from one event loop.
+
+    What is adopted is shown, tended and tuned as far as it offers that; only its owner closes it.
 
     Args:
-        tell: hears of every move of a pool's circuit.
+        circuits: keeps the breakers of the pools made here; None keeps each with its pool alone.
     """
 
     name = "connection_pool_manager"
     depends_on: Sequence[str] = ()
 
-    def __init__(self, clock: Clock, *, tell: Callable[[CircuitMoved], None] = lambda moved: None) -> None:
+    def __init__(self, clock: Clock, circuits: Circuits | None = None) -> None:
         self._clock = clock
-        self._tell = tell
-        self._pools: dict[str, ConnectionPool[Any]] = {}
-        self._adopted: dict[str, Callable[[], PoolStatus]] = {}
+        self._circuits = circuits
+        self._pools: dict[str, Measured] = {}
 
     def add(
         self,
@@ -64,67 +108,67 @@ class ConnectionPoolManager:
         """Make a pool, and keep it in order from now on.
 
         Raises:
-            PoolTaken: choose another name.
+            PoolTaken, CircuitTaken: choose another name.
         """
         self._refuse_taken(name)
         config = config or PoolConfig()
-        breaker = CircuitBreaker(f"pool/{name}", config.circuit, self._clock, tell=self._tell)
+        breaker = self._circuits.add(f"pool/{name}", config.circuit) if self._circuits is not None else None
         pool = ConnectionPool(name, connector, config, self._clock, breaker=breaker, is_harmless=is_harmless)
         self._pools[name] = pool
         return pool
 
-    def forget(self, name: str) -> None:
-        """Keep a pool no longer that nobody has used yet, or an adopted one; unknown names are ignored."""
-        self._pools.pop(name, None)
-        self._adopted.pop(name, None)
-
-    def adopt(self, name: str, status: Callable[[], PoolStatus]) -> None:
-        """Show a pool that a library keeps itself; it is measured here, and neither tended nor tuned.
+    def adopt(self, name: str, pool: Measured) -> None:
+        """Show a pool that somebody else keeps.
 
         Raises:
             PoolTaken: choose another name.
         """
         self._refuse_taken(name)
-        self._adopted[name] = status
+        self._pools[name] = pool
 
-    def adopt_all(self, keeper: object) -> None:
-        """Show every pool that somebody keeps, if it keeps any.
-
-        Raises:
-            PoolTaken: choose another name.
-        """
-        if isinstance(keeper, Pooled):
-            for name, status in keeper.pools().items():
-                self.adopt(name, status)
+    def forget(self, name: str) -> None:
+        """Keep a pool no longer that nobody has used yet, or an adopted one; unknown names are ignored."""
+        pool = self._pools.pop(name, None)
+        if isinstance(pool, ConnectionPool) and self._circuits is not None:
+            self._circuits.forget(f"pool/{name}")
 
     def pool(self, name: str) -> ConnectionPool[Any]:
         """Return a pool made here.
 
         Raises:
             PoolUnknown: the sentence names those that are known.
+            PoolFixed: somebody else keeps it.
         """
-        found = self._pools.get(name)
-        if found is None:
-            known = ", ".join(self._pools) or "none"
-            raise PoolUnknown(f"no pool is named {name!r}; known: {known}", name=name)
+        found = self._found(name)
+        if not isinstance(found, ConnectionPool):
+            raise PoolFixed(f"pool {name} is not ours to change: its owner opens and closes its connections", name=name)
         return found
+
+    def tune(self, name: str) -> str:
+        """Move a pool's size by its waits, and return what was done, "" for nothing.
+
+        Raises:
+            PoolUnknown: the sentence names those that are known.
+            PoolFixed: its size is not to be moved.
+        """
+        found = self._found(name)
+        if not isinstance(found, Tuned):
+            raise PoolFixed(f"pool {name} has the size that its owner's config says", name=name)
+        return found.tune()
 
     def statuses(self) -> Sequence[PoolStatus]:
         """Return every pool as it is now."""
-        return [*(pool.status() for pool in self._pools.values()), *(status() for status in self._adopted.values())]
+        return [pool.status() for pool in self._pools.values()]
 
     def health_of(self, name: str) -> Health:
-        """Return how one pool is, for a probe."""
-        status = self.pool(name).status()
-        if status.circuit != Circuit.CLOSED.value:
-            return Health(HealthState.UNHEALTHY, f"its circuit is {status.circuit}", "dependency.down")
-        if status.leaks:
-            worst = status.leaks[0]
-            return Health(HealthState.DEGRADED, f"{worst.who} has kept a connection for {worst.since_s:.0f} s")
-        if status.waiting:
-            said = f"{status.waiting} callers wait, {status.in_use} of {status.size} in use"
-            return Health(HealthState.DEGRADED, said, "pool.exhausted")
-        return Health(HealthState.HEALTHY, f"{status.in_use} of {status.size} in use")
+        """Return how one pool is, for a probe.
+
+        Raises:
+            PoolUnknown: the sentence names those that are known.
+        """
+        pool = self._found(name)
+        is_ours = isinstance(pool, ConnectionPool)
+        return _health(pool.status(), waiting_max=0 if is_ours else None)
 
     def health(self) -> Health:
         statuses = self.statuses()
@@ -137,22 +181,45 @@ class ConnectionPoolManager:
         """Tend and tune until cancelled; pools that an earlier stop drained lend again."""
         rounds = 0
         for pool in self._pools.values():
-            pool.reopen()
+            if isinstance(pool, ConnectionPool):
+                pool.reopen()
         while True:
             await self._clock.sleep(TEND_EVERY_S)
             rounds += 1
             for pool in list(self._pools.values()):
-                await pool.tend()
-                if rounds % TUNE_EVERY_ROUNDS == 0 and (said := pool.tune()):
+                if isinstance(pool, Tended):
+                    await pool.tend()
+                if rounds % TUNE_EVERY_ROUNDS == 0 and isinstance(pool, Tuned) and (said := pool.tune()):
                     log.info("%s", said)
 
     async def drain(self, deadline_s: float) -> int:
-        """Drain every pool; return how many connections were not given back in time."""
+        """Drain every pool made here; return how many connections were not given back in time."""
         late = 0
         for pool in self._pools.values():
-            late += await pool.drain(deadline_s)
+            if isinstance(pool, ConnectionPool):
+                late += await pool.drain(deadline_s)
         return late
 
+    def _found(self, name: str) -> Measured:
+        found = self._pools.get(name)
+        if found is None:
+            known = ", ".join(self._pools) or "none"
+            raise PoolUnknown(f"no pool is named {name!r}; known: {known}", name=name)
+        return found
+
     def _refuse_taken(self, name: str) -> None:
-        if name in self._pools or name in self._adopted:
+        if name in self._pools:
             raise PoolTaken(f"a pool named {name!r} is registered already: choose another name", name=name)
+
+
+def _health(status: PoolStatus, *, waiting_max: int | None) -> Health:
+    """Args: waiting_max: callers that may wait; None takes the pool's size, for work that may well queue for a turn."""
+    if status.circuit != Circuit.CLOSED.value:
+        return Health(HealthState.UNHEALTHY, f"its circuit is {status.circuit}", "dependency.down")
+    if status.leaks:
+        worst = status.leaks[0]
+        return Health(HealthState.DEGRADED, f"{worst.who} has kept a connection for {worst.since_s:.0f} s")
+    if status.waiting > (status.size if waiting_max is None else waiting_max):
+        said = f"{status.waiting} callers wait, {status.in_use} of {status.size} in use"
+        return Health(HealthState.DEGRADED, said, "pool.exhausted")
+    return Health(HealthState.HEALTHY, f"{status.in_use} of {status.size} in use")

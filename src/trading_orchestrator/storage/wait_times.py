@@ -22,20 +22,29 @@ class Slice:
 
 
 class WaitTimes:
-    """The waits of the last five minutes, in buckets. Memory is bounded whatever the rate."""
+    """The waits of the last five minutes, in buckets, and of all time. Memory is bounded whatever the rate."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._slices: deque[Slice] = deque(maxlen=SLICES)
+        self._counts = [0] * (len(BOUNDS_S) + 1)
+        self.sum_s = 0.0
 
     def add(self, wait_s: float, in_use: int) -> None:
         """Count one wait, and how many were in use then."""
         now_ns = self._clock.monotonic_ns()
         if not self._slices or now_ns - self._slices[-1].at_ns > SLICE_S * 1e9:
             self._slices.append(Slice(now_ns))
-        newest = self._slices[-1]
-        newest.counts[bisect.bisect_left(BOUNDS_S, wait_s)] += 1
+        newest, bucket = self._slices[-1], bisect.bisect_left(BOUNDS_S, wait_s)
+        newest.counts[bucket] += 1
+        self._counts[bucket] += 1
+        self.sum_s += wait_s
         newest.most_in_use = max(newest.most_in_use, in_use)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Return how many waits ever fell into each bucket: up to each of `BOUNDS_S`, and above them all."""
+        return tuple(self._counts)
 
     @property
     def count(self) -> int:

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -182,7 +183,7 @@ async def test_ccxts_costs_are_binances_weights(
     async def gate(cost: float, purpose: Purpose) -> None:
         asked.append(cost * words_of("binance").per_cost)
 
-    tapped_class = tapped(exchange_class("binance"), SystemClock(), gate)
+    tapped_class = tapped(exchange_class("binance"), SystemClock(), gate, lambda what: nullcontext())
     own = tapped_class({"apiKey": "k", "secret": "s", "enableRateLimit": False})
     own.urls = exchange.urls
     await getattr(own, method)(params)

@@ -18,6 +18,7 @@ import pytest
 
 from tests.running_system import wait_until
 
+COMMAND = Path(sys.executable).with_name("trading-orchestrator")
 SHOP = Path(__file__).resolve().parents[3] / "examples" / "shop.py"
 
 
@@ -25,6 +26,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def command(*arguments: str) -> str:
+    """Return what the command line says."""
+    said = subprocess.run([str(COMMAND), *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return said.stdout + said.stderr
 
 
 class Shop:
@@ -99,7 +106,9 @@ def test_a_circuit_is_opened_by_hand_and_a_feature_switched(shop: Shop) -> None:
     said = {"by": "ada", "reason": "the service moves"}
     opened = httpx2.post(f"{shop.url}/api/circuits/dependency/quotes/open", json=said, timeout=5)
     refused = httpx2.post(f"{shop.url}/buy/apple", timeout=5)
-    httpx2.post(f"{shop.url}/api/circuits/dependency/quotes/close", json=said, timeout=5)
+    listed = command("circuits", "list", "--url", shop.url, "--json")
+    closed = command("circuits", "close", "dependency/quotes", "--by", "ada", "--reason", "it moved", "--url", shop.url)
+    unknown = command("circuits", "open", "quotes", "--by", "ada", "--reason", "none", "--url", shop.url)
     allowed = httpx2.post(f"{shop.url}/buy/apple", timeout=5)
     switched = httpx2.post(f"{shop.url}/api/features/recovery", json={**said, "on": False}, timeout=5)
     form = httpx2.post(f"{shop.url}/api/features/recovery", data={"on": "true"}, timeout=5)
@@ -107,6 +116,10 @@ def test_a_circuit_is_opened_by_hand_and_a_feature_switched(shop: Shop) -> None:
     facts = shop.get("/api/facts?limit=50")
 
     assert {"circuit": "dependency/quotes", "state": "forced_open"} == opened.json()
+    states = {one["name"]: one["state"] for one in json.loads(listed)["circuits"]}
+    assert {"pool/sales": "closed", "dependency/quotes": "forced_open", "channel/log": "closed"} == states
+    assert "circuit dependency/quotes is closed\n" == closed
+    assert "no circuit is named 'quotes'; known: pool/sales, dependency/quotes, channel/log" in unknown
     assert (500, 200) == (refused.status_code, allowed.status_code)
     assert [False] == [one["on"] for one in switched.json()["features"] if one["feature"] == "recovery"]
     assert (409, "request.body") == (form.status_code, form.json()["code"])

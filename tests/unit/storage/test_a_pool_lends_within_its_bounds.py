@@ -205,7 +205,7 @@ async def test_draining_waits_for_what_is_lent_and_lends_nothing_more() -> None:
 def test_names_are_given_once_and_known() -> None:
     scene = Scene()
     with pytest.raises(PoolTaken):
-        scene.manager.adopt("db", scene.pool.status)
+        scene.manager.adopt("db", scene.pool)
     with pytest.raises(PoolUnknown, match="no pool is named 'bd'; known: db"):
         scene.manager.pool("bd")
 

@@ -33,7 +33,10 @@ from trading_orchestrator.brokers.port import (
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.config import merged, nearest, variable
+from trading_orchestrator.storage.use_figures import UseFigures
 
+CONNECTIONS_MAX = 100  # aiohttp's own limit, which ccxt leaves as it is
+LONG_TIMEOUTS = 3
 _CLOSE_S = 0.5
 _PURPOSE_OF = {"submit": Purpose.ORDER, "cancel": Purpose.CANCEL, "countdown": Purpose.CANCEL}
 _TOO_MANY = (418, 429)
@@ -83,7 +86,8 @@ class Held(Protocol):
 class CcxtClient:
     """One exchange object; broker and feed of an account may share it, and closing one closes both.
 
-    Use within one event loop. Every request passes `budget`; clients of one account share it.
+    Use within one event loop. Every request passes `budget`; clients of one account share it. `requests` is what a
+    pool manager may adopt: who is at a request, and how long requests waited for the budget.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class CcxtClient:
         self.config = config
         self.clock = clock
         self.budget = budget or RequestBudget(config.budget, clock=clock)
+        self.requests = UseFigures(config.exchange, CONNECTIONS_MAX, clock, long_s=LONG_TIMEOUTS * config.timeout_s)
         self._owns_budget = budget is None
         self._variable = variable
         self._exchange: Any = None
@@ -154,7 +159,7 @@ class CcxtClient:
 
     def sending(self, what: str) -> Sending:
         """Return the note of one call about to be made, with its purpose."""
-        return Sending(_PURPOSE_OF.get(what) or ASKING.get())
+        return Sending(_PURPOSE_OF.get(what) or ASKING.get(), what)
 
     async def ready(self) -> Any:
         """Return the exchange with its markets loaded."""
@@ -205,7 +210,7 @@ class CcxtClient:
                 f"{nearest(config.exchange, _known_exchanges())}",
                 key="exchange",
             ) from None
-        exchange = tapped(plain, self.clock, self._enter)(
+        exchange = tapped(plain, self.clock, self._enter, self.requests.at_it)(
             {
                 "apiKey": key.api_key,
                 "secret": key.secret,
@@ -224,7 +229,8 @@ class CcxtClient:
         return exchange
 
     async def _enter(self, cost: float, purpose: Purpose) -> None:
-        await self.budget.enter(cost * words_of(self.config.exchange).per_cost, purpose)
+        with self.requests.waits():
+            await self.budget.enter(cost * words_of(self.config.exchange).per_cost, purpose)
 
     def _hear_of_weights(self, headers: Mapping[str, str], parsed: Any) -> None:
         used = told_used(self.config.exchange, headers)

@@ -7,6 +7,7 @@ with the third; the tap sees each frame as it is read. A consumed frame is not p
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
@@ -19,14 +20,17 @@ AnswerTap = Callable[[Mapping[str, str], Any], None]
 Gate = Callable[[float, Purpose], Awaitable[None]]
 """Returns when a request of this cost (in ccxt's unit) may leave."""
 
+Use = Callable[[str], AbstractContextManager[None]]
+
 
 class Sending:
-    """Why the present call is made, and when (monotonic) the transport was asked; 0: not yet."""
+    """Why and for what the present call is made, and when (monotonic) the transport was asked; 0: not yet."""
 
-    __slots__ = ("purpose", "sent_ns")
+    __slots__ = ("purpose", "sent_ns", "what")
 
-    def __init__(self, purpose: Purpose) -> None:
+    def __init__(self, purpose: Purpose, what: str = "") -> None:
         self.purpose = purpose
+        self.what = what
         self.sent_ns = 0
 
     @property
@@ -37,11 +41,12 @@ class Sending:
 SENDING: ContextVar[Sending | None] = ContextVar("ccxt_sending", default=None)
 
 
-def tapped(exchange_class: type[Any], clock: Clock, gate: Gate) -> type[Any]:  # noqa: C901  small overrides
+def tapped(exchange_class: type[Any], clock: Clock, gate: Gate, use: Use) -> type[Any]:  # noqa: C901  small overrides
     """Return a subclass whose instances have `frame_taps`, `answer_taps` and `connect_taps`, lists of callables.
 
     Args:
         gate: asked before each request is signed, whoever in the library makes it.
+        use: entered with the call's name for as long as the transport is at a request.
     """
 
     class Tapped(exchange_class):  # type: ignore[misc]  # ccxt ships no types that hold
@@ -63,7 +68,8 @@ def tapped(exchange_class: type[Any], clock: Clock, gate: Gate) -> type[Any]:  #
             sending = SENDING.get()
             if sending is not None:
                 sending.sent_ns = clock.monotonic_ns()
-            return await super().fetch(url, method, headers, body)
+            with use(sending.what if sending is not None else "the library's own request"):
+                return await super().fetch(url, method, headers, body)
 
         def handle_errors(self, *answer: Any) -> Any:
             status, reason, url, method, headers, body, parsed, *_ = answer

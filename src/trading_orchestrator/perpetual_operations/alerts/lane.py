@@ -22,10 +22,12 @@ from trading_orchestrator.perpetual_operations.alerts.budget import Budget
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, Letter, ReceiverBusy
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.lane_figures import LaneFigures
+from trading_orchestrator.storage.use_figures import UseFigures
 
 log = logging.getLogger(__name__)
 MANY_WAIT = 20
 LATE_BY_S = 1.0
+CHANNEL = "channel/"
 PLACES_OF_CRITICAL = 4  # for each place of the others
 
 
@@ -48,7 +50,7 @@ class ChannelFailed(Unknown):
 
 
 class Lane:
-    """One channel, guarded. Use from one event loop.
+    """One channel, guarded. Use from one event loop. `uses` is what a pool manager may adopt, `breaker` a registry.
 
     Args:
         meter: where it is counted; None counts for itself alone.
@@ -65,9 +67,16 @@ class Lane:
         circuit = msgspec.structs.replace(
             config.circuit, probe_s=max(config.circuit.probe_s, config.timeout_s + LATE_BY_S)
         )
-        self.breaker = CircuitBreaker(f"channel {name}", circuit, clock, is_failure=_speaks_against)
+        self.breaker = CircuitBreaker(f"{CHANNEL}{name}", circuit, clock, is_failure=_speaks_against)
         self._budget = Budget(config.budget_per_min, config.burst, clock)
         self._turnstile = asyncio.Lock()
+        self.uses = UseFigures(
+            f"{CHANNEL}{name}",
+            config.at_once * (1 + PLACES_OF_CRITICAL),
+            clock,
+            long_s=config.timeout_s + LATE_BY_S,
+            circuit=lambda: self.breaker.state.value,
+        )
         self._places = asyncio.Semaphore(config.at_once)
         self._places_of_critical = asyncio.Semaphore(config.at_once * PLACES_OF_CRITICAL)
         self._paused_until_ns = 0
@@ -99,17 +108,22 @@ class Lane:
         keep a storm of them from becoming a thousand processes.
         """
         if is_critical:
-            async with self._places_of_critical:
+            with self.uses.waits():
+                await self._places_of_critical.acquire()
+            try:
                 self._budget.spend()
                 yield
+            finally:
+                self._places_of_critical.release()
             return
         self.figures.waits(1)
         try:
-            async with self._turnstile:
-                while wait_s := self._budget.wait_s():
-                    await self._clock.sleep(wait_s)
-                await self._places.acquire()
-                self._budget.spend()
+            with self.uses.waits():
+                async with self._turnstile:
+                    while wait_s := self._budget.wait_s():
+                        await self._clock.sleep(wait_s)
+                    await self._places.acquire()
+                    self._budget.spend()
         finally:
             self.figures.waits(-1)
         try:
@@ -136,7 +150,8 @@ class Lane:
         began_ns = self._clock.monotonic_ns()
         self.figures.goes(1)
         try:
-            answer = await self._bounded(letter)
+            with self.uses.at_it(letter.message.notification_id):
+                answer = await self._bounded(letter)
         except OrchestratorError as error:
             self._failed_ns = self._clock.monotonic_ns()
             self._heed(error)

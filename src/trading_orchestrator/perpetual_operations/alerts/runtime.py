@@ -25,6 +25,8 @@ from trading_orchestrator.perpetual_operations.alerts.board import contacts_of, 
 from trading_orchestrator.perpetual_operations.alerts.calls import Calls
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.alerts.escalation.escalator import Escalator
+from trading_orchestrator.perpetual_operations.alerts.escalation.policy import EscalationPolicy
+from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.last_resort import CANNOT_COMMIT, LastResort
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan
 from trading_orchestrator.perpetual_operations.alerts.readings import Reading
@@ -73,13 +75,14 @@ class Outside:
     """What the runtime is given by whoever starts it.
 
     read: everything that can be measured now. read_plan: reads the config anew. open_board: opens its channels.
-    depends_on: which parts of the program stand on which.
+    depends_on: which parts of the program stand on which. in_use: hears which lanes carry letters now; () when none.
     """
 
     read: Read
     read_plan: Callable[[], Plan]
     open_board: Callable[[Plan], Switchboard]
     depends_on: Callable[[], DependsOn] = dict
+    in_use: Callable[[Sequence[Lane]], None] = lambda lanes: None
 
 
 class AlertsRuntime:
@@ -246,6 +249,7 @@ class AlertsRuntime:
         """Run by this plan until it changes or the lease is lost."""
         rules = RulesRider(plan.books())
         board = self._outside.open_board(plan)
+        self._outside.in_use([*board.lanes.values()])
         await self._last_resort.use(self._outside.open_board(plan))
         manager = AlertManager(
             self._store,
@@ -275,6 +279,7 @@ class AlertsRuntime:
             for task in (running, *ends):
                 task.cancel()
             await asyncio.gather(running, *ends, return_exceptions=True)
+            self._outside.in_use(())
             await board.close()
 
     async def _run_both(self, manager: AlertManager, watching: Watching, board: Switchboard) -> None:
@@ -315,11 +320,12 @@ class AlertsRuntime:
 
 
 def _calls(plan: Plan) -> Calls | None:
+    """Return who calls people; schedules without ladders say who is on call, and call nobody."""
     ladders = plan.config.escalations
-    if not ladders:
+    if not ladders and not plan.schedules:
         return None
     people = {name: user.contacts for name, user in plan.config.users.items()}
-    default = next(iter(ladders.values()))
+    default = next(iter(ladders.values()), EscalationPolicy(steps=()))
     escalator = Escalator(default, people, policies=ladders, schedules=plan.schedules)
     return Calls(escalator, plan.receivers)
 

@@ -15,6 +15,7 @@ from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.perpetual_operations.alerts.board import open_board
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.alerts.dead_mans_switch import DeadMansSwitch
+from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
 from trading_orchestrator.perpetual_operations.alerts.measuring_operations import Measuring
 from trading_orchestrator.perpetual_operations.alerts.progress import progress_of
@@ -42,6 +43,7 @@ def alerts_of(
     report: Callable[[], HealthReport],
     last_good: Path | None = None,
     meter: Meter | None = None,
+    in_use: Callable[[Sequence[Lane]], None] = lambda lanes: None,
 ) -> AlertsRuntime:
     """Return the component, not yet running.
 
@@ -49,6 +51,7 @@ def alerts_of(
         is_dead: whether a node's process is proved gone; None when names of nodes prove nothing, as in a program that
             embeds us several times.
         meter: where alerts and channels are counted; None counts nowhere that is looked at.
+        in_use: hears which lanes carry letters now; () when none.
         last_good: where the config in force is kept, for a successor that finds a broken one; None keeps none.
 
     Raises:
@@ -63,6 +66,7 @@ def alerts_of(
         read_plan=read_plan,
         open_board=lambda plan: open_board(plan, clock, meter),
         depends_on=lambda: {part.name: part.depends_on for part in report().parts},
+        in_use=in_use,
     )
     runtime = AlertsRuntime(plan, store=store, clock=clock, tenure=tenure, outside=outside, last_good=last_good)
     if meter is not None:

@@ -41,6 +41,7 @@ OF_NODE = (
     ("process_threads", "trading_process_threads", "Threads of the process"),
     ("process_descriptors", "trading_process_open_descriptors", "Open descriptors of the process"),
     ("process_tasks", "trading_process_tasks", "Tasks on the event loop"),
+    ("gc_collections", "trading_gc_collections_total", "Collections of garbage"),
     ("gc_pause_s", "trading_gc_pause_seconds", "Longest collection of garbage in the last second"),
     ("loop_lag_s", "trading_loop_lag_seconds", "Longest lateness of the event loop in the last second"),
 )
@@ -107,7 +108,9 @@ def _of_host(sample: Sample | None) -> Iterator[Metric]:
 
 def _of_nodes(nodes: Sequence[NodeNow]) -> Iterator[Metric]:
     for field, name, described in OF_NODE:
-        family = GaugeMetricFamily(name, described, labels=("node",))
+        is_counter = name.endswith("_total")
+        kind = CounterMetricFamily if is_counter else GaugeMetricFamily
+        family = kind(name.removesuffix("_total"), described, labels=("node",))
         for node in nodes:
             family.add_metric((node.node,), getattr(node.sample, field))
         yield family

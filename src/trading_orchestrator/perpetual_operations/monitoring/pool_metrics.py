@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 from trading_orchestrator.storage.connection_pool import PoolStatus
+from trading_orchestrator.storage.wait_times import BOUNDS_S
 
 GAUGES: tuple[tuple[str, str, Callable[[PoolStatus], float]], ...] = (
     ("trading_pool_size", "Connections that the pool may have", lambda status: status.size),
     ("trading_pool_in_use", "Connections lent out", lambda status: status.in_use),
     ("trading_pool_waiting", "Callers that wait for one", lambda status: status.waiting),
     ("trading_pool_wait_seconds_p99", "Wait for one, of the last minutes", lambda status: status.wait_p99_ms / 1e3),
-    ("trading_pool_refused_total", "Callers that waited in vain", lambda status: status.refused_total),
+    ("trading_pool_kept_too_long", "Lent out and not given back in time", lambda status: len(status.leaks)),
+    ("trading_pool_oldest_seconds", "Age of its oldest connection", lambda status: status.oldest_s),
 )
-MOST = "trading_pool_most_in_use"
+MOST, REFUSED, WAITS = "trading_pool_most_in_use", "trading_pool_refused_total", "trading_pool_wait_seconds"
 
 
 class PoolMetrics:
@@ -27,8 +29,25 @@ class PoolMetrics:
         self._most: dict[str, int] = {}
 
     def __call__(self, sample: Sample) -> None:
-        for status in self._statuses():
-            for name, described, value in GAUGES:
-                self._meter.gauge(name, described, pool=status.name).set(value(status))
-            most = self._most[status.name] = max(self._most.get(status.name, 0), status.in_use)
-            self._meter.gauge(MOST, "Most lent out at once since the start", pool=status.name).set(most)
+        statuses = self._statuses()
+        for status in statuses:
+            self._show(status)
+        for gone in self._most.keys() - {status.name for status in statuses}:
+            self._forget(gone)
+
+    def _show(self, status: PoolStatus) -> None:
+        meter, pool = self._meter, status.name
+        for name, described, value in GAUGES:
+            meter.gauge(name, described, pool=pool).set(value(status))
+        most = self._most[pool] = max(self._most.get(pool, 0), status.in_use)
+        meter.gauge(MOST, "Most lent out at once since the start", pool=pool).set(most)
+        meter.counter(REFUSED, "Callers that waited in vain", pool=pool).value = float(status.refused_total)
+        if status.wait_counts:
+            waits = meter.histogram(WAITS, "How long callers waited for one", bounds=BOUNDS_S, pool=pool)
+            waits.counts[:], waits.total = status.wait_counts, status.wait_sum_s
+
+    def _forget(self, pool: str) -> None:
+        """A pool that was released, such as a channel's after a reload, stands still in no graph."""
+        del self._most[pool]
+        for name in (*(name for name, _, _ in GAUGES), MOST, REFUSED, WAITS):
+            self._meter.forget(name, pool=pool)

@@ -7,10 +7,20 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from trading_orchestrator.errors import Refused
-from trading_orchestrator.kernel.circuit_breaker import CircuitBreaker, CircuitConfig, CircuitMoved, counts_as_failure
+from trading_orchestrator.kernel.circuit_breaker import (
+    Circuit,
+    CircuitBreaker,
+    CircuitConfig,
+    CircuitMoved,
+    counts_as_failure,
+)
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.perpetual_operations.incidents import facts as f
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
+
+METRIC = "trading_circuit_state"
+LEVELS = {Circuit.CLOSED: 0, Circuit.HALF_OPEN: 1, Circuit.OPEN: 2, Circuit.FORCED_OPEN: 3}
 
 
 class CircuitTaken(Refused):
@@ -38,12 +48,19 @@ class CircuitStatus(msgspec.Struct, frozen=True):
 
 
 class Circuits:
-    """Makes and keeps circuit breakers. Use from one event loop."""
+    """Every breaker of one process, whoever made it. Use from one event loop.
 
-    def __init__(self, clock: Clock, incidents: IncidentLog) -> None:
+    An operator's word outlives the breaker: one that is made anew under its name, as a reloaded channel is, stays open
+    until the operator closes it. A new process begins with every circuit closed.
+    """
+
+    def __init__(self, clock: Clock, incidents: IncidentLog, meter: Meter | None = None) -> None:
         self._clock = clock
         self._incidents = incidents
+        self._meter = meter or Meter()
         self._circuits: dict[str, CircuitBreaker] = {}
+        self._parts: dict[str, str] = {}
+        self._forced: dict[str, CircuitMoved] = {}
 
     def add(
         self,
@@ -57,15 +74,34 @@ class Circuits:
         Raises:
             CircuitTaken: choose another name.
         """
+        breaker = CircuitBreaker(name, config or CircuitConfig(), self._clock, is_failure=is_failure)
+        self.adopt(breaker)
+        return breaker
+
+    def adopt(self, breaker: CircuitBreaker, *, part: str = "") -> None:
+        """Keep a breaker that somebody made: from now on it is shown, journaled and open to an operator's word.
+
+        Args:
+            part: whose story a move belongs to; "" for the part of the circuit's own name.
+
+        Raises:
+            CircuitTaken: choose another name, or `forget` the one before.
+        """
+        name = breaker.name
         if name in self._circuits:
             raise CircuitTaken(f"a circuit named {name!r} is registered already: choose another name", name=name)
-        breaker = CircuitBreaker(name, config or CircuitConfig(), self._clock, is_failure=is_failure, tell=self.moved)
         self._circuits[name] = breaker
-        return breaker
+        self._parts[name] = part or name
+        if name in self._forced:
+            breaker.open(by=self._forced[name].by, reason=self._forced[name].reason)
+        breaker.told_to(self.moved)
+        self._show(name, breaker.state)
 
     def forget(self, name: str) -> None:
         """Show a circuit no longer; unknown names are ignored."""
-        self._circuits.pop(name, None)
+        if self._circuits.pop(name, None) is not None:
+            del self._parts[name]
+            self._meter.forget(METRIC, circuit=name)
 
     def of(self, name: str) -> CircuitBreaker:
         """Return a circuit by its name.
@@ -84,7 +120,12 @@ class Circuits:
         return [_status(breaker) for breaker in self._circuits.values()]
 
     def moved(self, moved: CircuitMoved) -> None:
-        """Journal a move, and add it to the story of the part it is named after."""
+        """Journal a move, and add it to the story of its part."""
+        if moved.now is Circuit.FORCED_OPEN:
+            self._forced[moved.circuit] = moved
+        else:
+            self._forced.pop(moved.circuit, None)
+        self._show(moved.circuit, moved.now)
         self._incidents.record(
             f.CircuitChanged(
                 at_ns=self._clock.wall_ns(),
@@ -96,7 +137,10 @@ class Circuits:
             )
         )
         told = f"circuit {moved.was.value} → {moved.now.value}: {moved.reason}"
-        self._incidents.note(moved.circuit, told, by=moved.by)
+        self._incidents.note(self._parts.get(moved.circuit, moved.circuit), told, by=moved.by)
+
+    def _show(self, name: str, state: Circuit) -> None:
+        self._meter.gauge(METRIC, "0 closed, 1 half open, 2 open, 3 opened by hand", circuit=name).set(LEVELS[state])
 
 
 def _status(breaker: CircuitBreaker) -> CircuitStatus:

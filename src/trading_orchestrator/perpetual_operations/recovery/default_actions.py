@@ -95,7 +95,7 @@ class DefaultActions:
 
     async def tune_pool(self, failure: Failure) -> str:
         name = self._pool_of(failure)
-        return self._pools.pool(name).tune() or f"pool {name} has the size that its waits ask for"
+        return self._pools.tune(name) or f"pool {name} has the size that its waits ask for"
 
     def _pool_of(self, failure: Failure) -> str:
         return failure.part.removeprefix("pool/").removeprefix("dependency/").removeprefix("database/")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component
+from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.kernel.supervisor import Ended, Supervisor
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.perpetual_operations.incidents import facts as f
@@ -33,11 +34,12 @@ class Repairs:
         supervisor: Supervisor,
         report: Callable[[], HealthReport],
         is_gone: Callable[[str], bool] = lambda node: False,
+        meter: Meter | None = None,
     ) -> None:
         self._clock = clock
         self.incidents = IncidentLog(store, clock, node=node, is_gone=is_gone)
-        self.circuits = Circuits(clock, self.incidents)
-        self.pools = ConnectionPoolManager(clock, tell=self.circuits.moved)
+        self.circuits = Circuits(clock, self.incidents, meter)
+        self.pools = ConnectionPoolManager(clock, self.circuits)
         ladders = Ladders((*DEFAULT_LADDERS, *config.ladders), OTHERWISE)
         self.recovery = AutoRecoveryManager(clock, self.incidents, ladders, report=report, enabled=config.enabled)
         self.actions = DefaultActions(supervisor, self.pools, store)

@@ -13,10 +13,13 @@ from typing import Protocol, TypeVar
 import apsw
 
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.storage.connection_pool import PoolStatus
 from trading_orchestrator.storage.sqlite.committer import StoreClosed
 from trading_orchestrator.storage.sqlite.failures import explain
-from trading_orchestrator.storage.sqlite.lane_figures import LaneFigures
+from trading_orchestrator.storage.sqlite.lane_figures import LaneFigures, name_of
 
+LONG_WAIT_S = 0.010
+ENOUGH_WAITS = 100
 T = TypeVar("T")
 Query = Callable[[apsw.Connection], T]
 
@@ -68,13 +71,20 @@ class _Idle:
         except Empty:
             connection = self._connect()
             if self._figures is not None:
-                self._figures.opened()
+                self._figures.opened(connection)
             return connection
 
     def _end(self, connection: apsw.Connection) -> None:
         connection.close(True)
         if self._figures is not None:
-            self._figures.closed()
+            self._figures.closed(connection)
+
+    def keep(self, most: int) -> None:
+        """Close what is more than that."""
+        idle = self._idle
+        with suppress(Empty):
+            while idle.qsize() > most:
+                self._end(idle.get_nowait())
 
     def close(self) -> int:
         idle, self._idle = self._idle, SimpleQueue()
@@ -87,15 +97,54 @@ class _Idle:
 
 
 class ThreadLanes:
-    """Up to `size` queries at once, each on a thread with a connection."""
+    """Up to `size` queries at once, each on a thread with a connection. A pool that a manager may tend and tune.
+
+    Args:
+        size_max: how far waits may make it grow; None keeps the size.
+    """
 
     def __init__(
-        self, path: Path, connect: Callable[[], apsw.Connection], *, name: str, size: int, clock: Clock
+        self,
+        path: Path,
+        connect: Callable[[], apsw.Connection],
+        *,
+        name: str,
+        size: int,
+        clock: Clock,
+        size_max: int | None = None,
     ) -> None:
         self.figures = LaneFigures(name, size, clock)
+        self._least, self._most = size, size_max or size
         self._idle = _Idle(path, connect, self.figures)
         self._executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
+        self._retired: list[ThreadPoolExecutor] = []
         self._closed = False
+
+    def status(self) -> PoolStatus:
+        """Return the lanes as a pool."""
+        return self.figures.status()
+
+    async def tend(self) -> None:
+        """Close connections that a smaller size left over; the journal's probe reads over the others each round."""
+        self._idle.keep(self.figures.size)
+
+    def tune(self) -> str:
+        """Move the size by one, within its limits, by what queries waited; return what was done, "" for nothing."""
+        size, (p99_s, waits, most) = self.figures.size, self.figures.pressure()
+        if p99_s > LONG_WAIT_S and size < self._most:
+            return self._resize(size + 1, f"p99 of waits is {p99_s * 1e3:.0f} ms")
+        if size > self._least and waits >= ENOUGH_WAITS and most < size:
+            return self._resize(size - 1, f"at most {most} were in use")
+        return ""
+
+    def _resize(self, size: int, because: str) -> str:
+        """Queries that wait go on with the threads they wait for; new ones get the new number."""
+        name, was = self.figures.name, self.figures.size
+        self._executor.shutdown(wait=False)
+        self._retired.append(self._executor)
+        self._executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
+        self.figures.size = size
+        return f"pool {name}: size {was} → {size}, because {because}"
 
     async def run(self, query: Query[T]) -> T:
         if self._closed:
@@ -105,11 +154,11 @@ class ThreadLanes:
         return await asyncio.wrap_future(asked)
 
     def _on_a_lane(self, query: Query[T], asked_ns: int) -> T:
-        self.figures.began(asked_ns)
+        ticket = self.figures.began(asked_ns, name_of(query))
         try:
             return self._idle.run(query)
         finally:
-            self.figures.ended()
+            self.figures.ended(ticket)
 
     def _given_up(self, asked: Future[T]) -> None:
         if asked.cancelled():
@@ -121,7 +170,8 @@ class ThreadLanes:
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            await asyncio.to_thread(self._executor.shutdown)
+            for executor in (*self._retired, self._executor):
+                await asyncio.to_thread(executor.shutdown)
             self._idle.close()
 
 

@@ -22,7 +22,7 @@ from trading_orchestrator.storage.sqlite.store import SqliteStore
 from trading_orchestrator.storage.sqlite.watch import ChangeWatch, LoopPoller, Poll, Poller, ThreadPoller
 from trading_orchestrator.storage.sqlite.writer import Writer
 
-READERS = 2
+READERS, READERS_MAX = 2, 6
 CREATE_TRIES = 40
 UPKEEP_PATIENCE_S = 0.01  # a checkpoint that waits for readers holds the write lock meanwhile
 
@@ -72,7 +72,7 @@ def assemble(
         poller = BellPoller(poll, bell) if bell else LoopPoller(poll, clock)
     else:
         committer = ThreadCommitter(writer)
-        readers = ThreadLanes(path, read, name="journal-reader", size=READERS, clock=clock)
+        readers = ThreadLanes(path, read, name="journal-reader", size=READERS, size_max=READERS_MAX, clock=clock)
         upkeep = ThreadLanes(path, upkeep_connection, name="journal-upkeep", size=1, clock=clock)
         poller = ThreadPoller(poll, poll_s)
     watch = ChangeWatch(poller, clock)

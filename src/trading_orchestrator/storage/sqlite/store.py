@@ -8,7 +8,6 @@ from functools import partial
 
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.storage.chain import canonical_json
-from trading_orchestrator.storage.connection_pool import PoolStatus
 from trading_orchestrator.storage.ports import Fact, Fence, Head, LeaseRow, NewFact, ProjectionRow, Put
 from trading_orchestrator.storage.sqlite import queries
 from trading_orchestrator.storage.sqlite.checkpoint import Checkpointed, LogGuard, checkpoint
@@ -112,10 +111,10 @@ class SqliteStore:
     async def leases(self) -> Sequence[LeaseRow]:
         return await self._readers.run(queries.leases)
 
-    def pools(self) -> Mapping[str, Callable[[], PoolStatus]]:
-        """Return what tells of each pool of connections, by name; nothing in a simulation, which has no threads."""
+    def pools(self) -> Mapping[str, ThreadLanes]:
+        """Return each pool of connections by its name; nothing in a simulation, which has no threads."""
         lanes = (self._readers, self._upkeep)
-        return {one.figures.name: one.figures.status for one in lanes if isinstance(one, ThreadLanes)}
+        return {one.figures.name: one for one in lanes if isinstance(one, ThreadLanes)}
 
     async def checkpoint(self) -> Checkpointed:
         """Write the log back beside the writers. One node of a host calls this every few seconds."""
