@@ -87,6 +87,20 @@ class TradeReport(msgspec.Struct, frozen=True):
     at_ns: int
 
 
+class TradeAmendment(msgspec.Struct, frozen=True):
+    """The venue takes a trade back (`last_qty` 0: a bust) or changes it; `last_px` None: the price stays.
+
+    FIX: ExecType trade cancel and trade correct. Most crypto venues never say it; then a person does (`desk bust`).
+    """
+
+    symbol: str
+    trade_id: str
+    last_qty: Decimal
+    last_px: Decimal | None
+    at_ns: int
+    text: str = ""
+
+
 class OrderReport(msgspec.Struct, frozen=True):
     """What the venue says of one order, with the trades it mentioned. `cum_qty` is the venue's own sum."""
 
@@ -239,7 +253,7 @@ class Broker(Protocol):
         """Return venue time minus ours, in seconds, measured now."""
         ...
 
-    def reports(self) -> AsyncIterator[OrderReport | TradeReport | Connected]:
+    def reports(self) -> AsyncIterator[OrderReport | TradeReport | TradeAmendment | Connected]:
         """Yield live reports; `Connected` first and after each gap. Reconnects by itself until closed."""
         ...
 

@@ -18,6 +18,8 @@ from trading_orchestrator.trading.find_order import find_order
 from trading_orchestrator.trading.mode_requests import adjustment_requested, mode_requested
 from trading_orchestrator.trading.operator_acts import (
     ArmingRequested,
+    BustRequested,
+    CorrectionRequested,
     PositionAdjustmentRequested,
     ReleaseRequested,
     WriteOffRequested,
@@ -43,6 +45,8 @@ def build() -> typer.Typer:
         *(("arm", arm), ("disarm", disarm), ("release", release), ("write-off", write_off)),
     ):
         app.command(name)(command)
+    app.command("bust")(bust)
+    app.command("correct")(correct)
     app.command("adjust", context_settings=TAKES_NEGATIVE)(adjust)
     app.command("adjust-position", context_settings=TAKES_NEGATIVE)(adjust_position)
     return app
@@ -177,6 +181,50 @@ def write_off(
     request = requested(WriteOffRequested(desk=name, cl_ord_id=order.cl_ord_id, by=by, reason=reason))
     asked = f"write off order {order.cl_ord_id}"
     ask_desk(name, request, asked=asked, config=config, data_dir=data_dir, as_json=as_json)
+
+
+def bust(
+    name: NameArgument,
+    symbol: Annotated[str, typer.Argument(help="The symbol of the trade.")],
+    trade_id: Annotated[str, typer.Argument(metavar="TRADE", help="The venue's id of the trade, as it is booked.")],
+    by: ByOption,
+    reason: ReasonOption,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a booked trade back because the venue did, and only told you: position and balances move back by it."""
+    request = requested(BustRequested(desk=name, symbol=symbol, trade_id=trade_id, by=by, reason=reason))
+    confirm(f"trade {trade_id} on {symbol} will be taken back, for ever", yes=yes)
+    asked = f"take trade {trade_id} on {symbol} back"
+    ask_desk(name, request, asked=asked, config=config, data_dir=data_dir, as_json=as_json)
+
+
+def correct(
+    name: NameArgument,
+    symbol: Annotated[str, typer.Argument(help="The symbol of the trade.")],
+    trade_id: Annotated[str, typer.Argument(metavar="TRADE", help="The venue's id of the trade, as it is booked.")],
+    qty: Annotated[str, typer.Option("--qty", help="How much it is of now.")],
+    px: Annotated[str, typer.Option("--px", help="At what price it is now.")],
+    by: ByOption,
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a booked trade because the venue did, and only told you; its fee stays as booked."""
+    act = CorrectionRequested(
+        desk=name,
+        symbol=symbol,
+        trade_id=trade_id,
+        qty=_decimal("--qty", qty),
+        px=_decimal("--px", px),
+        by=by,
+        reason=reason,
+    )
+    asked = f"hold trade {trade_id} on {symbol} to be of {qty} at {px}"
+    ask_desk(name, requested(act), asked=asked, config=config, data_dir=data_dir, as_json=as_json)
 
 
 def adjust(

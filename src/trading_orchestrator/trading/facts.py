@@ -20,6 +20,8 @@ from trading_orchestrator.trading.desk_facts import (
     DeskReconciled,
     ProjectionsRebuilt,
     StrategyBlamed,
+    StrategyDisabled,
+    StrategyRestarted,
     StrategySaved,
     SymbolBlocked,
     SymbolReleased,
@@ -39,6 +41,8 @@ __all__ = [
     "DeskReconciled",
     "ProjectionsRebuilt",
     "StrategyBlamed",
+    "StrategyDisabled",
+    "StrategyRestarted",
     "StrategySaved",
     "SymbolBlocked",
     "SymbolReleased",
@@ -289,19 +293,30 @@ class TradeInferred(Body, frozen=True):
 
 
 class TradeBusted(Body, frozen=True):
-    """The venue took a booked trade back; `trade` is the trade as it was booked."""
+    """The venue took a booked trade back; `trade` is the trade as it was booked.
+
+    With `request_pos` a named operator says so, to whom the venue told it.
+    """
 
     cl_ord_id: str
     trade: TradeReport
     reason: str = ""
+    by: str = ""
+    request_pos: int = 0
 
 
 class TradeCorrected(Body, frozen=True):
-    """The venue changed a booked trade: same key, other price or quantity, by an explicit message."""
+    """The venue changed a booked trade: same key, other price or quantity, by an explicit message.
+
+    With `request_pos` a named operator says so, to whom the venue told it.
+    """
 
     cl_ord_id: str
     before: TradeReport
     after: TradeReport
+    reason: str = ""
+    by: str = ""
+    request_pos: int = 0
 
 
 class TradeConflicted(Body, frozen=True):
@@ -363,6 +378,8 @@ KINDS: dict[str, type[Body]] = {
     "symbol.blocked": SymbolBlocked,
     "symbol.released": SymbolReleased,
     "strategy.blamed": StrategyBlamed,
+    "strategy.restarted": StrategyRestarted,
+    "strategy.disabled": StrategyDisabled,
     "projections.rebuilt": ProjectionsRebuilt,
     "strategy.saved": StrategySaved,
     "desk.reconciled": DeskReconciled,

@@ -7,15 +7,16 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from trading_orchestrator.brokers.port import Broker, OrderNotFound, OrderReport, TradeReport
+from trading_orchestrator.brokers.port import Broker, OrderNotFound, OrderReport, TradeAmendment, TradeReport
 from trading_orchestrator.errors import OrchestratorError, Transient
 from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.orders.amends import of_amendment
 from trading_orchestrator.trading.orders.evidence import NONE_KNOWN, of_report, of_trade
-from trading_orchestrator.trading.orders.finding import NOTHING, VENUE, Ask, Finding, Hole, Known
+from trading_orchestrator.trading.orders.finding import VENUE, Ask, Finding, Hole, Known
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.record import DeskRecord
@@ -26,6 +27,9 @@ SUMS = (f.TradeBooked, f.TradeInferred, f.TradeBusted, f.TradeCorrected)
 LOOK_UPS = 8
 """Rounds of looking something up before a report has to come again: a trade, its order under either id, and then the
 orders whose venue id nobody knows, among which new ones appear while those are asked for."""
+
+
+Evidence: TypeAlias = OrderReport | TradeReport | TradeAmendment
 
 
 class StillAsking(Transient):
@@ -74,7 +78,7 @@ class Intake:
         """Return the stream's place up to which strategies have heard every trade; None while some are under way."""
         return None if self._untold else self.book.seq
 
-    def hear(self, evidence: OrderReport | TradeReport, source: str = "stream") -> None:
+    def hear(self, evidence: Evidence, source: str = "stream") -> None:
         """Book what the report adds, now if possible."""
         if self._record.is_lost:
             return
@@ -86,7 +90,7 @@ class Intake:
         self._looking_up.add(task)
         task.add_done_callback(self._looking_up.discard)
 
-    async def take_in(self, evidence: OrderReport | TradeReport, source: str, known: Known = NONE_KNOWN) -> int:
+    async def take_in(self, evidence: Evidence, source: str, known: Known = NONE_KNOWN) -> int:
         """Book what the report adds, look-ups included; return how many trades it added.
 
         Args:
@@ -111,21 +115,27 @@ class Intake:
             task.cancel()
         await asyncio.gather(*self._looking_up, return_exceptions=True)
 
-    def _find(self, evidence: OrderReport | TradeReport, source: str, known: Known) -> Finding:
+    def _find(self, evidence: Evidence, source: str, known: Known) -> Finding:
         if isinstance(evidence, OrderReport):
             return of_report(self.book, evidence, known=known)
+        if isinstance(evidence, TradeAmendment):
+            return of_amendment(self.book, evidence, known=known)
         return of_trade(self.book, evidence, source=source, known=known)
 
-    async def _hear_after_look_up(self, evidence: OrderReport | TradeReport, source: str, finding: Finding) -> None:
+    async def _hear_after_look_up(self, evidence: Evidence, source: str, finding: Finding) -> None:
         try:
             await self._look_up_and_add(evidence, source, finding)
         except OrchestratorError as error:
             log.warning("a report could not be placed and is left to the next poll: %s", error.message)
 
     async def _look_up_and_add(
-        self, evidence: OrderReport | TradeReport, source: str, finding: Finding, already: Known = NONE_KNOWN
+        self, evidence: Evidence, source: str, finding: Finding, already: Known = NONE_KNOWN
     ) -> int:
         known: dict[Ask, bytes | None] = dict(already)
+        if isinstance(
+            evidence, TradeAmendment
+        ):  # its trade may have been booked a moment ago, and its row be on its way
+            await self._record.flush()
         for _ in range(LOOK_UPS):
             if not finding.asks:
                 break

@@ -12,6 +12,7 @@ from trading_orchestrator.brokers.port import (
     KeyRefused,
     NewOrder,
     OrderReport,
+    TradeAmendment,
     TradeReport,
 )
 
@@ -62,7 +63,7 @@ class KeyWatch:
     async def clock_offset_s(self) -> float:
         return await self._heard(self._broker.clock_offset_s())
 
-    def reports(self) -> AsyncIterator[OrderReport | TradeReport | Connected]:
+    def reports(self) -> AsyncIterator[OrderReport | TradeReport | TradeAmendment | Connected]:
         return self._broker.reports()
 
     async def close(self) -> None:

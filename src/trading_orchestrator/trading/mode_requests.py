@@ -17,10 +17,15 @@ from trading_orchestrator.trading.operator_acts import (
     ACTS,
     STREAM,
     Act,
+    Amendment,
+    BustRequested,
+    CorrectionRequested,
     Stakes,
     answers_to_act,
+    answers_to_amendment,
     check_responsible,
 )
+from trading_orchestrator.trading.orders.finding import VENUE, Ask
 from trading_orchestrator.trading.permit_facts import LossLimitLifted, RequestDeclined
 from trading_orchestrator.trading.record import DeskRecord
 
@@ -117,7 +122,7 @@ class ModeRequests:
         self._pos = max(self._pos, self._record.book.request_pos)
         while page := await self._store.read(stream=STREAM, after_pos=self._pos, kinds=tuple(KINDS)):
             for fact in page:
-                self._answer(fact)
+                await self._answer(fact)
                 self._pos = fact.pos
 
     async def keep_following(self) -> None:
@@ -131,7 +136,7 @@ class ModeRequests:
                 log.warning("looking for requests: %s", error.message)
             await self._clock.sleep(LOOKS_APART_S)
 
-    def _answer(self, fact: Fact) -> None:
+    async def _answer(self, fact: Fact) -> None:
         request = msgspec.json.decode(fact.body, type=KINDS[fact.kind])
         if request.desk != self._record.book.desk or self._record.is_lost:
             return
@@ -139,4 +144,18 @@ class ModeRequests:
         if mode not in MODES or not request.by or not request.reason:
             log.error("a request without a known mode, a name or a reason is not followed: %s", request)
             return
-        self._record.write(*answers_to(self._record.book, request, self._stakes, fact.pos))
+        if isinstance(request, BustRequested | CorrectionRequested):
+            await self._amend(request, fact.pos)
+        else:
+            self._record.write(*answers_to(self._record.book, request, self._stakes, fact.pos))
+
+    async def _amend(self, act: Amendment, pos: int) -> None:
+        """Look the trade up in its row, which may be on its way yet; what only the venue knows stays unasked."""
+        await self._record.flush()
+        known: dict[Ask, bytes | None] = {}
+        while (finding := answers_to_amendment(self._record.book, act, pos, known)).asks:
+            for ask in finding.asks:
+                row = await self._store.row(ask.projection, ask.key) if ask.projection != VENUE else None
+                known[ask] = None if row is None else row.value
+        if not self._record.is_lost:
+            self._record.write(*finding.facts)

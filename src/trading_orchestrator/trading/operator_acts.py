@@ -18,6 +18,8 @@ from trading_orchestrator.storage.ports import NewFact
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading import permit_facts as p
 from trading_orchestrator.trading.book import Book
+from trading_orchestrator.trading.orders.amends import of_bust, of_correction
+from trading_orchestrator.trading.orders.finding import Finding, Known
 from trading_orchestrator.trading.orders.life import At
 
 STREAM = "config"
@@ -62,12 +64,37 @@ class PositionAdjustmentRequested(msgspec.Struct, frozen=True):
     reason: str
 
 
-Act: TypeAlias = ArmingRequested | ReleaseRequested | WriteOffRequested | PositionAdjustmentRequested
+class BustRequested(msgspec.Struct, frozen=True):
+    """The venue told somebody, and not its interface, that it took this booked trade back."""
+
+    desk: str
+    symbol: str
+    trade_id: str
+    by: str
+    reason: str
+
+
+class CorrectionRequested(msgspec.Struct, frozen=True):
+    """The venue told somebody, and not its interface, that this booked trade is of `qty` at `px`."""
+
+    desk: str
+    symbol: str
+    trade_id: str
+    qty: Decimal
+    px: Decimal
+    by: str
+    reason: str
+
+
+Amendment: TypeAlias = BustRequested | CorrectionRequested
+Act: TypeAlias = ArmingRequested | ReleaseRequested | WriteOffRequested | PositionAdjustmentRequested | Amendment
 ACTS: dict[str, type[Act]] = {
     "desk.arming_requested": ArmingRequested,
     "symbol.release_requested": ReleaseRequested,
     "order.write_off_requested": WriteOffRequested,
     "position.adjustment_requested": PositionAdjustmentRequested,
+    "trade.bust_requested": BustRequested,
+    "trade.correction_requested": CorrectionRequested,
 }
 _KIND_OF = {act: kind for kind, act in ACTS.items()}
 
@@ -89,6 +116,10 @@ def requested(act: Act) -> NewFact:
     check_responsible(act.by, act.reason)
     if isinstance(act, PositionAdjustmentRequested) and not (act.qty.is_finite() and act.qty and act.px > 0):
         raise Refused(f"expected a quantity other than 0 and a price above 0, was {act.qty} at {act.px}")
+    if isinstance(act, CorrectionRequested) and not (act.qty.is_finite() and act.qty > 0 and act.px > 0):
+        raise Refused(
+            f"expected a quantity and a price above 0, was {act.qty} at {act.px}; none at all is a `desk bust`"
+        )
     body = msgspec.structs.replace(act, by=act.by.strip(), reason=act.reason.strip())
     return NewFact(stream=STREAM, kind=_KIND_OF[type(act)], body=body)
 
@@ -102,6 +133,27 @@ def check_responsible(by: str, reason: str) -> None:
 def answers_to_act(book: Book, act: Act, stakes: Stakes, pos: int) -> tuple[f.Body, ...]:
     """Return the facts with which the desk follows the act at this place of the journal, or declines it; pure."""
     return _ANSWERS[type(act)](book, act, stakes, pos)
+
+
+def answers_to_amendment(book: Book, act: Amendment, pos: int, known: Known) -> Finding:
+    """Return what has to be looked up first, or the facts with which the desk follows the act, or declines it; pure."""
+    if isinstance(act, BustRequested):
+        finding = of_bust(book, symbol=act.symbol, trade_id=act.trade_id, known=known)
+    else:
+        finding = of_correction(
+            book, symbol=act.symbol, trade_id=act.trade_id, last_qty=act.qty, last_px=act.px, known=known
+        )
+    if finding.asks:
+        return finding
+    facts = tuple(
+        msgspec.structs.replace(body, reason=act.reason, by=act.by, request_pos=pos)
+        if isinstance(body, f.TradeBusted | f.TradeCorrected)
+        else body
+        for body in finding.facts
+        if not isinstance(body, f.OrderFlagged)
+    )
+    why = "was taken back already, or is booked so" if not finding.facts else "is not booked"
+    return Finding(facts=facts or _declined(act, pos, f"trade {act.trade_id} on {act.symbol} {why}"))
 
 
 def _armed(book: Book, act: ArmingRequested, stakes: Stakes, pos: int) -> tuple[f.Body, ...]:
@@ -171,6 +223,11 @@ _WORDS: dict[type[f.Body], Callable[[Any], str]] = {
     p.PositionAdjusted: lambda body: f"position in {body.symbol} moved by {plain(body.qty)} at {plain(body.px)}",
     f.SymbolReleased: lambda body: f"{body.symbol} is released",
     f.OrderAbandoned: lambda body: f"order {body.cl_ord_id} is written off; a late trade of it is still booked",
+    f.TradeBusted: lambda body: f"trade {body.trade.trade_id} on {body.trade.symbol} is taken back",
+    f.TradeCorrected: lambda body: (
+        f"trade {body.after.trade_id} on {body.after.symbol} is of {plain(body.after.last_qty)} "
+        f"at {plain(body.after.last_px)}"
+    ),
     f.AccountAdjusted: lambda body: f"{plain(body.qty)} {body.asset} are explained",
     f.DeskModeChanged: lambda body: f"the desk is {body.mode.replace('_', ' ')}",
     f.DeskKilled: lambda body: "the kill switch is on: everything of ours is being canceled",

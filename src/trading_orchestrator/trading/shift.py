@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trading_orchestrator.brokers.port import Broker, Connected, KeyRefused, OrderReport, TradeReport
-from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.brokers.port import Broker, Connected, KeyRefused, OrderReport, TradeAmendment, TradeReport
+from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.faultpoint import FaultPoint
@@ -22,7 +22,13 @@ from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.countdown import Countdown
 from trading_orchestrator.trading.emergency import journal_notes
-from trading_orchestrator.trading.facts import DeskKeyRefused, DeskModeChanged, StrategyBlamed
+from trading_orchestrator.trading.facts import (
+    DeskKeyRefused,
+    DeskModeChanged,
+    StrategyBlamed,
+    StrategyDisabled,
+    StrategyRestarted,
+)
 from trading_orchestrator.trading.floor import NowRunning, Performer, TradingFloor
 from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.intake import Intake, Listener
@@ -42,14 +48,20 @@ from trading_orchestrator.trading.sender import OrderGateway
 from trading_orchestrator.trading.strategies.bar_history import BarHistory
 from trading_orchestrator.trading.strategies.load import LoadedStrategy
 from trading_orchestrator.trading.strategies.memory import restored, state_of
-from trading_orchestrator.trading.strategies.missed_fills import BookedTrade, order_of, trades_after
+from trading_orchestrator.trading.strategies.missed_fills import BookedTrade, RecentTrades, order_of, trades_after
 from trading_orchestrator.trading.venue_clock import VenueClock
 
 log = logging.getLogger(__name__)
 SAVE_EVERY_S = 0.25
 BLAMED_MOST = 2
 FRESH_QUOTE_NS = 1_000_000_000
-Report = OrderReport | TradeReport | Connected
+Report = OrderReport | TradeReport | TradeAmendment | Connected
+
+
+class CallbackUnderWay(Refused):
+    """A callback of the strategy has not returned: only a fresh process ends it. Facts: strategy."""
+
+    code = "strategy.callback_under_way"
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,11 @@ class Shift:
         self._missed: list[BookedTrade] | None = []
         self._stream: list[Report] | None = []
         self._timers: list[asyncio.Task[None]] = []
+        self._ticks: dict[str, asyncio.Task[None]] = {}
+        self._returning: dict[str, list[BookedTrade]] = {}
         self.left_out: dict[str, str] = {}
+        self.hung_in = ""
+        self.began_ns = around.clock.monotonic_ns()
         self.reconciled_ms = 0.0
         clock, config = around.clock, around.config
         broker = KeyWatch(around.broker, self._key_refused)
@@ -173,7 +189,7 @@ class Shift:
             for name, loaded in self._around.strategies.items()
             if (performer := self._restored(name, loaded)) is not None
         ]
-        missed = await self._missed_trades(performers)
+        missed = await self._missed_trades(performers, self._follower.recent, self._missed)
         for performer in performers:
             self._enter(performer, missed)
         self._missed = None
@@ -202,7 +218,7 @@ class Shift:
         With 0 nothing is waited for, written or sent any more: the seat is another's.
         """
         self.floor.close()
-        for timer in self._timers:
+        for timer in (*self._timers, *self._ticks.values()):
             timer.cancel()
         if deadline_s <= 0:
             self.record.stop()
@@ -243,6 +259,8 @@ class Shift:
     def _on_fill(self, seq: int, order: Order, trade: TradeReport) -> None:
         if self._missed is not None:
             self._missed.append(BookedTrade(seq, order.cl_ord_id, trade))
+        elif order.strategy in self._returning:
+            self._returning[order.strategy].append(BookedTrade(seq, order.cl_ord_id, trade))
         else:
             self.floor.on_fill(seq, order, trade)
 
@@ -286,10 +304,53 @@ class Shift:
 
     # -- strategies
 
+    async def restart(self, name: str, reason: str) -> None:
+        """Begin one strategy anew from its saved state, as a takeover would; the others trade on meanwhile.
+
+        Raises:
+            CallbackUnderWay: only the end of this process ends its callback.
+            Refused: it is none of the desk's, a human must let it back, or it cannot be restored.
+        """
+        loaded = self._around.strategies.get(name)
+        if loaded is None or name in self._returning:
+            raise Refused(f"{name} is no strategy of this desk that could be begun anew now", strategy=name)
+        if self.floor.at_work == name:
+            raise CallbackUnderWay(f"a callback of {name} has not returned", strategy=name)
+        self._returning[name] = []
+        try:
+            self._drop(name)
+            performer = self._restored(name, loaded)
+            if performer is None:
+                raise Refused(f"{name} stays out: {self.left_out[name]}", strategy=name)
+            await self.record.flush()
+            nothing_kept = RecentTrades(self.record.book.seq + 1)
+            missed = await self._missed_trades([performer], nothing_kept, self._returning[name])
+        finally:
+            del self._returning[name]
+        performer.behind = True
+        self._enter(performer, missed)
+        performer.behind = bool(performer.stopped_by)
+        self.record.write(StrategyRestarted(strategy=name, reason=reason))
+
+    def disable(self, name: str, failure: str, reason: str, *, reduce_only: bool) -> None:
+        """Let one strategy decide nothing more until a human says "normal", and cancel what it left open."""
+        self.floor.stop(name, reason)
+        reduces = reduce_only and self.record.book.mode == "normal"
+        mode = [DeskModeChanged(mode="reduce_only", by="desk", reason=reason)] if reduces else []
+        self.record.write(StrategyDisabled(strategy=name, failure=failure, reason=reason), *mode)
+
+    def _drop(self, name: str) -> None:
+        self.floor.leave(name)
+        self.left_out.pop(name, None)
+        tick = self._ticks.pop(name, None)
+        if tick is not None:
+            tick.cancel()
+
     def _blame(self, strategy: str) -> None:
         """Note in whom the predecessor hung. A crash loop must not travel with the handover."""
         if strategy not in self._around.strategies:
             return
+        self.hung_in = strategy
         times = self.record.book.times_blamed(strategy) + 1
         log.error("strategy %s kept the predecessor's loop until it was ended, for the %d. time", strategy, times)
         reason = f"strategy {strategy} kept the loop of {times} nodes until they were ended"
@@ -301,6 +362,9 @@ class Shift:
         """Return the strategy as it was when it last decided, indicators refilled; None if it cannot be restored."""
         if (times := self.record.book.times_blamed(name)) >= BLAMED_MOST:
             self.left_out[name] = f"it kept the loop of {times} nodes until they were ended; `desk resume` lets it back"
+            return None
+        if (disabled := self.record.book.disabled(name)) is not None:
+            self.left_out[name] = f"it is disabled: {disabled.reason}; `desk resume` lets it back"
             return None
         try:
             raw = self.record.book.strategy_state(name)
@@ -352,13 +416,19 @@ class Shift:
         bars = [bar for symbol in wants.symbols for bar in self._around.bars.closed(symbol, wants.bar_s)]
         return sorted(bars, key=lambda bar: bar.close_ns)
 
-    async def _missed_trades(self, performers: Sequence[Performer]) -> list[tuple[BookedTrade, Order]]:
-        """Return every trade that some strategy has still to be given; the last wait before they run."""
+    async def _missed_trades(
+        self, performers: Sequence[Performer], recent: RecentTrades, meanwhile: list[BookedTrade] | None
+    ) -> list[tuple[BookedTrade, Order]]:
+        """Return every trade that some strategy has still to be given; the last wait before they run.
+
+        Args:
+            meanwhile: where those are noted that are told while this waits; read when the waiting is over.
+        """
         book, store = self.record.book, self._around.store
         oldest = min((performer.seq for performer in performers), default=book.seq)
-        trades = await trades_after(oldest, self._follower.recent, book, store)
+        trades = await trades_after(oldest, recent, book, store)
         found = [(trade, await order_of(trade, book, store)) for trade in trades]
-        found += [(trade, book.order(trade.cl_ord_id)) for trade in self._missed or []]
+        found += [(trade, book.order(trade.cl_ord_id)) for trade in meanwhile or []]
         return [(trade, order) for trade, order in found if order is not None]
 
     def _enter(self, performer: Performer, missed: Sequence[tuple[BookedTrade, Order]]) -> None:
@@ -370,7 +440,7 @@ class Shift:
         for bar in self._bars_for(performer):
             self.floor.hand_bar(performer, bar)
         if performer.wants.timer_s is not None:
-            self._timers.append(asyncio.create_task(self._tick(performer, performer.wants.timer_s)))
+            self._ticks[performer.name] = asyncio.create_task(self._tick(performer, performer.wants.timer_s))
 
     def _show_fresh_quotes(self) -> None:
         """Do not wait for the next quote to decide: the newest one is milliseconds old while the feed is up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, TypeVar, cast
 
-from trading_orchestrator.brokers.port import Broker, Connected, NewOrder, OrderReport, TradeReport
+from trading_orchestrator.brokers.port import Broker, Connected, NewOrder, OrderReport, TradeAmendment, TradeReport
 from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.metrics import Meter
@@ -79,7 +79,7 @@ class MeteredBroker:
     async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
         return await self._timed("open_orders", self._broker.open_orders(symbols))
 
-    def reports(self) -> AsyncIterator[OrderReport | TradeReport | Connected]:
+    def reports(self) -> AsyncIterator[OrderReport | TradeReport | TradeAmendment | Connected]:
         return self._age.heard(self._broker.reports())
 
     async def _timed(self, call: str, asked: Awaitable[T]) -> T:

@@ -17,6 +17,7 @@ from trading_orchestrator.brokers.port import (
     NoAnswer,
     OrderRefused,
     OrderReport,
+    TradeAmendment,
     TradeReport,
 )
 from trading_orchestrator.brokers.simulated.faults import Effect, Fault, FaultScript
@@ -55,10 +56,11 @@ class SimulatedBroker:
         self._latency_s = latency_s
         if budget is not None:
             self.budget = budget  # only then is it `Budgeted`
-        self._inboxes: list[Inbox[OrderReport | TradeReport | Connected]] = []
+        self._inboxes: list[Inbox[OrderReport | TradeReport | TradeAmendment | Connected]] = []
         self._held: OrderReport | None = None
         self._under_way: set[asyncio.Task[None]] = set()
         venue.on_report.append(self._on_report)
+        venue.on_amendment.append(self._deliver)
 
     async def connect(self) -> None:
         await self._ask("connect", lambda: None)
@@ -95,8 +97,8 @@ class SimulatedBroker:
     async def clock_offset_s(self) -> float:
         return await self._ask("clock_offset_s", lambda: 0.0)
 
-    async def reports(self) -> AsyncIterator[OrderReport | TradeReport | Connected]:
-        inbox: Inbox[OrderReport | TradeReport | Connected] = Inbox()
+    async def reports(self) -> AsyncIterator[OrderReport | TradeReport | TradeAmendment | Connected]:
+        inbox: Inbox[OrderReport | TradeReport | TradeAmendment | Connected] = Inbox()
         inbox.put(Connected(self._clock.wall_ns()))
         self._inboxes.append(inbox)
         try:
@@ -113,6 +115,8 @@ class SimulatedBroker:
         """End the streams. Requests on their way still arrive: a closed socket does not call them back."""
         if self._on_report in self._venue.on_report:
             self._venue.on_report.remove(self._on_report)
+        if self._deliver in self._venue.on_amendment:
+            self._venue.on_amendment.remove(self._deliver)
         for inbox in self._inboxes:
             inbox.end()
 
@@ -160,7 +164,7 @@ class SimulatedBroker:
             held, self._held = self._held, None
             self._deliver(held)
 
-    def _deliver(self, report: OrderReport | TradeReport | Connected) -> None:
+    def _deliver(self, report: OrderReport | TradeReport | TradeAmendment | Connected) -> None:
         for inbox in self._inboxes:
             inbox.put(report)
 

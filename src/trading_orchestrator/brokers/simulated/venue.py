@@ -19,6 +19,7 @@ from trading_orchestrator.brokers.port import (
     OrdType,
     Side,
     TimeInForce,
+    TradeAmendment,
     TradeReport,
     VenueStatus,
 )
@@ -68,7 +69,9 @@ class SimulatedVenue:
         self._trades: list[TradeReport] = []
         self._public_trades = 0
         self._quotes: dict[str, Quote] = {}
+        self._taken_back: set[str] = set()
         self.on_report: list[Callable[[OrderReport], None]] = []
+        self.on_amendment: list[Callable[[TradeAmendment], None]] = []
         self.on_market: list[Callable[[Quote | Trade], None]] = []
 
     def show_quote(self, symbol: str, bid_px: Decimal, ask_px: Decimal, qty: Decimal = Decimal(1000)) -> None:
@@ -89,6 +92,15 @@ class SimulatedVenue:
     def transfer(self, asset: str, amount: Decimal) -> None:
         """Move money into the account, or with an amount below 0 out of it."""
         self._move(asset, amount)
+
+    def bust(self, trade_id: str, text: str = "") -> None:
+        """Take a trade back. What it filled does not rest again: a filled order is expired then."""
+        self._amend(trade_id, ZERO, None, text)
+        self._taken_back.add(trade_id)
+
+    def correct(self, trade_id: str, qty: Decimal, px: Decimal, text: str = "") -> None:
+        """Change a trade; its fee stays."""
+        self._amend(trade_id, qty, px, text)
 
     def accept(self, new: NewOrder) -> OrderReport:
         """Take the order or refuse it, match it, and return the answer with its trades."""
@@ -132,7 +144,7 @@ class SimulatedVenue:
         return [
             trade
             for trade in self._trades[after:]  # ids are dense, so the place tells the id
-            if trade.symbol == symbol and trade.at_ns >= since
+            if trade.symbol == symbol and trade.at_ns >= since and trade.trade_id not in self._taken_back
         ]
 
     def trades_of(self, symbol: str, venue_order_id: str) -> list[TradeReport]:
@@ -219,6 +231,23 @@ class SimulatedVenue:
         self._move(instrument.base, qty * new.side.sign)
         self._move(instrument.quote, -qty * px * new.side.sign - trade.fee)
         self._tell(order, trade)
+
+    def _amend(self, trade_id: str, qty: Decimal, px: Decimal | None, text: str) -> None:
+        before = self._trades[int(trade_id) - 1]
+        after = structs.replace(before, last_qty=qty, last_px=before.last_px if px is None else px)
+        order, instrument = self._by_venue_id[before.venue_order_id], self.instruments[before.symbol]
+        self._trades[int(trade_id) - 1] = after
+        order.trades = [after if each.trade_id == trade_id else each for each in order.trades]
+        order.trades = [each for each in order.trades if each.last_qty]
+        order.cum_qty += after.last_qty - before.last_qty
+        if order.status is VenueStatus.FILLED and order.cum_qty < order.new.order_qty:
+            order.status = VenueStatus.EXPIRED
+        moved_quote = after.last_qty * after.last_px - before.last_qty * before.last_px
+        self._move(instrument.base, (after.last_qty - before.last_qty) * before.side.sign)
+        self._move(instrument.quote, -moved_quote * before.side.sign + (before.fee if not qty else ZERO))
+        said = TradeAmendment(before.symbol, trade_id, qty, px, self._clock.wall_ns(), text)
+        for listener in list(self.on_amendment):
+            listener(said)
 
     def _move(self, asset: str, amount: Decimal) -> None:
         self._totals[asset] = self._totals.get(asset, ZERO) + amount

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from trading_orchestrator.brokers.port import TradeReport
+from trading_orchestrator.brokers.port import TradeAmendment, TradeReport
 from trading_orchestrator.kernel.ids import digest_base32
 from trading_orchestrator.kernel.money import ZERO, plain
 from trading_orchestrator.trading import facts as f
@@ -47,6 +47,21 @@ def of_hole_past_grace(book: Ledger, cl_ord_id: str, *, px: Decimal, at_ns: int)
     return Finding(facts=(body,))
 
 
+def of_amendment(book: Ledger, said: TradeAmendment, *, known: Known = NONE_KNOWN) -> Finding:
+    """Return what the venue's word on a trade of before adds."""
+    if not said.last_qty:
+        return of_bust(book, symbol=said.symbol, trade_id=said.trade_id, reason=said.text, known=known)
+    return of_correction(
+        book,
+        symbol=said.symbol,
+        trade_id=said.trade_id,
+        last_qty=said.last_qty,
+        last_px=said.last_px,
+        reason=said.text,
+        known=known,
+    )
+
+
 def of_bust(book: Ledger, *, symbol: str, trade_id: str, reason: str = "", known: Known = NONE_KNOWN) -> Finding:
     """Return what the venue's taking back of a trade adds."""
     place = _booked(book, symbol, trade_id, known)
@@ -57,7 +72,14 @@ def of_bust(book: Ledger, *, symbol: str, trade_id: str, reason: str = "", known
 
 
 def of_correction(
-    book: Ledger, *, symbol: str, trade_id: str, last_qty: Decimal, last_px: Decimal | None, known: Known = NONE_KNOWN
+    book: Ledger,
+    *,
+    symbol: str,
+    trade_id: str,
+    last_qty: Decimal,
+    last_px: Decimal | None,
+    reason: str = "",
+    known: Known = NONE_KNOWN,
 ) -> Finding:
     """Return what the venue's change of a trade adds. `last_px` None: the price stays."""
     place = _booked(book, symbol, trade_id, known)
@@ -68,7 +90,7 @@ def of_correction(
     after = msgspec.structs.replace(before, last_qty=last_qty, last_px=px)
     if after == before:
         return NOTHING
-    body = f.TradeCorrected(cl_ord_id=place.cl_ord_id, before=before, after=after)
+    body = f.TradeCorrected(cl_ord_id=place.cl_ord_id, before=before, after=after, reason=reason)
     return Finding(facts=(*place.facts, body))
 
 
@@ -91,9 +113,11 @@ def _booked(book: Ledger, symbol: str, trade_id: str, known: Known) -> Finding |
         text = f"the venue changed trade {trade_id} on {symbol}, which is not booked"
         return Finding(facts=(f.OrderFlagged(cl_ord_id="", code=UNATTRIBUTED, text=text),))
     stored = stored_trade(row)
-    if stored.is_busted:
+    trade, remembered = stored.record, book.known_trade(stored.record)
+    if stored.is_busted or (remembered is not None and remembered.busted):
         return NOTHING
-    trade = stored.record
+    if remembered is not None:  # the row may be older than the book: two messages looked it up at once
+        trade = msgspec.structs.replace(trade, last_qty=remembered.qty, last_px=remembered.px)
     place = locate(book, symbol=symbol, cl_ord_id=trade.cl_ord_id, venue_order_id=trade.venue_order_id, known=known)
     if place.finding is not None:
         return place.finding

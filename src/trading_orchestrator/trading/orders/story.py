@@ -196,15 +196,20 @@ def _trade_inferred(body: f.TradeInferred, at: Moment) -> str:
 
 
 def _trade_busted(body: f.TradeBusted, at: Moment) -> str:
-    why = f" ({body.reason})" if body.reason else ""
-    return f"trade {body.trade.trade_id} of {plain(body.trade.last_qty)} taken back by the venue{why}"
+    qty, why = plain(body.trade.last_qty), _why(body)
+    return f"trade {body.trade.trade_id} of {qty} taken back by the venue{why}"
+
+
+def _why(body: f.TradeBusted | f.TradeCorrected) -> str:
+    said = ": ".join(each for each in (body.by, body.reason) if each)
+    return f" ({said})" if said else ""
 
 
 def _trade_corrected(body: f.TradeCorrected, at: Moment) -> str:
     before, after = body.before, body.after
     return (
         f"trade {after.trade_id} corrected by the venue: from {plain(before.last_qty)}{_at_px(before.last_px)} "
-        f"to {plain(after.last_qty)}{_at_px(after.last_px)}"
+        f"to {plain(after.last_qty)}{_at_px(after.last_px)}{_why(body)}"
     )
 
 
