@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from trading_orchestrator.cli import ladders, on_call
+from trading_orchestrator.cli.alert_words import ByOption, NameArgument, NoteOption, find, me, seconds
 from trading_orchestrator.cli.console_calls import UrlOption, call
 from trading_orchestrator.cli.display import Column, local_moment, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
@@ -16,15 +17,11 @@ from trading_orchestrator.cli.reading import as_json as json_line
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import SystemClock
 
-NameArgument = Annotated[str, typer.Argument(help="The alert's fingerprint, the beginning of it, or its name.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who; without it the name you are logged in with.")]
-NoteOption = Annotated[str, typer.Option("--note", help="What you have to say to it.")]
 LIST = (Column("since"), Column("severity", status=True), Column("alert"), Column("labels"), Column("state"),
         Column("taken by"), Column("fingerprint"))  # fmt: skip
 SENT = (Column("at"), Column("to"), Column("says"), Column("about"), Column("alerts", number=True),
         Column("outcome", status=True), Column("tries", number=True), Column("answer"))  # fmt: skip
 HIDDEN = ("alertname", "severity")
-UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def build() -> typer.Typer:
@@ -32,8 +29,10 @@ def build() -> typer.Typer:
     app = typer.Typer(help="See alerts of the running system, and answer them.", no_args_is_help=True)
     for name, command in (("list", list_), ("show", show), ("history", history), ("ack", acknowledge),
                           ("resolve", resolve), ("silence", silence), ("silences", silences), ("expire", expire),
-                          ("test", try_channel), ("oncall", on_call), ("reload", reload)):  # fmt: skip
+                          ("test", try_channel), ("reload", reload)):  # fmt: skip
         app.command(name)(command)
+    ladders.add_to(app)
+    app.add_typer(on_call.build(), name="oncall")
     routes = typer.Typer(help="The routing tree.", no_args_is_help=True)
     routes.command("test")(try_routes)
     routes.callback()(lambda: None)
@@ -51,6 +50,8 @@ def list_(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOptio
     if as_json:
         print(json_line(found))
         return
+    if found["maintenance"]:
+        print(ladders.said_of(found["maintenance"]))
     if not found["alerts"]:
         print("nothing fires")
     else:
@@ -66,7 +67,7 @@ MEANS = (("mean time to acknowledge", "to_acknowledge_s"), ("to resolve", "to_re
 
 def show(name: NameArgument, url: UrlOption = None, config: ConfigOption = None) -> None:
     """Show everything about one alert."""
-    one = _find(name, url, config)
+    one = find(name, url, config)
     print(
         f"{one['name']} ({one['severity'] or 'no severity'}), {one['state']}, since {local_moment(one['starts_at_ns'])}"
     )
@@ -76,11 +77,11 @@ def show(name: NameArgument, url: UrlOption = None, config: ConfigOption = None)
     for title in ("receivers", "silenced_by", "inhibited_by"):
         if one[title]:
             print(f"{title.replace('_', ' ')}: {', '.join(one[title])}")
-    taken = one["acknowledged"]
-    if taken:
-        print(
-            f"taken by {taken['by']} at {local_moment(taken['at_ns'])}{': ' + taken['note'] if taken['note'] else ''}"
-        )
+    for how, said in (("taken", one["acknowledged"]), ("snoozed", one["snoozed"])):
+        if said:
+            print(_answered(how, said))
+    for line in ladders.ladder_lines(one):
+        print(line)
     if one["annotations"].get("runbook"):
         print(f"what to do: runbooks/{one['annotations']['runbook']}.md")
 
@@ -100,21 +101,27 @@ def history(
 
 
 def acknowledge(
-    name: NameArgument, by: ByOption = None, note: NoteOption = "", url: UrlOption = None, config: ConfigOption = None
+    name: NameArgument,
+    by: ByOption = None,
+    note: NoteOption = "",
+    for_: Annotated[str, typer.Option("--for", help="How long, e.g. 30m; without it until it ends.")] = "",
+    url: UrlOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Take an alert: its ladder stops climbing."""
-    one = _find(name, url, config)
-    call(f"/api/alerts/{one['fingerprint']}/acknowledge", {"by": _me(by), "note": note}, url=url, config=config)
-    print(f"{one['name']} is taken by {_me(by)}")
+    one = find(name, url, config)
+    body = {"by": me(by), "note": note, **({"for_s": seconds(for_)} if for_ else {})}
+    call(f"/api/alerts/{one['fingerprint']}/acknowledge", body, url=url, config=config)
+    print(f"{one['name']} is taken by {me(by)}{f' for {for_}' if for_ else ''}")
 
 
 def resolve(
     name: NameArgument, by: ByOption = None, note: NoteOption = "", url: UrlOption = None, config: ConfigOption = None
 ) -> None:
     """End an alert now; it comes back if its source still sees the cause."""
-    one = _find(name, url, config)
-    call(f"/api/alerts/{one['fingerprint']}/resolve", {"by": _me(by), "note": note}, url=url, config=config)
-    print(f"{one['name']} is resolved by {_me(by)}")
+    one = find(name, url, config)
+    call(f"/api/alerts/{one['fingerprint']}/resolve", {"by": me(by), "note": note}, url=url, config=config)
+    print(f"{one['name']} is resolved by {me(by)}")
 
 
 def silence(
@@ -131,8 +138,8 @@ def silence(
     """Keep alerts quiet, with owner and reason; prints its id."""
     body = {
         "matchers": matchers,
-        "for_s": _seconds(for_),
-        "by": _me(by),
+        "for_s": seconds(for_),
+        "by": me(by),
         "reason": reason,
         "until_resolved": until_resolved,
     }
@@ -161,7 +168,7 @@ def expire(
     config: ConfigOption = None,
 ) -> None:
     """End a silence now."""
-    call(f"/api/alerts/silences/{silence_id}/expire", {"by": _me(by)}, url=url, config=config)
+    call(f"/api/alerts/silences/{silence_id}/expire", {"by": me(by)}, url=url, config=config)
     print(f"silence {silence_id} is over")
 
 
@@ -172,27 +179,13 @@ def try_channel(
     config: ConfigOption = None,
 ) -> None:
     """Send a test message by one channel and print the receiver's answer."""
-    said = call(f"/api/alerts/channels/{channel}/test", {"by": _me(by)}, url=url, config=config)
+    said = call(f"/api/alerts/channels/{channel}/test", {"by": me(by)}, url=url, config=config)
     print(f"{channel} answered: {said['answer']}")
-
-
-def on_call(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show who is on call now, until when, and who is next."""
-    found = call("/api/alerts/on-call", url=url, config=config)["schedules"]
-    if as_json:
-        print(json_line(found))
-        return
-    if not found:
-        print("no schedule is configured")
-    for one in found:
-        following = one["next"]
-        after = f", then {_people(following)}" if following else ""
-        print(f"{one['schedule']}: {_people(one['now'])} until {local_moment(one['now']['until_ns'])}{after}")
 
 
 def reload(by: ByOption = None, url: UrlOption = None, config: ConfigOption = None) -> None:
     """Read the alert config anew; a wrong one changes nothing and is told."""
-    said = call("/api/alerts/reload", {"by": _me(by)}, url=url, config=config)
+    said = call("/api/alerts/reload", {"by": me(by)}, url=url, config=config)
     print(f"{said['rules']} rules and {len(said['receivers'])} receivers from {said['source']}")
 
 
@@ -228,21 +221,26 @@ def _plan(config: Path | None) -> Any:
     return hall.read_alerts(hall.read_settings(config, practice=True))
 
 
-def _find(name: str, url: str | None, config: Path | None) -> Mapping[str, Any]:
-    """Return the one alert that is meant."""
-    alerts: Sequence[Mapping[str, Any]] = call("/api/alerts", url=url, config=config)["alerts"]
-    found = [one for one in alerts if one["fingerprint"].startswith(name) or one["name"] == name]
-    if len(found) != 1:
-        which = "none" if not found else f"{len(found)} do: {', '.join(one['fingerprint'] for one in found)}"
-        raise Refused(f"expected one alert that fires and is named {name!r}, {which}")
-    return found[0]
-
-
 def _line(one: Mapping[str, Any]) -> tuple[object, ...]:
     labels = ", ".join(f"{key}={value}" for key, value in one["labels"].items() if key not in HIDDEN)
-    taken = one["acknowledged"]["by"] if one["acknowledged"] else ""
     since = local_moment(one["starts_at_ns"])
-    return since, one["severity"], one["name"], labels, one["state"], taken, one["fingerprint"]
+    return since, one["severity"], one["name"], labels, one["state"], _taken(one), one["fingerprint"]
+
+
+def _taken(one: Mapping[str, Any]) -> str:
+    """Return who has it; whoever has its ladder took it with another alert of its group."""
+    if one["acknowledged"]:
+        return str(one["acknowledged"]["by"])
+    if one["snoozed"]:
+        return f"snoozed by {one['snoozed']['by']}"
+    with_group = {ladder["by"]: None for ladder in one["ladders"] if ladder["state"] in ("taken", "snoozed")}
+    return f"{', '.join(with_group)} (with its group)" if with_group else ""
+
+
+def _answered(how: str, said: Mapping[str, Any]) -> str:
+    until = f" until {local_moment(said['until_ns'])}" if said["until_ns"] else ""
+    note = f": {said['note']}" if said["note"] else ""
+    return f"{how} by {said['by']} at {local_moment(said['at_ns'])}{until}{note}"
 
 
 def _sent(line: Mapping[str, Any]) -> tuple[object, ...]:
@@ -251,23 +249,8 @@ def _sent(line: Mapping[str, Any]) -> tuple[object, ...]:
             line["tries"], line["answer"])  # fmt: skip
 
 
-def _people(shift: Mapping[str, Any]) -> str:
-    return ", ".join(shift["people"]) or "nobody"
-
-
 def _pair(label: str) -> tuple[str, str]:
     name, is_pair, value = label.partition("=")
     if not is_pair:
         raise Refused(f"expected NAME=VALUE, was {label!r}")
     return name, value
-
-
-def _seconds(text: str) -> float:
-    try:
-        return float(text[:-1]) * UNITS_S[text[-1:]]
-    except (ValueError, KeyError):
-        raise Refused(f"expected a time such as 30m, 2h or 1d, was {text!r}") from None
-
-
-def _me(by: str | None) -> str:
-    return by or getpass.getuser()

@@ -6,7 +6,9 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -15,6 +17,7 @@ from typer.testing import CliRunner
 from tests.integration.alerts.program import program
 from trading_orchestrator.cli.main import build
 from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.kernel.clock import SystemClock
 
 pytestmark = pytest.mark.integration
 PROMTOOL = shutil.which("promtool")
@@ -31,6 +34,8 @@ kind = "log"
 [escalations.first]
 steps = [{ delay_s = 600, targets = ["schedule:day"] }]
 [users.anna]
+contacts = [{ channel = "paper" }]
+[users.ben]
 contacts = [{ channel = "paper" }]
 [schedules.day]
 rotations = [{ people = ["anna"], start = "2020-01-01T00:00" }]
@@ -80,6 +85,127 @@ async def test_channels_and_people_are_asked_for(url: str) -> None:
     assert "no channel is named 'pager'" in await run("test", "pager", at, fails=True)
     assert "is named 'Nothing', none" in await run("ack", "Nothing", at, fails=True)
     assert "nobody answers at http://127.0.0.1:1" in await run("list", "--url=http://127.0.0.1:1", fails=True)
+
+
+async def fires(url: str, **labels: str) -> None:
+    async with httpx2.AsyncClient(base_url=url) as client:
+        await client.post("/api/v2/alerts", json=[{"labels": {"alertname": "Down", "severity": "critical", **labels}}])
+
+
+def days_ahead(days: int) -> str:
+    return datetime.fromtimestamp(SystemClock().wall_ns() // 10**9 + days * 86_400, UTC).date().isoformat()
+
+
+async def one_of(url: str) -> dict[str, Any]:
+    """Return the alert that fires, as the API shows it."""
+    (one,) = json.loads(await run("list", "--json", f"--url={url}"))["alerts"]
+    return dict(one)
+
+
+async def test_an_alert_can_be_taken_for_a_while_put_off_and_handed_on(url: str) -> None:
+    at = f"--url={url}"
+    await fires(url)
+    assert "Down is taken by anna for 30m" in await run("ack", "Down", "--by=anna", "--for=30m", at)
+    taken = (await one_of(url))["acknowledged"]
+    assert ("anna", 1800.0) == (taken["by"], (taken["until_ns"] - taken["at_ns"]) / 1e9)
+    assert "taken by anna" in await run("show", "Down", at)
+
+    assert "nobody is called about Down for 2h" in await run("snooze", "Down", "--for=2h", "--by=anna", at)
+    assert "snoozed by anna" in await run("list", at)
+    shown = await run("show", "Down", at)
+    assert "snoozed by anna" in shown
+    assert "ladder first for desk: snoozed by anna until" in shown
+
+    assert "the next rung is called about Down" in await run("escalate", "Down", "--by=anna", "--note=not me", at)
+    one = await one_of(url)
+    assert (None, None, "climbs") == (one["acknowledged"], one["snoozed"], one["ladders"][0]["state"])
+
+    for wrong in ("ack", "snooze"):
+        assert "expected a time such as 30m" in await run(wrong, "Down", "--for=soon", at, fails=True)
+        assert "at most 366 days, was 0 s" in await run(wrong, "Down", "--for=0m", at, fails=True)
+
+
+async def test_in_maintenance_no_ladder_is_climbed_until_its_end(url: str) -> None:
+    at = f"--url={url}"
+    assert "no maintenance goes on" in await run("maintenance", "show", at)
+    assert "no maintenance goes on" in await run("maintenance", "end", at, fails=True)
+    begun = await run("maintenance", "begin", "--for=2h", "--reason=new disks", "--by=anna", at)
+    assert "no ladder is climbed (anna: new disks)" in begun
+    await fires(url)
+    assert begun in await run("list", at)
+    assert "before its first rung, held by maintenance until" in await run("show", "Down", at)
+    assert "maintenance goes on (by anna): end it" in await run("escalate", "Down", at, fails=True)
+
+    assert "maintenance is over" in await run("maintenance", "end", "--by=anna", at)
+    assert "rung 1, called: anna" in await run("show", "Down", at)
+    said = await run("maintenance", "begin", "--reason= ", at, fails=True)
+    assert "reason: expected why, was empty" == said
+
+
+async def test_somebody_stands_in_on_a_schedule(url: str) -> None:
+    at = f"--url={url}"
+    night = (f"--from={days_ahead(3)}T18:00", f"--until={days_ahead(4)}T08:00")
+    name = (await run("oncall", "override", "day", "ben", *night, "--instead-of=anna", "--by=anna", at)).strip()
+    (one,) = json.loads(await run("oncall", "overrides", "--json", at))
+    assert (name, "ben", "anna", 14 * 3600) == (
+        one["override_id"], one["person"], one["instead_of"], (one["ends_at_ns"] - one["starts_at_ns"]) // 10**9
+    )  # fmt: skip
+    await run("oncall", "override", "day", "ben", "--for=8h", at)
+    assert "day: anna, ben until" in await run("oncall", at)
+    await run("oncall", "override", "day", "--instead-of=anna", "--for=8h", at)
+    assert "day: ben until" in await run("oncall", at)
+    assert "is over" in await run("oncall", "end", name, at)
+    assert 2 == len(json.loads(await run("oncall", "overrides", "--json", at)))
+    assert "instead of" in await run("oncall", "overrides", at)
+
+
+KNOWN = "known: ['anna', 'ben']"
+A_TIME = "expected a time such as 2026-11-23T09:00 by the clock of UTC"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("dya", "ben", "--for=8h"), "no schedule is named 'dya'; known: ['day']"),
+        (("day", "bne", "--for=8h"), f"override: person: nobody is named 'bne'; {KNOWN}"),
+        (("day", "--for=8h"), f"override: person: nobody is named ''; {KNOWN}"),
+        (("day", "ben", "--for=8h", "--instead-of=x"), f"override: instead_of: nobody is named 'x'; {KNOWN}"),
+        (("day", "ben", "--until=tonight"), f"schedule day: until: {A_TIME}, was 'tonight'"),
+        (("day", "ben", "--from=x", "--for=8h"), f"schedule day: from: {A_TIME}, was 'x'"),
+        (("day", "ben", "--until=2020-01-01"), "override: expected an end after its begin and after now"),
+        (("day", "ben", "--until=9000-01-01"), "override: expected an end within the next 366 days"),
+        (("day", "ben"), "override: expected either `until` or how long"),
+        (("day", "ben", "--for=8x"), "expected a time such as 30m, 2h or 1d, was '8x'"),
+    ],
+)
+async def test_a_stand_in_that_cannot_be_is_refused_in_one_sentence(
+    url: str, arguments: tuple[str, ...], said: str
+) -> None:
+    assert said == await run("oncall", "override", *arguments, f"--url={url}", fails=True)
+
+
+async def test_who_is_on_call_is_known_without_any_ladder(tmp_path: Path) -> None:
+    (tmp_path / "alerts.toml").write_text("""
+default_rules = false
+[channels.paper]
+kind = "log"
+[users.anna]
+contacts = [{ channel = "paper" }]
+[schedules.day]
+rotations = [{ people = ["anna"], start = "2020-01-01T00:00" }]
+""")
+    async with program(tmp_path / "data", {"path": str(tmp_path / "alerts.toml")}) as (url, _):
+        at = f"--url={url}"
+        assert "day: anna until " in await run("oncall", at)
+        await run("oncall", "override", "day", "--instead-of=anna", "--for=8h", at)
+        assert "day: nobody until " in await run("oncall", at)
+        await fires(url)
+        said = await run("snooze", "Down", at, fails=True)
+        assert (
+            "nobody is called about Down now: no ladder is climbed; `alerts silence` keeps its messages quiet" == said
+        )
+        said = await run("maintenance", "begin", "--reason=new disks", at, fails=True)
+        assert "no ladder is configured: there is nothing to hold" == said
 
 
 async def test_a_reload_is_told_and_a_wrong_one_too(url: str, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from trading_orchestrator.kernel.component import HealthState
-from trading_orchestrator.perpetual_operations.alerts.attention import Acknowledged
+from trading_orchestrator.perpetual_operations.alerts.attention import Acknowledged, Snoozed
 from trading_orchestrator.perpetual_operations.console.page.alerts import SHOWN, alert_list
 from trading_orchestrator.perpetual_operations.console.verdict import judge
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
@@ -46,6 +46,15 @@ def test_the_worst_comes_first_and_what_is_taken_last() -> None:
     assert "taken by anna" in shown
     assert "silenced" in shown
     assert "host &lt;a&gt;" in shown
+
+
+def test_what_somebody_snoozed_says_so_and_can_still_be_taken() -> None:
+    snoozed = Snoozed(fingerprint="later", at_ns=1, by="ben", until_ns=2)
+    shown = alert_list([alert("Later", "critical", snoozed=snoozed)], None)
+
+    assert "snoozed by ben" in shown
+    assert ["later"] == re.findall(r'data-acknowledge="(\w+)"', shown)
+    assert "All well." == judge(WELL, [], [], [], [alert("Later", "critical", snoozed=snoozed)]).sentence
 
 
 def test_a_storm_does_not_fill_the_page() -> None:

@@ -84,11 +84,14 @@ def _of_doubts(name: str, desk: Mapping[str, Any]) -> list[Worry]:
 
 
 def _of_alerts(alerts: Sequence[Mapping[str, Any]]) -> list[Worry]:
-    """What is critical and nobody has taken; everything else that fires stands in its own section."""
+    """What is critical and nobody has taken or put off; everything else that fires stands in its own section."""
     names = [
         str(one["name"])
         for one in alerts
-        if one["severity"] == "critical" and one["state"] != "suppressed" and not one["acknowledged"]
+        if one["severity"] == "critical"
+        and one["state"] != "suppressed"
+        and not one["acknowledged"]
+        and not one.get("snoozed")
     ]
     if not names:
         return []

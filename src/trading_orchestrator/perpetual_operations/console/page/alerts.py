@@ -33,7 +33,7 @@ def alert_list(alerts: Sequence[Row], now_ns: int | None) -> Html:
 def _alert(one: Row, now_ns: int | None) -> Html:
     annotations = one["annotations"]
     labels = " · ".join(f"{name} {value}" for name, value in one["labels"].items() if name not in HIDDEN)
-    taken = one["acknowledged"]
+    taken, snoozed = one["acknowledged"], one.get("snoozed")
     runbook = annotations.get("runbook")
     return tag(
         "li",
@@ -51,6 +51,7 @@ def _alert(one: Row, now_ns: int | None) -> Html:
                 f" · {labels}" if labels else "",
                 (" · ", tag("a", "runbook", href=f"runbooks/{quote(runbook, safe='')}")) if runbook else None,
                 f" · taken by {taken.by}" if taken else "",
+                f" · snoozed by {snoozed.by}" if snoozed else "",
                 f" · {_why_quiet(one)}" if _why_quiet(one) else "",
                 class_="note",
             ),

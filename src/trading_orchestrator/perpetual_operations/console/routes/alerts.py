@@ -9,7 +9,6 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import new_id
 from trading_orchestrator.perpetual_operations.alerts.attention import EPISODES, Episode, mean_times
@@ -21,6 +20,8 @@ from trading_orchestrator.perpetual_operations.alerts.standing import shown_aler
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.bodies import read_json
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
+from trading_orchestrator.perpetual_operations.console.routes.ladders import add_ladder_routes
+from trading_orchestrator.perpetual_operations.console.said_by import By, checked_by
 from trading_orchestrator.storage.ports import FactStore
 
 SECOND_NS = 1_000_000_000
@@ -31,10 +32,11 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="Rows on a page")]
 
 
 class Taken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who takes or ends it, and what that person has to say."""
+    """Who takes or ends it, and what that person has to say. `for_s`: how long it is taken; until its end without."""
 
     by: str
     note: str = ""
+    for_s: float | None = None
 
 
 class SilenceSaid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,17 +56,12 @@ class RouteTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labels: dict[str, str]
 
 
-class By(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who asks."""
-
-    by: str
-
-
 def alert_routes(runtime: Runtime, store: FactStore, clock: Clock) -> APIRouter:
     """Return the routes."""
     router = APIRouter(tags=["alerts"], responses=PROBLEMS)
     _reading(router, runtime, store)
     _attention(router, runtime)
+    add_ladder_routes(router, runtime, clock)
     _silences(router, runtime, clock)
     _config(router, runtime)
     return router
@@ -73,10 +70,11 @@ def alert_routes(runtime: Runtime, store: FactStore, clock: Clock) -> APIRouter:
 def _reading(router: APIRouter, runtime: Runtime, store: FactStore) -> None:
     @router.get("/api/alerts", summary="What fires, the longest first, and mean times to acknowledge and to resolve")
     async def alerts() -> Response:
-        firing = shown_alerts(runtime().manager)
+        manager = runtime().manager
+        firing = shown_alerts(manager)
         rows = await store.rows(EPISODES, limit=EPISODES_COUNTED)
         means = mean_times([msgspec.json.decode(row.value, type=Episode) for row in rows])
-        return json_answer({"alerts": firing, "mean_times": means})
+        return json_answer({"alerts": firing, "mean_times": means, "maintenance": manager.duty.maintenance()})
 
     @router.get("/api/alerts/history", summary="What was sent to whom, when, and with which answer, newest first")
     async def history(before: Before = None, limit: Limit = 100) -> Response:
@@ -90,25 +88,17 @@ def _reading(router: APIRouter, runtime: Runtime, store: FactStore) -> None:
     async def rules() -> Response:
         return json_answer({"rules": runtime().plan.rules, "source": runtime().plan.source})
 
-    @router.get("/api/alerts/on-call", summary="Who is on call now, until when, and who is next")
-    async def on_call() -> Response:
-        manager = runtime().manager
-        names = runtime().plan.schedules
-        calls = manager.calls
-        found = [calls.escalator.on_call(name, manager.now_ns()) for name in names] if calls is not None else []
-        return json_answer({"schedules": found})
-
 
 def _attention(router: APIRouter, runtime: Runtime) -> None:
-    @router.post("/api/alerts/{fingerprint}/acknowledge", summary="Take an alert until it ends")
+    @router.post("/api/alerts/{fingerprint}/acknowledge", summary="Take an alert until it ends, or for a while")
     async def acknowledge(fingerprint: str, request: Request) -> Response:
-        said = _named(await read_json(request, Taken))
-        await runtime().manager.acknowledge(fingerprint, by=said.by, note=said.note)
+        said = checked_by(await read_json(request, Taken))
+        await runtime().manager.acknowledge(fingerprint, by=said.by, note=said.note, for_s=said.for_s)
         return json_answer({"fingerprint": fingerprint, "acknowledged_by": said.by})
 
     @router.post("/api/alerts/{fingerprint}/resolve", summary="End an alert; a source that still sees it tells it anew")
     async def resolve(fingerprint: str, request: Request) -> Response:
-        said = _named(await read_json(request, Taken))
+        said = checked_by(await read_json(request, Taken))
         manager = runtime().manager
         await manager.acknowledge(fingerprint, by=said.by, note=said.note or "resolved by hand")
         await manager.resolve(fingerprint)
@@ -185,9 +175,3 @@ async def _page(store: FactStore, projection: str, name: str, before: int | None
 
 def _route(route: Route) -> Mapping[str, object]:
     return {"receiver": route.receiver, "route": route.key, "group_by": sorted(route.group_by)}
-
-
-def _named(said: Taken) -> Taken:
-    if not said.by.strip():
-        raise Refused("by: expected the name of a person, was empty")
-    return said
