@@ -1,4 +1,4 @@
-"""Replaces where the venue has none of its own: cancel, proof, and a new intent of what remains (ORDER_PROTOCOL §7)."""
+"""Replaces: cancel, proof, and a new intent of what remains (ORDER_PROTOCOL §7; why no other way: ADR 0009)."""
 
 from __future__ import annotations
 
