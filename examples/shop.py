@@ -22,7 +22,14 @@ from fastapi import FastAPI
 
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.component import Health, HealthState
-from trading_orchestrator.perpetual_operations import Ladder, Step, enable_perpetual_operations
+from trading_orchestrator.perpetual_operations import (
+    Deadline,
+    Ladder,
+    RetryBudget,
+    Step,
+    enable_perpetual_operations,
+    retried,
+)
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 
 
@@ -92,6 +99,7 @@ def shop(data_dir: Path, quotes_port: int) -> FastAPI:
         operations = app.state.perpetual_operations
         app.state.sales = operations.add_pool("sales", SalesDatabase(data_dir / "sales.db"))
         app.state.circuit = operations.add_dependency("quotes", quotes.probe, depends_on=["pool/sales"])
+        app.state.retries = RetryBudget()  # shared by all buyers: retries never become the outage
         operations.add_recovery_action("start_quotes", quotes.start_again)
         operations.add_ladder(Ladder(failure="quotes.down", parts=("dependency/quotes",), steps=(RESTART,)))
         try:
@@ -104,8 +112,14 @@ def shop(data_dir: Path, quotes_port: int) -> FastAPI:
     @app.post("/buy/{thing}")
     async def buy(thing: str) -> dict[str, str]:
         """Sell one thing at the present price."""
-        async with app.state.circuit.call():
-            price = await app.state.quotes.price(thing)
+        clock = app.state.perpetual_operations.clock
+
+        async def ask() -> str:
+            async with app.state.circuit.call():
+                return str(await app.state.quotes.price(thing))
+
+        within = Deadline(clock, BUYER_WAITS_S, what="the price")
+        price = await retried(ask, budget=app.state.retries, deadline=within, clock=clock)
         async with app.state.sales.use() as database:
             database.execute("INSERT INTO sales VALUES (?, ?)", (thing, price))
         return {"thing": thing, "price": price}
@@ -113,6 +127,7 @@ def shop(data_dir: Path, quotes_port: int) -> FastAPI:
     return app
 
 
+BUYER_WAITS_S = 3.0
 RESTART = Step(action="start_quotes", proof_s=10, tries=3)
 
 if __name__ == "__main__":

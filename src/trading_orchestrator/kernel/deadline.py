@@ -42,9 +42,16 @@ class Deadline:
             DeadlinePassed: it did not end in time, and was cancelled. Whether it happened, only asking tells.
         """
         working = asyncio.ensure_future(work)
-        timer = asyncio.ensure_future(self._clock.sleep(self.left_s()))
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake(_: object = None) -> None:
+            if not over.done():
+                over.set_result(None)
+
+        working.add_done_callback(wake)
+        timer = self._clock.call_later(self.left_s(), wake)
         try:
-            await asyncio.wait((working, timer), return_when=asyncio.FIRST_COMPLETED)
+            await over  # not `working`: foreign code may be slow to end when it is cancelled
             if working.done():
                 return working.result()
             raise DeadlinePassed(

@@ -8,9 +8,9 @@ from typing import TypeVar
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.deadline import Deadline
+from trading_orchestrator.kernel.ids import RandomBytes, system_random
 
 T = TypeVar("T")
-Chance = Callable[[], float]
 
 
 class RetryBudget:
@@ -45,16 +45,13 @@ async def retried(
     budget: RetryBudget,
     deadline: Deadline,
     clock: Clock,
-    chance: Chance,
+    random_bytes: RandomBytes = system_random,
     first_wait_s: float = 0.1,
     longest_wait_s: float = 10.0,
 ) -> T:
     """Return what `ask` returns, asking again after a Transient: nothing happened then, so it is safe for any call.
 
     Waits double with full jitter, or are what the error says; neither budget nor deadline is overdrawn.
-
-    Args:
-        chance: returns a number in [0, 1).
 
     Raises:
         the last Transient when budget or time run out; anything else at once.
@@ -65,7 +62,7 @@ async def retried(
         try:
             return await deadline.run(ask())
         except Transient as error:
-            pause_s = error.retry_after_s if error.retry_after_s is not None else wait_s * chance()
+            pause_s = error.retry_after_s if error.retry_after_s is not None else wait_s * random_bytes(1)[0] / 256
             if pause_s >= deadline.left_s() or not budget.spend():
                 raise
         await clock.sleep(pause_s)

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from trading_orchestrator.perpetual_operations.enable import enable_perpetual_operations
 
 if TYPE_CHECKING:
+    from trading_orchestrator.kernel.bulkhead import Bulkhead
     from trading_orchestrator.kernel.circuit_breaker import CircuitBreaker, CircuitConfig
+    from trading_orchestrator.kernel.deadline import Deadline
+    from trading_orchestrator.kernel.retry_budget import RetryBudget, retried
     from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager
     from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker
     from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
@@ -22,30 +25,38 @@ _OPERATIONS = "trading_orchestrator.perpetual_operations"
 _HOMES = {  # imported when asked for: a node that only trades must not pay for all of them
     "AlertManager": f"{_OPERATIONS}.alerts.alert_manager",
     "AutoRecoveryManager": f"{_OPERATIONS}.recovery.auto_recovery_manager",
+    "Bulkhead": "trading_orchestrator.kernel.bulkhead",
     "CircuitBreaker": "trading_orchestrator.kernel.circuit_breaker",
     "CircuitConfig": "trading_orchestrator.kernel.circuit_breaker",
     "ConnectionPoolManager": "trading_orchestrator.storage.connection_pool_manager",
+    "Deadline": "trading_orchestrator.kernel.deadline",
     "HealthChecker": f"{_OPERATIONS}.health.health_checker",
     "Ladder": f"{_OPERATIONS}.recovery.ladder",
     "PerpetualOperationsManager": f"{_OPERATIONS}.manager",
     "PoolConfig": "trading_orchestrator.storage.connection_pool",
+    "RetryBudget": "trading_orchestrator.kernel.retry_budget",
     "Step": f"{_OPERATIONS}.recovery.ladder",
     "SystemMonitor": f"{_OPERATIONS}.monitoring.system_monitor",
+    "retried": "trading_orchestrator.kernel.retry_budget",
 }
 
 __all__ = [
     "AlertManager",
     "AutoRecoveryManager",
+    "Bulkhead",
     "CircuitBreaker",
     "CircuitConfig",
     "ConnectionPoolManager",
+    "Deadline",
     "HealthChecker",
     "Ladder",
     "PerpetualOperationsManager",
     "PoolConfig",
+    "RetryBudget",
     "Step",
     "SystemMonitor",
     "enable_perpetual_operations",
+    "retried",
 ]
 
 

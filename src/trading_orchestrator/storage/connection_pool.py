@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Generic, Protocol, TypeVar
@@ -17,10 +17,12 @@ from msgspec import Meta
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.circuit_breaker import CircuitBreaker, CircuitConfig
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.deadline import Deadline
 from trading_orchestrator.storage.wait_times import WaitTimes
 
 log = logging.getLogger(__name__)
 C = TypeVar("C")
+T = TypeVar("T")
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 
@@ -189,6 +191,7 @@ class ConnectionPool(Generic[C]):
             PoolExhausted: none came free within `wait_s`.
             PoolClosed: the pool is drained.
             CircuitOpen: opening failed too often; it is not tried at present.
+            DeadlinePassed: the other side did not answer while one was opened.
             whatever the connector raises when it cannot open one.
         """
         held = await self._take(who or _caller())
@@ -389,17 +392,8 @@ class ConnectionPool(Generic[C]):
         except Exception as error:  # noqa: BLE001  # it is given up either way
             log.debug("pool %s: closing failed: %s", self.name, error)
 
-    async def _within(self, asked: object, seconds: float) -> C:
-        asking = asyncio.ensure_future(asked)  # type: ignore[call-overload]  # the connector's coroutine
-        timer = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((asking, timer), return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():
-                raise TimeoutError(f"no answer within {seconds:g} s")
-            return asking.result()  # type: ignore[no-any-return]
-        finally:
-            asking.cancel()
-            timer.cancel()
+    async def _within(self, asked: Awaitable[T], seconds: float) -> T:
+        return await Deadline(self._clock, seconds, what=f"pool {self.name}: the other side").run(asked)
 
     def _is_old(self, held: Held[C], now_ns: int) -> bool:
         return now_ns - held.opened_ns > self.config.age_max_s * 1e9

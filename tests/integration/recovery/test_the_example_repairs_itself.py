@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,25 @@ def test_a_killed_dependency_is_named_repaired_and_reported(shop: Shop) -> None:
     assert "start_quotes | 1 | done" in report.text if report else ""
     assert (200, {"thing": "pear", "price": "0.55"}) == (again.status_code, again.json())
     assert killed.pid != shop.quote_service().pid
+
+
+def test_a_price_that_does_not_come_is_asked_for_again(shop: Shop) -> None:
+    def asked_in_vain() -> bool:
+        answer = shop.get("/api/circuits")
+        circuits = {one["name"]: one for one in answer.json()["circuits"]} if answer is not None else {}
+        return bool(circuits.get("dependency/quotes", {}).get("failed"))
+
+    quotes = shop.quote_service()
+    quotes.suspend()
+    with ThreadPoolExecutor(max_workers=1) as buyer:
+        buying = buyer.submit(httpx2.post, f"{shop.url}/buy/apple", timeout=10)
+        try:
+            wait_until(asked_in_vain, within_s=10, what="the first question to fail")
+        finally:
+            quotes.resume()
+        bought = buying.result()
+
+    assert (200, {"thing": "apple", "price": "0.40"}) == (bought.status_code, bought.json())
 
 
 def test_a_circuit_is_opened_by_hand_and_a_feature_switched(shop: Shop) -> None:

@@ -95,7 +95,13 @@ class Flaky:
 
 async def asked(flaky: Flaky, budget: RetryBudget, clock: VirtualClock, *, within_s: float = 60) -> str:
     asking = asyncio.create_task(
-        retried(flaky, budget=budget, deadline=Deadline(clock, within_s), clock=clock, chance=lambda: 0.5)
+        retried(
+            flaky,
+            budget=budget,
+            deadline=Deadline(clock, within_s),
+            clock=clock,
+            random_bytes=lambda size: b"\x80" * size,
+        )
     )
     await passed(clock, within_s)
     return await asking

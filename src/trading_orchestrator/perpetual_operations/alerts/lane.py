@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
 from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
+from trading_orchestrator.kernel.bulkhead import Bulkhead
 from trading_orchestrator.kernel.circuit_breaker import (
     Circuit,
     CircuitBreaker,
@@ -29,6 +30,7 @@ MANY_WAIT = 20
 LATE_BY_S = 1.0
 CHANNEL = "channel/"
 PLACES_OF_CRITICAL = 4  # for each place of the others
+CRITICAL_WAIT = 1_000
 
 
 class ChannelLate(Unknown):
@@ -77,8 +79,10 @@ class Lane:
             long_s=config.timeout_s + LATE_BY_S,
             circuit=lambda: self.breaker.state.value,
         )
-        self._places = asyncio.Semaphore(config.at_once)
-        self._places_of_critical = asyncio.Semaphore(config.at_once * PLACES_OF_CRITICAL)
+        self._places = Bulkhead(self.breaker.name, at_once=config.at_once, waiting_max=1)  # the turnstile's
+        self._places_of_critical = Bulkhead(
+            f"{self.breaker.name}, critical", at_once=config.at_once * PLACES_OF_CRITICAL, waiting_max=CRITICAL_WAIT
+        )
         self._paused_until_ns = 0
         self._failed_ns = 0
 
@@ -106,30 +110,30 @@ class Lane:
 
         A critical letter waits for no budget and behind none that is not critical: it has places of its own, which
         keep a storm of them from becoming a thousand processes.
+
+        Raises:
+            BulkheadFull: a thousand critical letters wait for this channel already.
         """
-        if is_critical:
-            with self.uses.waits():
-                await self._places_of_critical.acquire()
-            try:
-                self._budget.spend()
-                yield
-            finally:
-                self._places_of_critical.release()
-            return
+        async with AsyncExitStack() as place:
+            if is_critical:
+                with self.uses.waits():
+                    await place.enter_async_context(self._places_of_critical)
+                    self._budget.spend()
+            else:
+                await self._ordinary_turn(place)
+            yield
+
+    async def _ordinary_turn(self, place: AsyncExitStack) -> None:
         self.figures.waits(1)
         try:
             with self.uses.waits():
                 async with self._turnstile:
                     while wait_s := self._budget.wait_s():
                         await self._clock.sleep(wait_s)
-                    await self._places.acquire()
+                    await place.enter_async_context(self._places)
                     self._budget.spend()
         finally:
             self.figures.waits(-1)
-        try:
-            yield
-        finally:
-            self._places.release()
 
     async def carry(self, letter: Letter, *, is_critical: bool) -> str:
         """Return the receiver's answer. What is critical is tried even where the circuit is open or paused.

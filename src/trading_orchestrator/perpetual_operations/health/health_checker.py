@@ -12,6 +12,7 @@ import msgspec
 from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.kernel.deadline import Deadline, DeadlinePassed
 from trading_orchestrator.perpetual_operations.dependencies import start_order
 from trading_orchestrator.perpetual_operations.health.diagnosis import Finding, diagnose, verdict, worst
 from trading_orchestrator.perpetual_operations.health.steadying import Steadying
@@ -185,20 +186,14 @@ class HealthChecker:
         return health, round((self._clock.monotonic_ns() - began_ns) / 1e6, 3)
 
     async def _answer(self, part: Watched) -> Health:
-        asking = asyncio.ensure_future(part.probe())
-        deadline = asyncio.ensure_future(self._clock.sleep(part.deadline_s))
         try:
-            await asyncio.wait((asking, deadline), return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():
-                return Health(HealthState.UNHEALTHY, f"no answer within {part.deadline_s:g} s")
-            return asking.result()
+            return await Deadline(self._clock, part.deadline_s).run(part.probe())
+        except DeadlinePassed:
+            return Health(HealthState.UNHEALTHY, f"no answer within {part.deadline_s:g} s")
         except OrchestratorError as error:
             return Health(HealthState.UNHEALTHY, error.message)
         except Exception as error:  # noqa: BLE001  # a probe is foreign code: whatever it raises is its answer
             return _failed(error)
-        finally:
-            asking.cancel()
-            deadline.cancel()
 
     def _part(self, finding: Finding, took_ms: float, now_ns: int) -> PartHealth:
         before = self._since.get(finding.name)

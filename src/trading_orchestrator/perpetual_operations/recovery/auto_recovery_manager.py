@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.kernel.deadline import Deadline, DeadlinePassed
 from trading_orchestrator.perpetual_operations.health.diagnosis import WELL
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport, PartHealth
 from trading_orchestrator.perpetual_operations.incidents import facts as f
@@ -262,17 +263,11 @@ class AutoRecoveryManager:
         return True
 
     async def _act(self, failure: Failure, step: Step) -> tuple[f.Outcome, str]:
-        acting = asyncio.ensure_future(self._actions[step.action](failure))
-        deadline = asyncio.ensure_future(self._clock.sleep(step.deadline_s))
         try:
-            await asyncio.wait((acting, deadline), return_when=asyncio.FIRST_COMPLETED)
-            if not acting.done():
-                return "late", f"did not end within {step.deadline_s:g} s"
-            return "done", acting.result()
+            return "done", await Deadline(self._clock, step.deadline_s).run(self._actions[step.action](failure))
+        except DeadlinePassed:
+            return "late", f"did not end within {step.deadline_s:g} s"
         except OrchestratorError as error:
             return "failed", error.message
         except Exception as error:  # noqa: BLE001  # an action is foreign code: whatever it raises is a failed step
             return "failed", f"{type(error).__name__}: {error}"
-        finally:
-            acting.cancel()
-            deadline.cancel()
