@@ -40,7 +40,7 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
 
     Raises:
         Refused: data directory or port cannot be had, or a node refused to start; nothing was changed.
-        ConfigRefused: a channel of the alerts has no secret.
+        ConfigRefused: a channel of the alerts cannot be opened.
     """
     check_alert_channels(configured)
     settings, data_dir = configured.settings, configured.data_dir

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.journal.config import JournalConfig
 from trading_orchestrator.keeper.config import KeeperConfig
+from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.config import ConfigRefused, build, environment, merged, nearest, read_toml
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.trading.config import DeskConfig
@@ -154,14 +156,17 @@ def configured(values: dict[str, Any], source: str) -> Configured:
 
 
 def check_alert_channels(config: Configured) -> None:
-    """Refuse a channel whose secret is not there, before anything starts.
+    """Open every channel of the alerts and close it again, so that one that cannot work stops a start, not a message.
 
     Raises:
-        ConfigRefused: the sentence names file, line, key and reference.
+        ConfigRefused: the sentence names file, line, key and reason.
     """
-    from trading_orchestrator.perpetual_operations.alerts.loading import check_secrets, load_alerts
+    from trading_orchestrator.perpetual_operations.alerts.board import open_board
+    from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
 
-    check_secrets(load_alerts(config.settings.perpetual_operations.alerts, source=config.source))
+    plan = load_alerts(config.settings.perpetual_operations.alerts, source=config.source)
+    if plan.config.enabled:
+        asyncio.run(open_board(plan, SystemClock()).close())
 
 
 def read_alerts(config: Configured) -> Plan:

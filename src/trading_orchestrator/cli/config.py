@@ -12,12 +12,12 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import typer
 
-from trading_orchestrator.app.settings import Configured, Layers, configured, read_layers
+from trading_orchestrator.app.settings import Configured, Layers, check_alert_channels, configured, read_layers
 from trading_orchestrator.cli.display import Column, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
 from trading_orchestrator.cli.reading import as_json as json_line
 from trading_orchestrator.errors import OrchestratorError
-from trading_orchestrator.kernel.config import variable
+from trading_orchestrator.kernel.config import ConfigRefused, variable
 
 MASK = "***"
 WRONG_CONFIG = 2
@@ -89,7 +89,7 @@ def check(
     practice: PracticeOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether `run` could start with these settings: keys, types, names, strategies, credentials.
+    """Say whether `run` could start with these settings: keys, types, names, strategies, credentials, alerts.
 
     Exit code 0 when it could, 2 when it could not. Starts nothing, connects nowhere, writes nothing.
     """
@@ -152,6 +152,14 @@ def remarks_on(ready: Configured) -> Iterator[Remark]:
             )
     if (folder := ready.data_dir).exists() and not folder.is_dir():
         yield Remark("error", "data_dir", f"{folder} is a file; choose another place")
+    yield from _on_alerts(ready)
+
+
+def _on_alerts(ready: Configured) -> Iterator[Remark]:
+    try:
+        check_alert_channels(ready)
+    except ConfigRefused as error:
+        yield Remark("error", str(error.facts["key"]), error.message)
 
 
 def _in_short(ready: Configured) -> str:

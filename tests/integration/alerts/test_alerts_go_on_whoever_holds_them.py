@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -330,6 +330,28 @@ async def test_a_ladder_calls_people_until_somebody_takes_it(place: Place) -> No
     assert (3, 3) == (kinds.count("escalation.contact_due"), kinds.count("call.delivered"))
 
 
+NOBODY = LADDER.replace('start = "2020-01-01T00:00"', 'start = "2120-01-01T00:00"').replace(
+    'targets = ["anna"]', 'targets = ["schedule:nights"]'
+)
+
+
+async def test_a_rung_on_which_nobody_stands_is_skipped_and_people_hear_so(place: Place) -> None:
+    place.path.write_text(PLAN.replace("default_rules = false", "").replace("[receivers.people]", NOBODY))
+    place.readings = [("heat", {}, 95.0)]
+    async with place.running() as one:
+        await place.pass_time(9)
+        alerts = {each.alert.labels["alertname"]: each for each in standing(one.manager)}
+
+    told = alerts["NobodyOnCall"].alert
+    assert ("first", "schedule:nights") == (told.labels["policy"], told.labels["target"])
+    assert "Nobody could be called for schedule:nights on rung 2 of the ladder first." == told.annotations["summary"]
+    assert {"schedule:nights"} == {name for ladder in alerts["Hot"].ladders for name in ladder.nobody}
+    lines = [msgspec.json.decode(row.value, type=SentLine) for row in await place.store.rows(HISTORY)]
+    skipped = [line for line in lines if line.outcome == "nobody" and line.about["ladder"] == "first"]
+    assert ["rung 1", "rung 2"] == sorted(line.about["rung"] for line in skipped)[:: len(skipped) // 2]
+    assert {("schedule:nights", "call")} == {(line.receiver, line.status) for line in skipped}
+
+
 async def test_every_message_stands_in_the_history_with_its_answer(place: Place) -> None:
     place.path.write_text(PLAN.replace("[receivers.people]", LADDER))
     place.readings = [("heat", {}, 95.0)]
@@ -412,33 +434,81 @@ async def test_a_program_that_is_missed_stays_missed_whoever_listens(place: Plac
     assert [("firing", "BackupSilent"), ("resolved", "BackupSilent")] == place.told()
 
 
-async def test_a_successor_that_finds_a_broken_config_takes_the_last_good_one(place: Place) -> None:
-    kept = place.folder / "kept" / "alerts.json"
+KEPT = """
+[[rules]]
+kind = "fact"
+name = "AlertConfigRefused"
+summary = "{{ $labels.reason }}"
+fact = "config.alerts_refused"
+until = ["config.alerts_changed"]
+"""
 
-    def started() -> AlertsRuntime:
+
+@dataclass
+class Nodes:
+    """Nodes of one program, each built from the config as it stands and from the last good one."""
+
+    place: Place
+
+    @property
+    def kept(self) -> Path:
+        return self.place.folder / "kept" / "alerts.json"
+
+    def node(self) -> AlertsRuntime:
         return alerts_of(
-            place.plan,
-            store=place.store,
-            clock=place.clock,
+            self.place.plan,
+            store=self.place.store,
+            clock=self.place.clock,
             node="b",
             boot_id=read_boot_id(),
             is_dead=lambda node: False,
             nodes=tuple,
             report=lambda: HealthReport(0, HealthState.HEALTHY, "", (), ()),
-            last_good=kept,
+            last_good=self.kept,
         )
 
-    first = started()
-    running = asyncio.ensure_future(first.run())
-    while not kept.exists():
-        await place.clock.advance(0.1)
-        await asyncio.sleep(0.001)  # the file is written on a thread
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async def lived(self, one: AlertsRuntime, until: Callable[[], bool]) -> None:
+        running = asyncio.ensure_future(one.run())
+        for _ in range(1000):
+            if until():
+                break
+            await self.place.clock.advance(0.1)
+            await asyncio.sleep(0.001)  # the file is written on a thread
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def has_read(one: AlertsRuntime) -> bool:
+    return one._watching is not None and one._watching._books.facts.pos > 0
+
+
+def fires(one: AlertsRuntime) -> bool:
+    try:
+        return "AlertConfigRefused" in {each.alert.labels["alertname"] for each in standing(one.manager)}
+    except AlertManagerStopped:
+        return False
+
+
+async def test_a_successor_that_finds_a_broken_config_takes_the_last_good_one_and_says_so(place: Place) -> None:
+    nodes = Nodes(place)
+    place.path.write_text(PLAN + KEPT)
+    first = nodes.node()
+    await nodes.lived(first, lambda: nodes.kept.exists() and has_read(first))
+    place.path.write_text("route = 7")
+    heir = nodes.node()
+    await nodes.lived(heir, lambda: fires(heir))
+
+    assert [rule.name for rule in first.plan.rules] == [rule.name for rule in heir.plan.rules]
+    assert ["config.alerts_changed", "config.alerts_refused"] == await place.kinds("config")
+    assert 0o600 == nodes.kept.stat().st_mode & 0o777
+    place.path.write_text(PLAN + KEPT)
+    mended = nodes.node()
+    await nodes.lived(mended, lambda: mended._manager is not None and not fires(mended))
+    assert "config.alerts_changed" == (await place.kinds("config"))[-1]
+
+
+async def test_without_a_last_good_config_a_broken_one_starts_nothing(place: Place) -> None:
     place.path.write_text("route = 7")
 
-    assert [rule.name for rule in first.plan.rules] == [rule.name for rule in started().plan.rules]
-    assert 0o600 == kept.stat().st_mode & 0o777
-    kept.unlink()
     with pytest.raises(ConfigRefused, match="route"):
-        started()
+        Nodes(place).node()

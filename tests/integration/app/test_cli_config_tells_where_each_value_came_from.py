@@ -92,6 +92,15 @@ def test_a_key_that_nobody_keeps_is_told_before_the_start(config: Path) -> None:
     assert ["brokers.practice.api_key_env"] == [one["key"] for one in remarks if one["level"] == "error"]
 
 
+def test_alerts_that_would_stop_a_start_are_told_before_it(config: Path) -> None:
+    with config.open("a") as file:
+        file.write('\n[perpetual_operations.alerts.channels.chat]\nkind = "log"\nfallback = "mail"\n')
+    checked = run("check")
+
+    assert 2 == checked.exit_code
+    assert "error: perpetual_operations.alerts.channels.chat.fallback: " in checked.stdout
+
+
 def test_a_desk_that_cannot_decide_is_a_warning(config: Path) -> None:
     text = config.read_text()
     for name in ("maker", "trend"):

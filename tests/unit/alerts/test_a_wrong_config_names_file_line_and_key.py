@@ -126,7 +126,7 @@ def test_what_is_well_becomes_a_plan(tmp_path: Path) -> None:
 
     assert "Hot" == plan.rules[-1].name
     assert {"desk"} == plan.receivers.keys()
-    assert len(plan.policy.routes) == 2
+    assert ["0", "0.0"] == [route.route_id for route in plan.policy.tree.walk()]
 
 
 def test_no_config_at_all_sends_everything_to_the_log() -> None:
@@ -226,11 +226,8 @@ def test_a_channel_without_its_secret_is_refused_at_its_place(tmp_path: Path) ->
     hook = '[channels.hook]\nkind = "webhook"\nurl = "http://a"\nsecret = "env:NO_SUCH_SECRET"\n'
     plan = load(tmp_path, WELL + hook)
 
-    for check, line, key in (
-        (lambda: open_board(plan, VirtualClock()), 18, "channels.hook"),
-        (lambda: check_secrets(plan), 21, "channels.hook.secret"),
-    ):
+    for check in (lambda: open_board(plan, VirtualClock()), lambda: check_secrets(plan)):
         with pytest.raises(ConfigRefused) as raised:
             check()
-        assert raised.value.message.startswith(f"{tmp_path}/alerts.toml: line {line}: {key}: ")
+        assert raised.value.message.startswith(f"{tmp_path}/alerts.toml: line 21: channels.hook.secret: ")
         assert "NO_SUCH_SECRET" in raised.value.message

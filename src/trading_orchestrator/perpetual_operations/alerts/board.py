@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.metrics import Meter
+from trading_orchestrator.perpetual_operations.alerts.channels.kinds import kind_named
+from trading_orchestrator.perpetual_operations.alerts.channels.log.channel import LogRefused
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.delivery import Ways
 from trading_orchestrator.perpetual_operations.alerts.escalation.policy import target_of
-from trading_orchestrator.perpetual_operations.alerts.loading import Plan
-from trading_orchestrator.perpetual_operations.alerts.secret_reference import revealed
-from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchboard
+from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
+from trading_orchestrator.perpetual_operations.alerts.loading import REFERENCES, Plan, check_secrets
+from trading_orchestrator.perpetual_operations.alerts.secret_reference import SecretRefused, revealed
+from trading_orchestrator.perpetual_operations.alerts.switchboard import ChannelUnknown, FallbackCircle, Switchboard
+from trading_orchestrator.perpetual_operations.alerts.templates.template import TemplateRefused
 
 
 def open_board(plan: Plan, clock: Clock, meter: Meter | None = None) -> Switchboard:
@@ -31,7 +35,8 @@ def open_board(plan: Plan, clock: Clock, meter: Meter | None = None) -> Switchbo
     try:
         return Switchboard(kinds, plan.channels, opening)
     except Refused as error:
-        raise plan.place.refused(("channels", _culprit(plan, kinds, opening)), error.message) from None
+        check_secrets(plan)  # it names the very key of a reference that leads nowhere
+        raise plan.place.refused(("channels", *_culprit(plan, kinds, opening, error)), error.message) from None
 
 
 def ways_of(plan: Plan, board: Switchboard) -> Mapping[str, Ways]:
@@ -53,11 +58,31 @@ def contacts_of(plan: Plan, board: Switchboard) -> Mapping[str, Ways]:
     return people | {f"channel:{name}/{name}": [board.way(name)] for name in rooms}
 
 
-def _culprit(plan: Plan, kinds: Mapping[str, str], opening: Opening) -> str:
-    """Return the channel that cannot be opened by itself; else it is about fallbacks, and any key will do."""
+def _culprit(plan: Plan, kinds: Mapping[str, str], opening: Opening, error: Refused) -> Sequence[str]:
+    """Return the channel that cannot be opened, and its key."""
+    if isinstance(error, ChannelUnknown | FallbackCircle):
+        return next((name, "fallback") for name, config in plan.channels.items() if _leads_to(error, name, config))
     for name, config in plan.channels.items():
         try:
             Switchboard({name: kinds[name]}, {name: msgspec.structs.replace(config, fallback=None)}, opening)
         except Refused:
-            return name
-    return next((name for name, config in plan.channels.items() if config.fallback), "")
+            return name, *_key_of(error, kinds[name], plan.config.channels[name])
+    return ()
+
+
+def _leads_to(error: Refused, name: str, config: LaneConfig) -> bool:
+    if isinstance(error, ChannelUnknown):
+        return config.fallback == error.facts["channel"]
+    return str(error.facts["channels"]).startswith(name)
+
+
+def _key_of(error: Refused, kind: str, values: Mapping[str, object]) -> Sequence[str]:
+    match error:
+        case SecretRefused():
+            return [key for key in kind_named(kind).secrets if not str(values.get(key, "env:")).startswith(REFERENCES)]
+        case TemplateRefused():
+            return ("texts",)
+        case LogRefused():
+            return ("path",)
+        case _:
+            return ()

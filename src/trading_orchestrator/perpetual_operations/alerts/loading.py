@@ -103,7 +103,7 @@ def load_alerts(config: AlertsConfig, *, source: str) -> Plan:
 
 
 def check_secrets(plan: Plan) -> None:
-    """Follow every reference of the channels, and forget what it leads to. Opens nothing, so it imports nothing.
+    """Follow every reference of the channels, and forget what it leads to.
 
     Raises:
         ConfigRefused: a channel without its secret; the sentence names file, line, key and reference.

@@ -86,7 +86,7 @@ def build_tree(config: RouteConfig) -> Route:
 
 def left_route(tree: Route) -> Route:
     """Return the route of groups whose own is gone, but whose receiver is still owed an end: it takes no alert."""
-    return replace(tree, route_id=LEFT, key="", children=())
+    return replace(tree, route_id=LEFT, key="", mute_times=(), active_times=(), children=())
 
 
 def _built(config: RouteConfig, parent: Route, place: str, *, is_root: bool = False) -> Route:

@@ -40,7 +40,7 @@ from trading_orchestrator.storage.ports import FactStore, NewFact, Put, StaleEpo
 
 log = logging.getLogger(__name__)
 TAKES_OVER_WITHIN_S = 5.0
-CONFIG, CONFIG_KEY = "alerts/config", "plan"
+CONFIG, CONFIG_KEY, REFUSED_KEY = "alerts/config", "plan", "refused"
 CHANGED, REFUSED = "config.alerts_changed", "config.alerts_refused"
 Read = Callable[[], Awaitable[Iterable[Reading]]]
 
@@ -63,7 +63,7 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """A changed config that could not be used; the one before stays in force."""
+    """A changed config that could not be used, as fact and row; the one before stays in force."""
 
     by: str
     reason: str
@@ -90,6 +90,10 @@ class AlertsRuntime:
 
     Whoever holds `ops/alerts` evaluates and tells; every other process stands by, and takes over with the whole state
     when the holder is gone. A changed config is the same move: what runs is ended, and its successor folds the facts.
+
+    Args:
+        last_good: where the config in force is kept for a successor; None keeps none.
+        refused: why `plan` is that one instead of what stands in the config now; recorded at the take-over.
     """
 
     name = "alerts"
@@ -104,8 +108,10 @@ class AlertsRuntime:
         tenure: Tenure,
         outside: Outside,
         last_good: Path | None = None,
+        refused: str = "",
     ) -> None:
         self.plan = plan
+        self._refused = refused
         self._last_good = last_good
         self._store = store
         self._clock = clock
@@ -195,11 +201,10 @@ class AlertsRuntime:
             plan = await asyncio.to_thread(self._outside.read_plan)
             await self._outside.open_board(plan).close()
         except Refused as error:
-            refused = PlanRefused(by=by, reason=error.message, at_ns=self._clock.wall_ns())
-            await self._append(REFUSED, refused, ())
+            await self._say_refused(error.message, by)
             log.error("alerts go on with the config they have: %s", error.message)
             raise
-        self.plan = plan
+        self.plan, self._refused = plan, ""
         await self._say_plan(plan, by)
         self._is_ours.clear()
         self._changed.set()
@@ -239,8 +244,12 @@ class AlertsRuntime:
 
     async def _under(self, held: HeldLease) -> None:
         row = await self._store.row(CONFIG, CONFIG_KEY)
-        if row is None or msgspec.json.decode(row.value, type=PlanRow).digest != digest_of(self.plan.config):
+        is_new = row is None or msgspec.json.decode(row.value, type=PlanRow).digest != digest_of(self.plan.config)
+        was_refused = await self._store.row(CONFIG, REFUSED_KEY) is not None
+        if is_new or (was_refused and not self._refused):
             await self._say_plan(self.plan, "start")
+        if self._refused:
+            await self._say_refused(self._refused, "start")
         while not held.lost.is_set():
             self._changed.clear()
             await self._follow(self.plan, held)
@@ -311,9 +320,13 @@ class AlertsRuntime:
             receivers=tuple(plan.receivers),
             at_ns=self._clock.wall_ns(),
         )
-        await self._append(CHANGED, row, (Put(CONFIG, CONFIG_KEY, row),))
+        await self._append(CHANGED, row, (Put(CONFIG, CONFIG_KEY, row), Put(CONFIG, REFUSED_KEY, None)))
         if self._last_good is not None:
             await asyncio.to_thread(_keep, self._last_good, plan.config)
+
+    async def _say_refused(self, reason: str, by: str) -> None:
+        refused = PlanRefused(by=by, reason=reason, at_ns=self._clock.wall_ns())
+        await self._append(REFUSED, refused, (Put(CONFIG, REFUSED_KEY, refused),))
 
     async def _append(self, kind: str, body: object, puts: Sequence[Put]) -> None:
         await self._store.append([NewFact("config", kind, body)], node=self._tenure.holder, fence=None, puts=puts)
@@ -340,5 +353,6 @@ def _keep(path: Path, config: AlertsConfig) -> None:
 
 
 def digest_of(config: AlertsConfig) -> str:
-    """Return what names exactly this config."""
-    return blake2b(msgspec.json.encode(config), digest_size=16).hexdigest()
+    """Return what names exactly this config, wherever it was read from."""
+    nowhere = msgspec.structs.replace(config, path=None)
+    return blake2b(msgspec.json.encode(nowhere), digest_size=16).hexdigest()

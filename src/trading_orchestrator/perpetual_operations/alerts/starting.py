@@ -57,7 +57,7 @@ def alerts_of(
     Raises:
         ConfigRefused: the sentence names file, line, key and reason; and there is no last good one.
     """
-    plan = _read(read_plan, clock, last_good)
+    plan, refused = _read(read_plan, clock, last_good)
     holder = node if is_dead is not None else f"{node}-{new_id(clock.wall_ns())[-8:]}"
     tenure = Tenure(store, clock, holder=holder, boot_id=boot_id, is_dead=is_dead or _nobody)
     measuring = Measuring(store, clock, nodes=nodes, report=report, boot_id=boot_id)
@@ -68,7 +68,9 @@ def alerts_of(
         depends_on=lambda: {part.name: part.depends_on for part in report().parts},
         in_use=in_use,
     )
-    runtime = AlertsRuntime(plan, store=store, clock=clock, tenure=tenure, outside=outside, last_good=last_good)
+    runtime = AlertsRuntime(
+        plan, store=store, clock=clock, tenure=tenure, outside=outside, last_good=last_good, refused=refused
+    )
     if meter is not None:
         _count(runtime, meter)
     return runtime
@@ -115,18 +117,22 @@ def plan_of(config: AlertsConfig, source: str = "app_config") -> Callable[[], Pl
     return lambda: load_alerts(config, source=source)
 
 
-def _read(read_plan: Callable[[], Plan], clock: Clock, last_good: Path | None) -> Plan:
-    """A handover must not depend on what somebody has just written into the config."""
+def _read(read_plan: Callable[[], Plan], clock: Clock, last_good: Path | None) -> tuple[Plan, str]:
+    """Return the plan, and why it is the last good one instead of what stands there now.
+
+    A handover must not depend on what somebody has just written into the config. Whoever starts the whole program is
+    refused by its keeper before it comes to this.
+    """
     try:
         plan = read_plan()
         open_board(plan, clock)  # a channel that cannot be opened is refused now, not when it is needed
-        return plan
+        return plan, ""
     except ConfigRefused as error:
         if last_good is None or not last_good.exists():
             raise
         log.error("alerts take the last good config, for the present one cannot be used: %s", error.message)
         kept = msgspec.json.decode(last_good.read_bytes(), type=AlertsConfig)
-        return load_alerts(kept, source=str(last_good))
+        return load_alerts(kept, source=str(last_good)), error.message
 
 
 def _nobody(holder: str) -> bool:

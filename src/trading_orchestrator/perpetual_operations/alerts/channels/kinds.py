@@ -21,10 +21,11 @@ class KindUnknown(Refused):
 
 @dataclass(frozen=True)
 class Kind:
-    """What the keys of a channel are, and how it is opened."""
+    """What the keys of a channel are, how it is opened, and which keys are secrets: references, never the text."""
 
     config: type[LaneConfig]
     open: Callable[[Any, Opening], Channel]
+    secrets: tuple[str, ...] = ()
 
 
 def kind_named(name: str) -> Kind:
@@ -42,28 +43,28 @@ def _webhook() -> Kind:
     from trading_orchestrator.perpetual_operations.alerts.channels.webhook.channel import open_webhook
     from trading_orchestrator.perpetual_operations.alerts.channels.webhook.config import WebhookConfig
 
-    return Kind(WebhookConfig, open_webhook)
+    return Kind(WebhookConfig, open_webhook, secrets=("secret",))
 
 
 def _email() -> Kind:
     from trading_orchestrator.perpetual_operations.alerts.channels.email.channel import open_email
     from trading_orchestrator.perpetual_operations.alerts.channels.email.config import EmailConfig
 
-    return Kind(EmailConfig, open_email)
+    return Kind(EmailConfig, open_email, secrets=("password",))
 
 
 def _apprise() -> Kind:
     from trading_orchestrator.perpetual_operations.alerts.channels.apprise.channel import open_apprise
     from trading_orchestrator.perpetual_operations.alerts.channels.apprise.config import AppriseConfig
 
-    return Kind(AppriseConfig, open_apprise)
+    return Kind(AppriseConfig, open_apprise, secrets=("url",))
 
 
 def _pagerduty() -> Kind:
     from trading_orchestrator.perpetual_operations.alerts.channels.pagerduty.channel import open_pagerduty
     from trading_orchestrator.perpetual_operations.alerts.channels.pagerduty.config import PagerDutyConfig
 
-    return Kind(PagerDutyConfig, open_pagerduty)
+    return Kind(PagerDutyConfig, open_pagerduty, secrets=("routing_key",))
 
 
 def _alertmanager() -> Kind:
