@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,15 +17,19 @@ from rich.table import Table
 from trading_orchestrator.app import settings as hall
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
 from trading_orchestrator.drills.catalogue import DRILLS, drill_named
-from trading_orchestrator.drills.drill import Drill, Outcome
+from trading_orchestrator.drills.drill import Outcome
 from trading_orchestrator.drills.exercise import exercise_all
-from trading_orchestrator.drills.report import percentiles, report
+from trading_orchestrator.drills.report import HEADS, figures, percentiles, report
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import SystemClock
 
 ORDERS_PER_S = 20.0
 NamesArgument = Annotated[list[str], typer.Argument(help="Drills by name, or `all`.")]
-ReportOption = Annotated[Path | None, typer.Option("--report", help="Where to keep the report (Markdown).")]
+REPORTS = "drill-reports"
+ReportOption = Annotated[
+    Path | None,
+    typer.Option("--report", help=f"Where to keep the report (Markdown), else in {REPORTS} of the data directory."),
+]
 KeepOption = Annotated[
     Path | None, typer.Option("--keep", help="Keep journal and logs of the drill in this directory.")
 ]
@@ -48,7 +53,7 @@ def list_() -> None:
     """List the drills."""
     table = Table("drill", "what happens", "must end in", box=None)
     for drill in DRILLS:
-        table.add_row(drill.name, drill.what, "trading again" if drill.ends == "trades" else "a safe halt")
+        table.add_row(drill.name, drill.what, f"a safe halt: {drill.by_hand}" if drill.by_hand else "trading again")
     Console().print(table)
 
 
@@ -63,6 +68,8 @@ def run(
     if config is not None:
         refuse_live(config)
     drills = list(DRILLS) if "all" in names else [drill_named(name) for name in names]
+    clock = SystemClock()
+    kept = report_to or default_report(config, clock.wall_ns())
     folder = keep or Path(tempfile.mkdtemp(prefix="drill-"))
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
@@ -74,15 +81,23 @@ def run(
 
     try:
         console.print(f"starting venue and system in {folder} …")
-        exercise_all(drills, folder, SystemClock(), orders_per_s=ORDERS_PER_S, tell=tell)
+        exercise_all(drills, folder, clock, orders_per_s=ORDERS_PER_S, tell=tell)
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
-    if report_to is not None:
-        report_to.write_text(report(drills, outcomes))
-    print(msgspec.json.encode(outcomes).decode()) if as_json else _show(drills, outcomes)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(report(drills, outcomes))
+    console.print(f"report: {kept}", soft_wrap=True)
+    print(msgspec.json.encode(outcomes).decode()) if as_json else _show(outcomes)
     if not all(outcome.passed for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def default_report(config: Path | None, wall_ns: int) -> Path:
+    """Return where a report is kept when nobody says: beside the data of a config, else where we stand."""
+    place = Path() if config is None else hall.read_settings(config).data_dir
+    when = datetime.fromtimestamp(wall_ns / 1e9, UTC)
+    return place / REPORTS / f"{when:%Y%m%dT%H%M%SZ}.md"
 
 
 def refuse_live(config: Path) -> None:
@@ -105,22 +120,13 @@ def _line(outcome: Outcome) -> str:
     return f"{outcome.drill}: {verdict}"
 
 
-def _show(drills: Sequence[Drill], outcomes: Sequence[Outcome]) -> None:
-    table = Table("drill", "detected after", "recovered after", "fault lasted", "lost", "doubled", "verdict", box=None)
+def _show(outcomes: Sequence[Outcome]) -> None:
+    table = Table(HEADS[0], *HEADS[2:], box=None)
     for outcome in outcomes:
-        table.add_row(
-            outcome.drill,
-            _seconds(outcome.detected_after_s),
-            _seconds(outcome.recovered_after_s),
-            _seconds(outcome.outage_s),
-            str(outcome.lost),
-            str(outcome.doubled),
-            "passed" if outcome.passed else "FAILED",
-        )
+        table.add_row(outcome.drill, *figures(outcome))
     console = Console()
     console.print(table)
     console.print(percentiles(outcomes))
-
-
-def _seconds(seconds: float | None) -> str:
-    return "never" if seconds is None else f"{seconds:.2f} s"
+    for outcome in outcomes:
+        if outcome.by_hand:
+            console.print(f"{outcome.drill} was ended by hand: {outcome.by_hand}")

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from trading_orchestrator.drills.judge import JUDGED, Evidence, JournalFact, read_journal, wrongs
+from trading_orchestrator.drills.evidence import Evidence, JournalFact, read_journal
+from trading_orchestrator.drills.judge import JUDGED, Finding, findings, unanswered
 from trading_orchestrator.drills.running_system import COMMAND, RunningSystem
 from trading_orchestrator.drills.venue_process import VenueProcess
 from trading_orchestrator.drills.waiting import DrillFailed, wait_until
 
 ACCOUNT = "demo"
 DESK = "practice"
+SYMBOL = "EUR/USDT"
 SETTLE_S = 25.0
-OPERATIONS = """
+CLOSE_S = 45.0
+HOST = ("cpu", "memory", "disk", "clock")
+"""Parts of which an incident may be somebody else's doing: the arena has not the host to itself."""
+SLOW_RATIO, ENDLESS_RATIO, BUSY_S = "0.005", "0.02", 1.1  # busy for less than hang_kill_s, so that the node lives
+OPERATIONS = f"""
 [perpetual_operations.history]
 flush_s = 1.0
+[[trading.desk.practice.strategies]]
+name = "dizzy"
+class = "trading_orchestrator.drills.dizzy:Dizzy"
+params = {{ symbol = "{SYMBOL}", slow_ratio = "{SLOW_RATIO}", endless_ratio = "{ENDLESS_RATIO}", busy_s = {BUSY_S} }}
 """
+"""The strategy with two mistakes sleeps until the market is wild."""
 
 
 @dataclass
@@ -82,25 +92,41 @@ class Arena:
         if done.returncode:
             raise DrillFailed(f"{' '.join(words)}: {done.stderr.strip()}")
 
-    def judge(self) -> Sequence[str]:
-        """Return what is wrong now, one sentence each; trading stops for it, and goes on afterwards."""
+    def judge(self) -> Sequence[Finding]:
+        """Return what is wrong now; trading stops for it, and goes on afterwards."""
         self.operator("desk", "halt", DESK)
         try:
-            wait_until(lambda: not self._wrongs(), within_s=SETTLE_S, what="journal and venue to agree", every_s=0.25)
+            wait_until(lambda: not self._findings(), within_s=SETTLE_S, what="journal and venue to agree", every_s=0.25)
             return []
         except DrillFailed:
-            return self._wrongs()
+            return self._findings()
         finally:
             self.operator("desk", "resume", DESK)
 
-    def _wrongs(self) -> list[str]:
-        facts = read_journal(self.system.journal, bodies_of=JUDGED)
-        return [*wrongs(Evidence(self.venue.log(), facts)), *self._unknown()]
+    def _findings(self) -> list[Finding]:
+        evidence = Evidence(self.venue.log(), read_journal(self.system.journal, bodies_of=JUDGED))
+        return [*findings(evidence), *unanswered(evidence)]
 
-    def _unknown(self) -> list[str]:
-        rows = self.system.query("SELECT key, CAST(value AS TEXT) FROM projection WHERE name = 'orders'")
-        open_ = ("UNKNOWN", "QUARANTINED", "unknown", "quarantined")
-        return [f"order {key} is still unknown" for key, value in rows if json.loads(value).get("state") in open_]
+    def wait_closed(self, after_pos: int) -> None:
+        """Return when every incident that was opened after a place is over, but for those of the host.
+
+        Raises:
+            DrillFailed: one is not; the sentence names them.
+        """
+        try:
+            wait_until(lambda: not self._open(after_pos), within_s=CLOSE_S, what="no open incident", every_s=0.25)
+        except DrillFailed as error:
+            raise DrillFailed(f"{error.message}, was {', '.join(self._open(after_pos))}") from None
+
+    def _open(self, after_pos: int) -> list[str]:
+        """Return the classes of the incidents that were opened after a place and are not over."""
+        known = [fact for fact in self.facts(after_pos) if fact.kind.startswith("incident.")]
+        over = {fact.body["incident_id"] for fact in known if fact.kind in ("incident.resolved", "incident.merged")}
+        return [
+            str(fact.body["failure"])
+            for fact in known
+            if fact.kind == "incident.opened" and not {fact.body["incident_id"], fact.body["part"]} & {*over, *HOST}
+        ]
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from trading_orchestrator.drills import faults
+from trading_orchestrator.drills.arena import BUSY_S
 from trading_orchestrator.drills.drill import Drill
-from trading_orchestrator.drills.judge import JournalFact
+from trading_orchestrator.drills.evidence import JournalFact
+from trading_orchestrator.drills.sign import Sign, incident, said
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.config import nearest
 
@@ -35,75 +36,68 @@ class DrillUnknown(Refused):
     code = "drill.unknown"
 
 
-def _lease(name: str) -> Callable[[JournalFact], bool]:
-    return lambda fact: fact.kind in ("lease.claimed", "lease.lost") and fact.body["lease"] == name
-
-
-def _any(*kinds: str) -> Callable[[JournalFact], bool]:
-    return lambda fact: fact.kind in kinds
-
-
-def _of_part(*parts: str) -> Callable[[JournalFact], bool]:
-    return lambda fact: fact.kind == "incident.opened" and fact.body["part"] in parts
-
-
-def _either(*rules: Callable[[JournalFact], bool]) -> Callable[[JournalFact], bool]:
-    return lambda fact: any(rule(fact) for rule in rules)
-
-
 def _names_the_line(fact: JournalFact) -> bool:
     return fact.kind == "leak.judged" and LEAK_SITE.search(fact.body["sentence"]) is not None
 
 
-def _handed_over(fact: JournalFact) -> bool:
-    return _lease(DESK_LEASE)(fact) and fact.body.get("succession") == "handed_over"
-
-
-_VENUE = _of_part("broker/practice", "desk/practice")
-_DOUBT = _any("order.doubted", "cancel.doubted")
+_HANDED_OVER = said("lease.claimed", lease=DESK_LEASE, succession="handed_over")
+_NODE_DEATH = (incident("node.death"),)
+_NODE_HANG = (incident("node.hang"), incident("node.death"))
+_MUTE = (incident("broker.mute"),)
 
 DRILLS: tuple[Drill, ...] = (
-    Drill("kill-trader", "kill -9 of the node that trades", faults.kill_trader, _lease(DESK_LEASE)),
+    Drill("kill-trader", "kill -9 of the node that trades", faults.kill_trader, _NODE_DEATH),
+    Drill("kill-console", "kill -9 of the standby, which serves the console", faults.kill_console, _NODE_DEATH),
+    Drill("freeze-trader", "SIGSTOP of the node that trades", faults.freeze_trader, _NODE_HANG),
     Drill(
-        "kill-console", "kill -9 of the standby, which serves the console", faults.kill_console, _any("node.started")
+        "block-loop",
+        f"a strategy computes for {BUSY_S:g} s when the venue's spread goes wide, three times",
+        faults.block_loop,
+        (incident("event_loop.blocked"),),
     ),
-    Drill("freeze-trader", "SIGSTOP of the node that trades", faults.freeze_trader, _lease(DESK_LEASE)),
     Drill(
-        "block-loop", "the trading loop stands still for 1.2 s, three times", faults.block_loop, _of_part("event_loop")
+        "loop-strategy",
+        "a strategy loops for ever when the venue's spread goes wider still",
+        faults.loop_strategy,
+        (said("strategy.blamed", strategy="dizzy"),),
     ),
     Drill(
         "kill-venue",
         "kill -9 of the venue, back after 4 s",
         faults.kill_venue,
-        _either(_DOUBT, _VENUE),
+        (incident("broker.disconnected"),),
     ),
-    Drill("freeze-venue", "the venue answers nothing for 4 s", faults.freeze_venue, _DOUBT),
-    Drill("lose-answers", "half of the orders get no answer for 4 s", faults.lose_answers, _DOUBT),
+    Drill("freeze-venue", "the venue answers nothing for 6 s", faults.freeze_venue, _MUTE),
+    Drill("lose-answers", "half of the orders get no answer for 4 s", faults.lose_answers, _MUTE),
+    Drill("mute-stream", "the stream of our orders says nothing for 4 s", faults.mute_stream, _MUTE),
     Drill(
-        "mute-stream", "the stream of our orders says nothing for 4 s", faults.mute_stream, _of_part("broker/practice")
+        "steal-lock",
+        "another process holds the journal's lock for 6 s",
+        faults.steal_lock,
+        (incident("database.locked"), incident("database.lost")),
     ),
-    Drill("steal-lock", "another process holds the journal's lock for 6 s", faults.steal_lock, _lease(DESK_LEASE)),
-    Drill("fill-quota", "the trader may not write for 4 s", faults.fill_quota, _lease(DESK_LEASE)),
+    Drill("fill-quota", "the trader may not write for 4 s", faults.fill_quota, _NODE_DEATH),
     Drill(
         "revoke-key",
         "the venue refuses our key (-2015)",
         faults.revoke_key,
-        _any("desk.key_refused"),
-        ends="halts",
+        (incident("broker.key_revoked"),),
+        by_hand="only a person can bring a key that works",
+        stops=said("desk.mode_changed", mode="halted", by="desk"),
         repair=faults.give_key_back,
     ),
     Drill(
         "leak-memory",
-        "a strategy keeps 0.5 MB/s, from its first order on",
+        "a strategy that was deployed with the arena keeps 0.5 MB/s, from its first order on",
         faults.nothing_more,
-        _names_the_line,
+        (Sign("leak.judged, with the line", _names_the_line),),
         detected_within_s=90.0,
         within_s=60.0,
-        answered_by=_handed_over,
+        answered_by=_HANDED_OVER,
         more=LEAK,
     ),
 )
-SHORT = ("kill-trader", "freeze-venue", "steal-lock")
+SHORT = ("kill-trader", "lose-answers")
 
 
 def drill_named(name: str) -> Drill:

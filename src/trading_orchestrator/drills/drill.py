@@ -1,13 +1,12 @@
-"""A drill: a real fault, how it must be noticed, and what proves that it is over."""
+"""A drill: a real fault, as what it must be recognized, and what proves that it is over."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from trading_orchestrator.drills.arena import Arena
-from trading_orchestrator.drills.judge import JournalFact
+from trading_orchestrator.drills.sign import Sign
 
 Injection = Callable[[Arena], None]
 
@@ -18,39 +17,50 @@ class Drill:
 
     what: in one sentence, for the table.
     inject: does the damage from outside, and undoes what does not end by itself; returns when both are done.
-    detects: whether a fact shows that the system noticed.
+    recognized_as: what the failure must be called, by any of these; that somebody took over or doubts is not enough.
     detected_within_s: from the end of the injection.
     within_s: after the fault has ended, the system must trade again within this time.
-    answered_by: whether a fact is the answer of the system that ends the fault, for one that does not end by itself.
+    answered_by: the answer of the system that ends the fault, for one that does not end by itself.
     more: config of its own; the drill then gets an arena of its own.
-    ends: `trades`, an order is accepted again without anybody's help; `halts`, the desk stops safely and says so, and
-        `repair` is what a person does then.
+    by_hand: why a person must end it, "" when the system does so itself; it must then stop safely (`stops`), and
+        `repair` is what the person does.
     """
 
     name: str
     what: str
     inject: Injection
-    detects: Callable[[JournalFact], bool]
+    recognized_as: tuple[Sign, ...]
     detected_within_s: float = 20.0
     within_s: float = 30.0
-    answered_by: Callable[[JournalFact], bool] | None = None
-    ends: Literal["trades", "halts"] = "trades"
-    repair: Injection | None = None
+    answered_by: Sign | None = None
     more: str = ""
+    by_hand: str = ""
+    stops: Sign | None = None
+    repair: Injection | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a drill showed. Times count from the injection; `outage_s`: how long the fault itself lasted."""
+    """What a drill showed. Times count from the injection; `outage_s`: how long the fault itself lasted.
+
+    recognized_as: the first of its names that was said, "" when none was. incidents: every class that was opened.
+    takeover_after_s: when another node took the desk, None when none did.
+    recovered_after_s: without anybody's help; None when it did not, or when `by_hand` says why a person had to.
+    """
 
     drill: str
+    recognized_as: str
     detected_after_s: float | None
+    takeover_after_s: float | None
     recovered_after_s: float | None
     outage_s: float
     lost: int
     doubled: int
     wrongs: tuple[str, ...]
+    by_hand: str = ""
+    incidents: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        return self.detected_after_s is not None and self.recovered_after_s is not None and not self.wrongs
+        is_over = self.recovered_after_s is not None or self.by_hand != ""
+        return self.detected_after_s is not None and is_over and not self.wrongs

@@ -1,37 +1,53 @@
-"""Runs drills one after the other, and says of each what it showed; those that need a config of their own get one."""
+"""Runs drills: those with the same config one after the other in one arena, arenas side by side."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
 from trading_orchestrator.drills.arena import Arena, arena
 from trading_orchestrator.drills.drill import Drill, Outcome
-from trading_orchestrator.drills.judge import JournalFact
-from trading_orchestrator.drills.running_system import DESK
-from trading_orchestrator.drills.waiting import DrillFailed, wait_until
+from trading_orchestrator.drills.one_drill import run_drill
+from trading_orchestrator.drills.waiting import DrillFailed
 from trading_orchestrator.kernel.clock import Clock
 
-ORDERS_BEFORE = 10
+Tell = Callable[[Outcome], None]
 
 
 def exercise_all(
-    drills: Sequence[Drill], folder: Path, clock: Clock, *, orders_per_s: float, tell: Callable[[Outcome], None]
+    drills: Sequence[Drill], folder: Path, clock: Clock, *, orders_per_s: float, tell: Tell
 ) -> list[Outcome]:
-    """Run the drills in one arena, and those with a config of their own in arenas of their own, under `folder`."""
-    outcomes: list[Outcome] = []
-    for number, (more, group) in enumerate(groupby(drills, key=lambda drill: drill.more)):
-        place = folder / f"arena{number}"
-        place.mkdir(parents=True)
-        with arena(place, orders_per_s=orders_per_s, more=more) as one:
-            outcomes += exercise(list(group), one, clock, tell=tell)
-    return outcomes
+    """Run the drills in one arena, and those with a config of their own in arenas of their own, under `folder`.
+
+    Arenas share nothing but the host; a fault of one is none of the other. Every arena is ended before this returns.
+
+    Raises:
+        DrillFailed: an arena could not be set up, or fell over.
+    """
+    groups = [(more, list(group)) for more, group in groupby(drills, key=lambda drill: drill.more)]
+    one_at_a_time = threading.Lock()
+
+    def told(outcome: Outcome) -> None:
+        with one_at_a_time:
+            tell(outcome)
+
+    with ExitStack() as stack:
+        lanes = []
+        for number, (more, group) in enumerate(groups):
+            place = folder / f"arena{number}"
+            place.mkdir(parents=True)
+            lanes.append(_Lane(group, stack.enter_context(arena(place, orders_per_s=orders_per_s, more=more)), clock))
+        for lane in lanes:
+            lane.start(told)
+        for lane in lanes:
+            lane.wait()
+    return [outcome for lane in lanes for outcome in lane.outcomes]
 
 
-def exercise(
-    drills: Sequence[Drill], arena: Arena, clock: Clock, *, tell: Callable[[Outcome], None], judged: bool = True
-) -> list[Outcome]:
+def exercise(drills: Sequence[Drill], arena: Arena, clock: Clock, *, tell: Tell, judged: bool = True) -> list[Outcome]:
     """Run the drills; each outcome is told as soon as it is known.
 
     Args:
@@ -39,98 +55,34 @@ def exercise(
     """
     outcomes = []
     for drill in drills:
-        outcome = _one(drill, arena, clock, judged)
+        outcome = run_drill(drill, arena, clock, judged)
         outcomes.append(outcome)
         tell(outcome)
     return outcomes
 
 
-def _one(drill: Drill, arena: Arena, clock: Clock, judged: bool) -> Outcome:
-    try:
-        _warm_up(arena)
-    except DrillFailed as error:
-        return Outcome(drill.name, None, None, 0.0, 0, 0, (f"the drill could not begin: {error.message}",))
-    after_pos, began_ns = arena.system.last_pos(), clock.wall_ns()
-    drill.inject(arena)
-    ended_ns = clock.wall_ns()
-    said: list[str] = []
-    detected = _detected(drill, arena, after_pos, said)
-    answer = _answer(drill, arena, detected, said) if detected is not None else None
-    if drill.answered_by is not None and answer is not None:
-        ended_ns = max(ended_ns, answer.at_ns)
-    recovered = _recovered(drill, arena, answer, ended_ns, said) if answer is not None else None
-    said += arena.judge() if judged else ()
-    return Outcome(
-        drill=drill.name,
-        detected_after_s=_seconds(began_ns, detected),
-        recovered_after_s=_seconds(began_ns, recovered),
-        outage_s=round((ended_ns - began_ns) / 1e9, 2),
-        lost=sum("not in the journal" in one or "never booked" in one or "still unknown" in one for one in said),
-        doubled=sum("times" in one or "client order ids" in one for one in said),
-        wrongs=tuple(said),
-    )
+class _Lane:
+    """One arena's drills on a thread of its own; the thread that made it waits, and ends the arenas on Ctrl-C."""
 
+    def __init__(self, drills: Sequence[Drill], arena: Arena, clock: Clock) -> None:
+        self.outcomes: list[Outcome] = []
+        self._drills, self._arena, self._clock = drills, arena, clock
+        self._trouble: Exception | None = None
+        self._thread: threading.Thread | None = None
 
-def _warm_up(arena: Arena) -> None:
-    """A standby is ready, and orders flow."""
-    arena.trader()
-    after_pos = arena.system.last_pos()
+    def start(self, tell: Tell) -> None:
+        self._thread = threading.Thread(target=self._run, args=(tell,), daemon=True)
+        self._thread.start()
 
-    def orders() -> bool:
-        return sum(fact.kind == "order.accepted" for fact in arena.facts(after_pos)) >= ORDERS_BEFORE
+    def wait(self) -> None:
+        """Return when its drills are over. Raises what ended them early."""
+        if self._thread is not None:
+            self._thread.join()
+        if self._trouble is not None:
+            raise DrillFailed(f"the arena fell over: {self._trouble}") from self._trouble
 
-    wait_until(orders, within_s=30, what=f"{ORDERS_BEFORE} orders before the fault", every_s=0.1)
-
-
-def _detected(drill: Drill, arena: Arena, after_pos: int, said: list[str]) -> JournalFact | None:
-    try:
-        sign = f"a sign that {drill.name} was noticed"
-        return arena.wait_fact(drill.detects, after_pos, drill.detected_within_s, sign)
-    except DrillFailed as error:
-        said.append(error.message)
-        return None
-
-
-def _answer(drill: Drill, arena: Arena, detected: JournalFact, said: list[str]) -> JournalFact | None:
-    """What must be done about it by the system itself, which ends the fault; most faults end by themselves."""
-    if drill.answered_by is None:
-        return detected
-    try:
-        return arena.wait_fact(drill.answered_by, detected.pos, drill.within_s, f"an answer to {drill.name}")
-    except DrillFailed as error:
-        said.append(error.message)
-        return None
-
-
-def _recovered(drill: Drill, arena: Arena, detected: JournalFact, ended_ns: int, said: list[str]) -> JournalFact | None:
-    """The first order accepted whose intent is younger than both the detection and the end of the fault."""
-    if drill.ends == "halts":
-        if drill.repair is not None:
-            drill.repair(arena)
-        if _trades_again(drill, arena, detected, ended_ns, said) is None:
-            return None
-        return detected  # stopped safely and told: that is what it must do by itself
-    return _trades_again(drill, arena, detected, ended_ns, said)
-
-
-def _trades_again(
-    drill: Drill, arena: Arena, detected: JournalFact, ended_ns: int, said: list[str]
-) -> JournalFact | None:
-    young: set[str] = set()
-
-    def accepted(fact: JournalFact) -> bool:
-        if fact.stream != DESK:
-            return False
-        if fact.kind == "order.intended" and fact.at_ns >= ended_ns:
-            young.add(fact.body["order"]["cl_ord_id"])
-        return fact.kind == "order.accepted" and fact.body["report"]["cl_ord_id"] in young
-
-    try:
-        return arena.wait_fact(accepted, detected.pos, drill.within_s, f"orders again after {drill.name}")
-    except DrillFailed as error:
-        said.append(error.message)
-        return None
-
-
-def _seconds(began_ns: int, fact: JournalFact | None) -> float | None:
-    return None if fact is None else round((fact.at_ns - began_ns) / 1e9, 3)
+    def _run(self, tell: Tell) -> None:
+        try:
+            self.outcomes = exercise(self._drills, self._arena, self._clock, tell=tell)
+        except Exception as error:  # noqa: BLE001 - the end of the thread: whoever waits for it raises it
+            self._trouble = error

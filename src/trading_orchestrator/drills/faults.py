@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from decimal import Decimal
 
 import apsw
 
-from trading_orchestrator.drills.arena import ACCOUNT, DESK, Arena
+from trading_orchestrator.drills.arena import ACCOUNT, DESK, ENDLESS_RATIO, SLOW_RATIO, SYMBOL, Arena
 from trading_orchestrator.kernel.clock import Stopwatch
 
-PULSES = 3
-PULSE_S = 1.2  # below hang_kill_s, so that the keeper lets the node live
+PULSES, PULSE_S = 3, 1.5
+WILD_S = 0.5
 LOCK_S = 6.0
 OUTAGE_S = 4.0
+FREEZE_S = 6.0  # a request gives up after 1 s, silence counts from 2 s on, and is believed when it is seen twice
 FULL_S = 4.0
 
 
@@ -34,13 +36,30 @@ def freeze_trader(arena: Arena) -> None:
 
 
 def block_loop(arena: Arena) -> None:
-    """The trader stands still again and again, each time shorter than what the keeper ends it for."""
-    pid, _ = arena.trader()
-    for _ in range(PULSES):
-        os.kill(pid, signal.SIGSTOP)
+    """The venue's spread goes wide, three times: each time a strategy computes, shorter than what the keeper allows."""
+    for pulse in range(PULSES):
+        _spread(arena, Decimal(SLOW_RATIO) + Decimal(pulse + 1) / 1000)
         Stopwatch().pause(PULSE_S)
-        os.kill(pid, signal.SIGCONT)
-        Stopwatch().pause(0.3)
+    _spread(arena, None)
+
+
+def loop_strategy(arena: Arena) -> None:
+    """The venue's spread goes wider for a moment: a strategy loops for ever, and the node with it."""
+    _spread(arena, Decimal(ENDLESS_RATIO) * 2)
+    Stopwatch().pause(WILD_S)
+    _spread(arena, None)
+
+
+def _spread(arena: Arena, ratio: Decimal | None) -> None:
+    """Hold the venue's quotes this far apart, None to let the market go on."""
+    symbol = SYMBOL.replace("/", "")
+    if ratio is None:
+        arena.venue.control("POST", "market", {"symbol": symbol, "go_on": True})
+        return
+    now = arena.venue.control("GET", "state")["markets"][symbol]
+    ask = Decimal(now["bid"]) * (1 + ratio)
+    held = {"bid": now["bid"], "ask": f"{ask:.4f}", "bid_qty": "100000", "ask_qty": "100000"}
+    arena.venue.control("POST", "market", {"symbol": symbol, **held})
 
 
 def kill_venue(arena: Arena) -> None:
@@ -53,7 +72,7 @@ def kill_venue(arena: Arena) -> None:
 def freeze_venue(arena: Arena) -> None:
     """Connections stand, and nothing is answered."""
     arena.venue.signal(signal.SIGSTOP)
-    Stopwatch().pause(OUTAGE_S)
+    Stopwatch().pause(FREEZE_S)
     arena.venue.signal(signal.SIGCONT)
 
 

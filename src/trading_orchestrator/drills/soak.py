@@ -74,7 +74,7 @@ def soak(
     soaked.lasted_s = watch.elapsed_s()
     tell("judging orders and trades …")
     try:
-        soaked.wrongs += arena.judge()
+        soaked.wrongs += [finding.sentence for finding in arena.judge()]
     except DrillFailed as error:
         soaked.wrongs.append(error.message)
     soaked.facts = arena.system.last_pos()

@@ -80,7 +80,8 @@ def test_the_same_seed_gives_the_same_drills() -> None:
 def test_the_report_names_every_broken_promise() -> None:
     soaked = Soaked(SoakPlan(hours=2.0, seed=7, orders_per_s=20.0, drill_every_s=300.0), lasted_s=2 * HOUR_S)
     soaked.lines = life(lambda hours: 80 + 10 * hours)
-    soaked.outcomes = [Outcome("kill-trader", 0.1, None, 0.0, 0, 0, ("expected orders again within 30 s",))]
+    missed = ("expected orders again within 30 s",)
+    soaked.outcomes = [Outcome("kill-trader", "node.death", 0.1, None, None, 0.0, 0, 0, missed)]
     soaked.wrongs = ["trade 5 was never booked"]
 
     told = report(soaked)
