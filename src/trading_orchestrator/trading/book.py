@@ -19,7 +19,7 @@ from trading_orchestrator.trading.orders.shelf import Shelf
 from trading_orchestrator.trading.positions.exposure import Exposure
 from trading_orchestrator.trading.positions.position import Position
 from trading_orchestrator.trading.rows import SNAPSHOT, rows_touched
-from trading_orchestrator.trading.state import DayLoss, Permit, Reconciled, Replacement, State
+from trading_orchestrator.trading.state import DayLoss, Disabled, Permit, Reconciled, Replacement, State
 
 SNAPSHOT_EVERY_FACTS = 2_000
 """A start-up folds at most this many facts beyond the snapshot (about 0.1 s)."""
@@ -213,6 +213,10 @@ class Book:
     def times_blamed(self, strategy: str) -> int:
         """Return in how many nodes it kept the loop until they were ended, since a human last said "normal"."""
         return self._desk.state.blamed.get(strategy, 0)
+
+    def disabled(self, strategy: str) -> Disabled | None:
+        """Return why it stays out because nothing helped, None when it may trade."""
+        return self._desk.state.disabled.get(strategy)
 
     @property
     def is_opened(self) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
 from trading_orchestrator.brokers.port import Broker, Connected, KeyRefused
-from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
@@ -29,6 +29,7 @@ from trading_orchestrator.trading.record import RecordLost
 from trading_orchestrator.trading.shift import Report, Shift, Surroundings
 from trading_orchestrator.trading.strategies.bar_history import BarHistory
 from trading_orchestrator.trading.strategies.load import LoadedStrategy, load_strategy
+from trading_orchestrator.trading.strategy_health import strategy_health
 from trading_orchestrator.trading.venue_clock import VenueClock
 
 T = TypeVar("T")
@@ -146,11 +147,45 @@ class Desk:
             )
         stopped = {each.name: each.stopped_by for each in self._shift.floor.performers if each.stopped_by}
         stopped |= self._shift.left_out
-        if stopped:
-            said = "; ".join(f"strategy {name}: {why}" for name, why in stopped.items())
-            return Health(HealthState.UNHEALTHY, said, "strategy.crashed")
-        worry = worry_of(self._shift.record.book)
-        return Health(HealthState.DEGRADED, worry) if worry else Health(HealthState.HEALTHY)
+        worries = [f"strategy {name}: {why}" for name, why in stopped.items()]  # each is a failure of its own
+        worries += [worry] if (worry := worry_of(self._shift.record.book)) else []
+        return Health(HealthState.DEGRADED, "; ".join(worries)) if worries else Health(HealthState.HEALTHY)
+
+    @property
+    def strategies(self) -> Sequence[str]:
+        """Return the names of the strategies that trade here."""
+        return tuple(self._around.strategies)
+
+    def strategy_health(self, name: str) -> Health:
+        """Return how one strategy is, as far as this process runs it."""
+        if self._shift is None or not self._has_begun or self._trouble:
+            return Health(HealthState.HEALTHY, "not run here at present")
+        return strategy_health(self._shift, name, self._clock.monotonic_ns())
+
+    async def restart_strategy(self, name: str, reason: str) -> None:
+        """Begin one strategy anew from its saved state while the desk goes on.
+
+        Raises:
+            CallbackUnderWay: only the end of this process ends its callback.
+            Refused: this process does not run it, a human must let it back, or it cannot be restored.
+        """
+        await self._acting_shift(name).restart(name, reason)
+
+    def disable_strategy(self, name: str, failure: str, reason: str, *, reduce_only: bool) -> None:
+        """Let one strategy decide nothing more until a human says "normal", over takeovers.
+
+        Args:
+            reduce_only: whether the desk takes no new risk either.
+
+        Raises:
+            Refused: this process does not run it.
+        """
+        self._acting_shift(name).disable(name, failure, reason, reduce_only=reduce_only)
+
+    def _acting_shift(self, strategy: str) -> Shift:
+        if self._shift is None or not self._has_begun or self._shift.record.is_lost:
+            raise Refused(f"desk {self.name} is not traded here at present", strategy=strategy)
+        return self._shift
 
     # -- Tenancy
 

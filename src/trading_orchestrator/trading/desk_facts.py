@@ -59,6 +59,21 @@ class StrategyBlamed(Body, frozen=True):
     times: int
 
 
+class StrategyRestarted(Body, frozen=True):
+    """The strategy began anew from its saved state while its desk went on, and why."""
+
+    strategy: str
+    reason: str
+
+
+class StrategyDisabled(Body, frozen=True):
+    """Nothing helped: it stays out, over takeovers, until a human says "normal". `failure`: its class."""
+
+    strategy: str
+    failure: str
+    reason: str
+
+
 class ProjectionsRebuilt(Body, frozen=True):
     """So many projection rows were written back from the facts before this one; nothing else changed."""
 

@@ -6,7 +6,7 @@ from trading_orchestrator.errors import Broken
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.folded import Desk, Fold
 from trading_orchestrator.trading.positions.balances import with_changes
-from trading_orchestrator.trading.state import Reconciled
+from trading_orchestrator.trading.state import Disabled, Reconciled
 
 
 def _account_opened(desk: Desk, body: f.AccountOpened, at_ns: int) -> None:
@@ -44,6 +44,14 @@ def _strategy_blamed(desk: Desk, body: f.StrategyBlamed, at_ns: int) -> None:
     desk.state.blamed = {**desk.state.blamed, body.strategy: body.times}
 
 
+def _strategy_restarted(desk: Desk, body: f.StrategyRestarted, at_ns: int) -> None:
+    """It is for people: what a strategy knows is what it saved."""
+
+
+def _strategy_disabled(desk: Desk, body: f.StrategyDisabled, at_ns: int) -> None:
+    desk.state.disabled = {**desk.state.disabled, body.strategy: Disabled(failure=body.failure, reason=body.reason)}
+
+
 def _projections_rebuilt(desk: Desk, body: f.ProjectionsRebuilt, at_ns: int) -> None:
     """Rows are no part of what a desk knows."""
 
@@ -65,6 +73,7 @@ def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:
     desk.state.mode_reason = f"{body.by}: {body.reason}"
     if body.mode == "normal":
         desk.state.blamed = {}
+        desk.state.disabled = {}
 
 
 def _desk_found_behind(desk: Desk, body: f.DeskFoundBehind, at_ns: int) -> None:
@@ -97,6 +106,8 @@ FOLDS_OF_DESK: dict[type[f.Body], Fold] = {
     f.SymbolBlocked: _symbol_blocked,
     f.SymbolReleased: _symbol_released,
     f.StrategyBlamed: _strategy_blamed,
+    f.StrategyRestarted: _strategy_restarted,
+    f.StrategyDisabled: _strategy_disabled,
     f.ProjectionsRebuilt: _projections_rebuilt,
     f.StrategySaved: _strategy_saved,
     f.DeskReconciled: _desk_reconciled,

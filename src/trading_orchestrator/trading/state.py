@@ -59,6 +59,13 @@ class DayLoss(msgspec.Struct, frozen=True, omit_defaults=True):
     reached_ns: int = 0
 
 
+class Disabled(msgspec.Struct, frozen=True):
+    """Why a strategy stays out; `failure`: its class."""
+
+    failure: str
+    reason: str
+
+
 class Replacement(msgspec.Struct, frozen=True):
     """The terms on which a strategy wants an order once its cancel is proved; `order_qty` includes what traded."""
 
@@ -96,6 +103,7 @@ class State(msgspec.Struct, omit_defaults=True):
     forgotten_ns: int = 0
     blocked: dict[str, str] = {}
     blamed: dict[str, int] = {}
+    disabled: dict[str, Disabled] = {}
     counts: Counts = msgspec.field(default_factory=Counts)
     reconciled: Reconciled | None = None
     unexplained: dict[str, Decimal] = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
+from typing import ClassVar
 
 import msgspec
 
@@ -211,3 +213,59 @@ class Chaser(Strategy[BuyerParams, ChaserState]):
 
     def on_fill(self, order: Order, trade: TradeReport) -> None:
         self.state.bought_qty += trade.last_qty
+
+
+class MoodyParams(StrategyParams, frozen=True):
+    """`px` None buys at the market; `fails_at`, `turns_at`: the bids at which it raises, or turns the loop itself."""
+
+    orders: int = 2
+    px: Decimal | None = None
+    fails_at: Decimal = Decimal(0)
+    turns_at: Decimal = Decimal(0)
+
+
+class Moody(Strategy[MoodyParams, BuyerState]):
+    """Buys once a quote, and has its moments."""
+
+    turn_on: ClassVar[list[bool]] = []
+
+    def wants(self) -> Wants:
+        return Wants(symbols=[SYMBOL])
+
+    def on_quote(self, quote: Quote) -> None:
+        if quote.bid_px == self.params.fails_at:
+            raise ZeroDivisionError("in a bad mood")
+        if quote.bid_px == self.params.turns_at:
+            turn_the_loop(while_=self.turn_on)
+        if self.state.sent < self.params.orders:
+            self.state.sent += 1
+            self.submit(SYMBOL, Side.BUY, Decimal(10), self.params.px)
+
+    def on_fill(self, order: Order, trade: TradeReport) -> None:
+        self.state.filled_qty += trade.last_qty
+
+
+def turn_the_loop(*, while_: list[bool]) -> None:
+    """Wait as some libraries do that want to be called from anywhere: from inside of the running loop."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task(loop)
+    assert task is not None
+    asyncio.tasks._leave_task(loop, task)
+    asyncio.events._set_running_loop(None)
+    try:
+        while while_:
+            asyncio.events._set_running_loop(loop)
+            loop._run_once()  # type: ignore[attr-defined]
+    finally:
+        asyncio.events._set_running_loop(loop)
+        asyncio.tasks._enter_task(loop, task)
+
+
+class Ticking(Strategy[StrategyParams, BuyerState]):
+    """Decides by its timer alone."""
+
+    def wants(self) -> Wants:
+        return Wants(symbols=[SYMBOL], timer_s=1.0)
+
+    def on_timer(self) -> None:
+        self.state.sent += 1

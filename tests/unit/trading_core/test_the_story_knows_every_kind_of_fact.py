@@ -19,6 +19,7 @@ from trading_orchestrator.trading.orders.story import SENTENCES, STANDS, Moment,
 OF_AN_ORDER = {"cl_ord_id", "report", "order", "record", "trade", "booked"}
 OF_NO_ORDER = {
     *("account.opened", "account.adjusted", "cursor.advanced", "strategy.saved", "strategy.blamed"),
+    *("strategy.restarted", "strategy.disabled"),
     *("trading_day.began", "request.declined", "projections.rebuilt"),
     *CIRCUMSTANCES,
 }
