@@ -40,6 +40,7 @@ class Duty:
     def __init__(self, schedules: Mapping[str, Schedule] | None = None, **config: Any) -> None:
         ladder = msgspec.convert(config.pop("ladder", LADDER), EscalationPolicy)
         has_ladder = config.pop("has_ladder", True)
+        self.kept_open: Sequence[str] = config.pop("kept_open", ())
         whole = {"route": ROUTE, "receivers": {"r": {}}, "resolve_timeout": 100_000, **config}
         self.policy = policy_of(msgspec.convert(whole, AlertingConfig))
         self.receivers = {"r": ReceiverConfig(escalation="duty" if has_ladder else None)}
@@ -51,7 +52,8 @@ class Duty:
 
     def dies(self) -> None:
         """What is left are the facts; a successor folds them."""
-        self.attention, self.calls = Attention(), Calls(self.escalator(), self.receivers)
+        self.attention = Attention()
+        self.calls = Calls(self.escalator(), self.receivers, kept_open=self.kept_open)
         state = State()
         for kind, body in self.stored:
             known = f.body_of(kind, body)

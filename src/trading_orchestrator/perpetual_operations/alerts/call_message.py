@@ -36,4 +36,5 @@ def call_of(contact: ContactDue, news: Sequence[f.NotificationDue]) -> f.Notific
         next_due_ns=contact.at_ns,
         deadline_ns=contact.at_ns,
         expires_at_ns=contact.at_ns,
+        threads=tuple(dict.fromkeys(message.all_threads()[0] for message in news[:ALERTS_A_CALL])),
     )

@@ -10,6 +10,7 @@ import msgspec
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.attention import Acknowledged, Attention
 from trading_orchestrator.perpetual_operations.alerts.backoff import wait_ns
+from trading_orchestrator.perpetual_operations.alerts.call_ends import CallEnd, CallEndDue, CallEnds
 from trading_orchestrator.perpetual_operations.alerts.call_message import ALERTS_A_CALL, call_of
 from trading_orchestrator.perpetual_operations.alerts.config import ReceiverConfig
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
@@ -60,6 +61,8 @@ class CallsKept(msgspec.Struct, frozen=True, kw_only=True):
     news: dict[str, f.NotificationDue]
     outbox: dict[str, Outgoing]
     contacts: dict[str, ef.ContactDue] = {}
+    called: dict[str, dict[str, CallEnd]] = {}
+    owed: dict[str, CallEnd] = {}
 
 
 class Calls:
@@ -72,12 +75,18 @@ class Calls:
     carries calls and messages; a call's receiver is `PERSON/CHANNEL`.
 
     `attention`: who has which alert. `is_out`: whether the bytes of a call may be on their way already.
+
+    Args:
+        kept_open: channels that keep a call open, and must hear when what it was about is over.
     """
 
     name = "escalations"
 
-    def __init__(self, escalator: Escalator, receivers: Mapping[str, ReceiverConfig]) -> None:
+    def __init__(
+        self, escalator: Escalator, receivers: Mapping[str, ReceiverConfig], *, kept_open: Collection[str] = ()
+    ) -> None:
         self.escalator = escalator
+        self.ends = CallEnds(kept_open)
         self.engine: Engine | None = None
         self.attention = Attention()
         self.is_out: Callable[[str], bool] = lambda name: False
@@ -107,9 +116,12 @@ class Calls:
         elif kind == CallsKept.kind:
             calls = msgspec.json.decode(body, type=CallsKept)
             self.news, self.outbox, self._contacts = calls.news, calls.outbox, calls.contacts
+            self.ends.called, self.ends.owed = calls.called, calls.owed
         elif known is not None:
             self.escalator.state.apply(known)
             self._heard(known)
+        elif kind == CallEndDue.kind:
+            self._heard(msgspec.json.decode(body, type=CallEndDue))
         elif kind in _OWN:
             self._settle(msgspec.json.decode(body, type=_OWN[kind]))
         elif kind == f.NotificationDue.kind:
@@ -127,7 +139,8 @@ class Calls:
             said.append(self._filled(body, now_ns) if isinstance(body, ef.ContactDue) else body)
         for body in [*decided, *said]:
             self._heard(body)
-        return [*said, *self._drop_what_nobody_waits_for(now_ns)]
+        said += self._drop_what_nobody_waits_for(now_ns)
+        return [*said, *self._end(now_ns)]
 
     def next_due_ns(self) -> int | None:
         due_ns = self.escalator.next_due_ns()
@@ -140,7 +153,10 @@ class Calls:
         return ()
 
     def snapshot(self, now_ns: int) -> Sequence[Body]:
-        kept = CallsKept(news=self.news, outbox=self.outbox, contacts=self._contacts)
+        ends = self.ends
+        kept = CallsKept(
+            news=self.news, outbox=self.outbox, contacts=self._contacts, called=ends.called, owed=ends.owed
+        )
         return [StateKept(state=self.escalator.state), kept]
 
     # -- as an outbox
@@ -218,8 +234,13 @@ class Calls:
                 news = [self.news[name] for name in body.escalations if name in self.news]
                 self.outbox[body.contact_id] = Outgoing(call_of(body, news), retry_at_ns=body.at_ns)
                 self._contacts[body.contact_id] = body
+                self.ends.heard_call(body, self.news)
+            case CallEndDue():
+                self.outbox[body.contact_id] = Outgoing(body.message(), retry_at_ns=body.at_ns)
+                self.ends.heard_due(body)
             case ef.Closed():
                 self.news.pop(body.escalation_id, None)
+                self.ends.heard_end(body.escalation_id)
 
     def _begun(self, name: str, known: Collection[str], now_ns: int) -> Sequence[Body]:
         """Open the ladder. One that somebody has, or that is at its end, begins anew for an alert that is new to it.
@@ -301,6 +322,15 @@ class Calls:
         contacts = [one for name, one in self._contacts.items() if not self.is_out(name)]
         unneeded = [one for one in contacts if not self.escalator.is_called(one.to, one.escalations)]
         return [body for one in unneeded for body in self.refused(one.contact_id, now_ns, self._why_not(one))]
+
+    def _end(self, now_ns: int) -> Sequence[Body]:
+        """Tell the ends that are owed, and none of what somebody is called about again."""
+        again = list(self.ends.overtaken(self.outbox))
+        dropped = [body for name in again for body in self.refused(name, now_ns, "it fires again")]
+        over = self.ends.due(self.outbox, now_ns)
+        for body in over:
+            self._heard(body)
+        return [*dropped, *over]
 
     def _why_not(self, contact: ef.ContactDue) -> str:
         several = [self.escalator.state.open.get(name) for name in contact.escalations]

@@ -8,6 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from trading_orchestrator.perpetual_operations.alerts import facts as f
+from trading_orchestrator.perpetual_operations.alerts.call_ends import CallEndDue
 from trading_orchestrator.perpetual_operations.alerts.calls import CallDelivered, CallDropped, CallFailed
 from trading_orchestrator.perpetual_operations.alerts.escalation.facts import ContactDue, NobodyFound
 from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint
@@ -88,6 +89,15 @@ class History:
                     alerts=len(body.escalations),
                     at_ns=body.at_ns,
                 )
+            case CallEndDue():
+                line = SentLine(
+                    message_id=body.contact_id,
+                    receiver=f"{body.end.to} by {body.end.channel}",
+                    status="end of a call",
+                    about=body.end.group_labels,
+                    alerts=0,
+                    at_ns=body.at_ns,
+                )
             case NobodyFound():
                 return _not_called(body)
             case f.NotificationFailed() | CallFailed():
@@ -144,6 +154,7 @@ _KINDS: dict[str, type[Body]] = {
         f.NotificationDropped,
         ContactDue,
         NobodyFound,
+        CallEndDue,
         CallFailed,
         CallDelivered,
         CallDropped,

@@ -23,6 +23,7 @@ from trading_orchestrator.perpetual_operations.alerts.alert_manager import (
 )
 from trading_orchestrator.perpetual_operations.alerts.board import contacts_of, ways_of
 from trading_orchestrator.perpetual_operations.alerts.calls import Calls
+from trading_orchestrator.perpetual_operations.alerts.channels.kinds import kind_named
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.alerts.escalation.escalator import Escalator
 from trading_orchestrator.perpetual_operations.alerts.escalation.policy import EscalationPolicy
@@ -340,7 +341,10 @@ def _calls(plan: Plan) -> Calls | None:
     people = {name: user.contacts for name, user in plan.config.users.items()}
     default = next(iter(ladders.values()), EscalationPolicy(steps=()))
     escalator = Escalator(default, people, policies=ladders, schedules=plan.schedules)
-    return Calls(escalator, plan.receivers)
+    kinds = {name: str(values.get("kind")) for name, values in plan.config.channels.items()}
+    return Calls(
+        escalator, plan.receivers, kept_open=[name for name, kind in kinds.items() if kind_named(kind).keeps_open]
+    )
 
 
 def _keep(path: Path, config: AlertsConfig) -> None:

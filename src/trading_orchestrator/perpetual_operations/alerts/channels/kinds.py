@@ -21,11 +21,15 @@ class KindUnknown(Refused):
 
 @dataclass(frozen=True)
 class Kind:
-    """What the keys of a channel are, how it is opened, and which keys are secrets: references, never the text."""
+    """What the keys of a channel are, how it is opened, and which keys are secrets: references, never the text.
+
+    keeps_open: it keeps what it tells open until it hears the end.
+    """
 
     config: type[LaneConfig]
     open: Callable[[Any, Opening], Channel]
     secrets: tuple[str, ...] = ()
+    keeps_open: bool = False
 
 
 def kind_named(name: str) -> Kind:
@@ -64,7 +68,7 @@ def _pagerduty() -> Kind:
     from trading_orchestrator.perpetual_operations.alerts.channels.pagerduty.channel import open_pagerduty
     from trading_orchestrator.perpetual_operations.alerts.channels.pagerduty.config import PagerDutyConfig
 
-    return Kind(PagerDutyConfig, open_pagerduty, secrets=("routing_key",))
+    return Kind(PagerDutyConfig, open_pagerduty, secrets=("routing_key",), keeps_open=True)
 
 
 def _alertmanager() -> Kind:
