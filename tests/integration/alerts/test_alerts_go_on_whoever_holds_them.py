@@ -348,7 +348,7 @@ async def test_a_rung_on_which_nobody_stands_is_skipped_and_people_hear_so(place
     assert {"schedule:nights"} == {name for ladder in alerts["Hot"].ladders for name in ladder.nobody}
     lines = [msgspec.json.decode(row.value, type=SentLine) for row in await place.store.rows(HISTORY)]
     skipped = [line for line in lines if line.outcome == "nobody" and line.about["ladder"] == "first"]
-    assert ["rung 1", "rung 2"] == sorted(line.about["rung"] for line in skipped)[:: len(skipped) // 2]
+    assert {"rung 1", "rung 2"} == {line.about["rung"] for line in skipped}
     assert {("schedule:nights", "call")} == {(line.receiver, line.status) for line in skipped}
 
 
