@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from functools import partial
 
+from trading_orchestrator.app.neighbours import Neighbours
+from trading_orchestrator.app.strategy_repairs import StrategyRepairs
 from trading_orchestrator.app.trading_ladders import TRADING_LADDERS
 from trading_orchestrator.app.venue_pulse import VenuePulse
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
+from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 from trading_orchestrator.trading.desk import Desk
 
 
 def watch_desk(
-    manager: PerpetualOperationsManager, desk: Desk, pulse: VenuePulse, mute_streams: Callable[[], int]
+    manager: PerpetualOperationsManager,
+    desk: Desk,
+    pulse: VenuePulse,
+    mute_streams: Callable[[], int],
+    venue_offset_s: Callable[[], Awaitable[float]],
 ) -> None:
     """Watch a desk as `desk/NAME` and its venue as `broker/NAME`; a node that stands by blames nobody.
 
+    Neither makes the console unready: who looks at an outage needs it most.
+
     Args:
         mute_streams: how often a stream of the venue was found mute until now.
+        venue_offset_s: asks the venue for its time now; what it tells unasked is the pulse's to pass on.
     """
+    reference = f"the venue of {desk.name}"
+    manager.guards.clock.add_reference(reference, venue_offset_s)
+    pulse.on_offset(partial(manager.guards.clock.heard, reference))
 
     async def venue() -> Health:
         pulse.streams_were_mute(mute_streams())
@@ -27,30 +41,27 @@ def watch_desk(
     async def own() -> Health:
         return desk.health()
 
-    manager.add_probe(f"broker/{desk.name}", venue)
-    manager.add_probe(desk.lease, own, depends_on=["journal", f"broker/{desk.name}"])
+    manager.add_probe(f"broker/{desk.name}", venue, for_readiness=False)
+    manager.add_probe(desk.lease, own, depends_on=["journal", f"broker/{desk.name}"], for_readiness=False)
 
 
-def watch_standby(manager: PerpetualOperationsManager, others_ready: Callable[[], Awaitable[Sequence[str]]]) -> None:
-    """Watch whether another node could take over; before the first one came, nobody is missed."""
-    seen = False
-
-    async def standby() -> Health:
-        nonlocal seen
-        others = await others_ready()
-        seen = seen or bool(others)
-        if others:
-            return Health(HealthState.HEALTHY, f"{others[0]} is ready")
-        if not seen:
-            return Health(HealthState.HEALTHY, "none was ready yet")
-        return Health(HealthState.DEGRADED, "no other node is ready; the keeper starts one", "node.death")
-
-    manager.add_probe("standby", standby, depends_on=["journal"])
+def watch_standby(manager: PerpetualOperationsManager, neighbours: Neighbours) -> None:
+    """Watch whether another node could take over, and what ended those that could."""
+    manager.add_probe("standby", neighbours.health, depends_on=["journal"], for_readiness=False, is_proof=True)
 
 
-def add_trading_ladders(manager: PerpetualOperationsManager) -> None:
-    """Let failures of the trading wing climb their own ladders; those of the config go before them."""
+def offer_trading_repairs(manager: PerpetualOperationsManager, neighbours: Neighbours) -> StrategyRepairs:
+    """Let failures of the trading wing climb their own ladders; those of the config go before them.
+
+    Call it before the manager watches, which refuses ladders whose actions it does not know.
+    """
+
+    async def wait_for_keeper(failure: Failure) -> str:
+        return await neighbours.wait_for_another()
+
+    manager.add_recovery_action("wait_for_keeper", wait_for_keeper)
     configured = {ladder.failure for ladder in manager.config.recovery.ladders}
     for ladder in TRADING_LADDERS:
         if ladder.failure not in configured:
             manager.add_ladder(ladder)
+    return StrategyRepairs(manager)

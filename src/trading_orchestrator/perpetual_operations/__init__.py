@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trading_orchestrator.kernel.deadline import Deadline
     from trading_orchestrator.kernel.retry_budget import RetryBudget, retried
     from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager
-    from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker
+    from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, Kind
     from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
     from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
     from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import AutoRecoveryManager
@@ -31,6 +31,7 @@ _HOMES = {  # imported when asked for: a node that only trades must not pay for 
     "ConnectionPoolManager": "trading_orchestrator.storage.connection_pool_manager",
     "Deadline": "trading_orchestrator.kernel.deadline",
     "HealthChecker": f"{_OPERATIONS}.health.health_checker",
+    "Kind": f"{_OPERATIONS}.health.health_checker",
     "Ladder": f"{_OPERATIONS}.recovery.ladder",
     "PerpetualOperationsManager": f"{_OPERATIONS}.manager",
     "PoolConfig": "trading_orchestrator.storage.connection_pool",
@@ -49,6 +50,7 @@ __all__ = [
     "ConnectionPoolManager",
     "Deadline",
     "HealthChecker",
+    "Kind",
     "Ladder",
     "PerpetualOperationsManager",
     "PoolConfig",

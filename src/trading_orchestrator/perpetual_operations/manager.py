@@ -30,9 +30,16 @@ from trading_orchestrator.perpetual_operations.feature_table import (
     rows_over,
 )
 from trading_orchestrator.perpetual_operations.features import Feature, Features
-from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce, HealthChecker, HealthReport, Probe
+from trading_orchestrator.perpetual_operations.health.health_checker import (
+    AtOnce,
+    HealthChecker,
+    HealthReport,
+    Kind,
+    Probe,
+)
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import JournalProbe
+from trading_orchestrator.perpetual_operations.health.probes.progress import progress_probe
 from trading_orchestrator.perpetual_operations.monitoring.guards import Guards, nobody_takes_over
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
@@ -174,9 +181,9 @@ class PerpetualOperationsManager:
         for name, probe in self.guards.probes().items():
             finder = name if name == self.guards.leaks.name else self.guards.resources.name
             found = self._unless_off(self.monitor.name, self._unless_off(finder, probe))
-            self.add_probe(name, self._once_a_host(found) if name in OF_THE_HOST else found)
+            self.add_probe(name, self._once_a_host(found) if name in OF_THE_HOST else found, for_readiness=False)
         for name, pool in pools_of(store).items():
-            self.adopt_pool(name, pool, depends_on=["journal"])
+            self.adopt_pool(name, pool)
         self._offer_repairs(hand_over)
 
     @property
@@ -189,11 +196,14 @@ class PerpetualOperationsManager:
         """Return the newest health report."""
         return self.health.report
 
-    def register(self, component: Component, rule: RestartRule | None = None) -> None:
+    def register(
+        self, component: Component, rule: RestartRule | None = None, *, for_readiness: bool | None = None
+    ) -> None:
         """Keep one more component running, and watch its health under its name. Started now if we run already.
 
         Args:
             rule: how it is started anew when it ends; None takes the defaults of RestartRule.
+            for_readiness: as in `add_probe`.
 
         Raises:
             ComponentTaken, ProbeTaken: choose another name.
@@ -201,7 +211,8 @@ class PerpetualOperationsManager:
         """
         part = self.supervisor.add(component, rule)
         try:
-            self.add_probe(component.name, AtOnce(lambda: self._word_of(part)), depends_on=component.depends_on)
+            probe = AtOnce(lambda: self._word_of(part))
+            self.add_probe(component.name, probe, depends_on=component.depends_on, for_readiness=for_readiness)
         except Refused:
             del self.supervisor.children[component.name]
             raise
@@ -225,21 +236,62 @@ class PerpetualOperationsManager:
         return part.health()
 
     def add_probe(
-        self, name: str, probe: Probe, *, deadline_s: float | None = None, depends_on: Sequence[str] = ()
+        self,
+        name: str,
+        probe: Probe,
+        *,
+        deadline_s: float | None = None,
+        depends_on: Sequence[str] = (),
+        kind: Kind = Kind.READINESS,
+        for_readiness: bool | None = None,
+        is_proof: bool = False,
     ) -> None:
         """Ask `probe` each round; the names it depends on are those of probes and components.
+
+        Args:
+            is_proof: one reading of it is enough either way, because it tells what is proved and cannot flap.
+            kind: of LIVENESS, /livez is 503 while it is unhealthy.
+            for_readiness: whether /readyz is 503 while it is down; None: all but probes of progress.
 
         Raises:
             ProbeTaken: choose another name.
             DependencyUnknown, DependencyCircle: only when we run already; before, `start` says so.
         """
-        self.health.add(name, probe, deadline_s=deadline_s, depends_on=depends_on)
+        self.health.add(
+            name,
+            probe,
+            deadline_s=deadline_s,
+            depends_on=depends_on,
+            kind=kind,
+            for_readiness=for_readiness,
+            is_proof=is_proof,
+        )
         if self.is_running:
             try:
                 self.health.check_graph()
             except Refused:
                 self.health.remove(name)
                 raise
+
+    def add_progress(
+        self,
+        name: str,
+        done: Callable[[], float],
+        arrived: Callable[[], float],
+        *,
+        within_s: float = 30.0,
+        depends_on: Sequence[str] = (),
+    ) -> None:
+        """Watch as `progress/NAME` that what arrives gets done; a component of this name is restarted when it does not.
+
+        Args:
+            done, arrived: counters since the start; reading them must not block.
+            within_s: without one thing done for so long after the first that arrived, it counts as stuck.
+
+        Raises: as `add_probe`.
+        """
+        probe = progress_probe(done, arrived, within_s=within_s, clock=self.clock)
+        self.add_probe(f"progress/{name}", probe, depends_on=depends_on, kind=Kind.PROGRESS)
 
     def add_pool(
         self,
@@ -272,8 +324,9 @@ class PerpetualOperationsManager:
         Raises: as `add_pool`.
         """
         self.pools.adopt(name, pool)
+        probe = AtOnce(lambda: self.pools.health_of(name))
         try:
-            self.add_probe(f"pool/{name}", AtOnce(lambda: self.pools.health_of(name)), depends_on=depends_on)
+            self.add_probe(f"pool/{name}", probe, depends_on=depends_on, for_readiness=False)
         except Refused:
             self.pools.forget(name)
             raise
@@ -291,8 +344,12 @@ class PerpetualOperationsManager:
         *,
         deadline_s: float | None = None,
         depends_on: Sequence[str] = (),
+        for_readiness: bool | None = None,
     ) -> CircuitBreaker:
         """Watch something outside as `dependency/NAME`, and return the circuit that calls to it should go through.
+
+        Args:
+            for_readiness: as in `add_probe`; False when this program still has answers without it.
 
         Raises:
             ProbeTaken, CircuitTaken: choose another name; nothing was made.
@@ -301,7 +358,7 @@ class PerpetualOperationsManager:
         part = f"dependency/{name}"
         circuit = self.circuits.add(part, config)
         try:
-            self.add_probe(part, probe, deadline_s=deadline_s, depends_on=depends_on)
+            self.add_probe(part, probe, deadline_s=deadline_s, depends_on=depends_on, for_readiness=for_readiness)
         except Refused:
             self.circuits.forget(part)
             raise
@@ -500,7 +557,7 @@ class PerpetualOperationsManager:
                 meter=self.meter,
                 in_use=self._keep_channels,
             )
-            self.register(self._alerts)
+            self.register(self._alerts, for_readiness=False)
             self.register(
                 signs_of_life(
                     self._alerts,
@@ -509,7 +566,8 @@ class PerpetualOperationsManager:
                     data_dir=self._data_dir,
                     node=self.node,
                     report=lambda: self.report,
-                )
+                ),
+                for_readiness=False,
             )
         return self._alerts
 

@@ -14,7 +14,7 @@ from trading_orchestrator.storage.sqlite import SqliteStore
 pytestmark = pytest.mark.usefixtures("console", "desk")
 PAGES = ["/dashboard", "/api/docs"]
 JSON = [
-    "/livez", "/readyz", "/api/dashboard/overview", "/api/dashboard/health", "/api/dashboard/status", "/api/desks",
+    "/livez", "/readyz", "/api/dashboard/overview", "/api/dashboard/status", "/api/desks",
     "/api/orders", "/api/positions", "/api/trades", "/api/facts", "/api/openapi.json",
 ]  # fmt: skip
 FILES = ["/dashboard/static/dashboard.js", "/dashboard/static/dashboard.css", "/dashboard/static/icon.svg"]
@@ -25,6 +25,7 @@ FILES = ["/dashboard/static/dashboard.js", "/dashboard/static/dashboard.css", "/
     [
         *[(path, "text/html") for path in PAGES],
         *[(path, "application/json") for path in JSON],
+        ("/api/dashboard/health", "application/health+json"),
         ("/metrics", "text/plain"),
         *zip(FILES, ["text/javascript", "text/css", "image/svg+xml"], strict=True),
     ],
@@ -153,7 +154,7 @@ async def test_a_journal_that_cannot_be_read_is_told_and_unready(
         orders.headers["retry-after"],
     )
     assert (503, "console.not_ready") == (ready.status_code, ready.json()["code"])
-    assert "journal is unhealthy: journal journal.db: it is locked" in ready.json()["detail"]
+    assert "journal is unhealthy: it cannot be used: journal journal.db: it is locked." in ready.json()["detail"]
     assert 200 == (await client.get("/livez")).status_code
 
 

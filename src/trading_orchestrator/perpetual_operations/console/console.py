@@ -90,6 +90,7 @@ class Console:
                 traffic=self.traffic,
                 status=status,
                 version=version,
+                node=node,
                 page_off=page_off,
             ),
             [

@@ -34,4 +34,5 @@ class Sources:
     traffic: Traffic
     status: Callable[[], OperationsStatus]
     version: str
+    node: str = ""
     page_off: Callable[[], str] = str

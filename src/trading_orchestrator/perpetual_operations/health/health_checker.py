@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import msgspec
 
@@ -17,6 +18,7 @@ from trading_orchestrator.perpetual_operations.dependencies import start_order
 from trading_orchestrator.perpetual_operations.health.diagnosis import Finding, diagnose, verdict, worst
 from trading_orchestrator.perpetual_operations.health.steadying import Steadying
 
+READY = (HealthState.HEALTHY, HealthState.DEGRADED)
 Probe = Callable[[], Awaitable[Health]]
 
 
@@ -32,9 +34,17 @@ class ProbeWithoutDeadline(Refused):
     code = "health.probe_without_deadline"
 
 
+class Kind(Enum):
+    """What a probe asks. A process that fails LIVENESS is to be ended, one that fails READINESS not to be asked."""
+
+    LIVENESS = "liveness"
+    READINESS = "readiness"
+    PROGRESS = "progress"
+
+
 class PartHealth(msgspec.Struct, frozen=True):
     """One part in a report. `since_ns`: when it came into this state; `because_of`: the root causes upstream;
-    `failure`: what is wrong, in the words of the recovery ladders.
+    `failure`: what is wrong, in the words of the recovery ladders; `for_readiness`: while it is down, we are not ready.
     """
 
     name: str
@@ -45,6 +55,8 @@ class PartHealth(msgspec.Struct, frozen=True):
     took_ms: float
     since_ns: int
     failure: str = ""
+    kind: Kind = Kind.READINESS
+    for_readiness: bool = True
 
 
 class HealthReport(msgspec.Struct, frozen=True):
@@ -55,6 +67,18 @@ class HealthReport(msgspec.Struct, frozen=True):
     verdict: str
     root_causes: tuple[str, ...]
     parts: tuple[PartHealth, ...]
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether no probe of liveness says that this process is to be ended."""
+        return not any(part.kind is Kind.LIVENESS and part.state is HealthState.UNHEALTHY for part in self.parts)
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether everything that readiness depends on is there; nothing is before the first round."""
+        if not self.parts:
+            return self.state is not HealthState.STARTING
+        return all(part.state in READY for part in self.parts if part.for_readiness)
 
 
 @dataclass(frozen=True)
@@ -75,6 +99,8 @@ class Watched:
     probe: Probe
     deadline_s: float
     depends_on: tuple[str, ...]
+    kind: Kind = Kind.READINESS
+    for_readiness: bool = True
 
 
 class HealthChecker:
@@ -103,8 +129,22 @@ class HealthChecker:
         """Return the newest report at once, without I/O."""
         return self._report
 
-    def add(self, name: str, probe: Probe, *, deadline_s: float | None = None, depends_on: Sequence[str] = ()) -> None:
+    def add(
+        self,
+        name: str,
+        probe: Probe,
+        *,
+        deadline_s: float | None = None,
+        depends_on: Sequence[str] = (),
+        kind: Kind = Kind.READINESS,
+        for_readiness: bool | None = None,
+        is_proof: bool = False,
+    ) -> None:
         """Watch one more part from the next round on. What it depends on may be added later, before `run`.
+
+        Args:
+            is_proof: one reading of it is enough either way, because it tells what is proved and cannot flap.
+            for_readiness: whether this process is not ready while the part is down; None: all but probes of progress.
 
         Raises:
             ProbeTaken: choose another name.
@@ -117,8 +157,9 @@ class HealthChecker:
             raise ProbeWithoutDeadline(
                 f"the probe {name!r} needs a deadline: expected seconds above 0, was {deadline_s}", name=name
             )
-        self._watched[name] = Watched(name, probe, deadline_s, tuple(depends_on))
-        self._steadied[name] = Steadying(self._fall, self._rise)
+        counts = kind is not Kind.PROGRESS if for_readiness is None else for_readiness
+        self._watched[name] = Watched(name, probe, deadline_s, tuple(depends_on), kind, counts)
+        self._steadied[name] = Steadying(1, 1) if is_proof else Steadying(self._fall, self._rise)
 
     def remove(self, name: str) -> None:
         """Watch this part no longer; unknown names are ignored."""
@@ -199,15 +240,18 @@ class HealthChecker:
         before = self._since.get(finding.name)
         if before is None or before[0] is not finding.state:
             before = self._since[finding.name] = (finding.state, now_ns)
+        watched = self._watched.get(finding.name)
         return PartHealth(
             name=finding.name,
             state=finding.state,
             reason=finding.reason,
             because_of=finding.because_of,
-            depends_on=self._watched[finding.name].depends_on if finding.name in self._watched else (),
+            depends_on=watched.depends_on if watched is not None else (),
             took_ms=took_ms,
             since_ns=before[1],
             failure=finding.failure,
+            kind=watched.kind if watched is not None else Kind.READINESS,
+            for_readiness=watched is not None and watched.for_readiness,
         )
 
     def _graph(self) -> Mapping[str, Sequence[str]]:

@@ -81,11 +81,12 @@ class DefaultActions:
         return f"dropped {dropped} connections of the journal, and read {len(heads)} streams through a new one"
 
     async def restart_component(self, failure: Failure) -> str:
-        child = self._supervisor.children.get(failure.part)
+        name = failure.part.removeprefix("progress/")  # what watches a component's progress means the component
+        child = self._supervisor.children.get(name)
         if child is not None and child.task is None:
-            raise NotOffered(f"{failure.part} was stopped on purpose", action="restart_component")
-        await self._supervisor.restart(failure.part)
-        return f"started {failure.part} anew"
+            raise NotOffered(f"{name} was stopped on purpose", action="restart_component")
+        await self._supervisor.restart(name)
+        return f"started {name} anew"
 
     async def recycle_pool(self, failure: Failure) -> str:
         name = self._pool_of(failure)

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
+from trading_orchestrator.perpetual_operations.console.health_json import MEDIA_TYPE as HEALTH_JSON
+from trading_orchestrator.perpetual_operations.console.health_json import health_json
 from trading_orchestrator.perpetual_operations.console.page.document import document
 from trading_orchestrator.perpetual_operations.console.page.sections import ROWS_SHOWN
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, page_is_off, problem
@@ -45,9 +47,14 @@ def dashboard_routes(sources: Sources) -> APIRouter:
         seen = await sources.look.overview()
         return json_answer(msgspec.structs.replace(seen, trades=seen.trades[:ROWS_SHOWN]))
 
-    @router.get("/api/dashboard/health", summary="The newest health report: verdict, root causes, every part")
+    @router.get(
+        "/api/dashboard/health",
+        summary="The newest health report (health+json): status, checks, verdict, root causes, every part",
+        responses={200: {"content": {HEALTH_JSON: {}}}},
+    )
     async def health() -> Response:
-        return json_answer(sources.health.report)
+        said = health_json(sources.health.report, node=sources.node, version=sources.version)
+        return Response(said, media_type=HEALTH_JSON)
 
     @router.get("/api/dashboard/status", summary="The parts of the operations wing on the node that answers")
     async def status() -> Response:
