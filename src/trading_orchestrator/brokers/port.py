@@ -238,7 +238,11 @@ class Broker(Protocol):
     async def trades(
         self, symbol: str, *, after_id: str | None = None, since_ns: int | None = None
     ) -> Sequence[TradeReport]:
-        """Return the account's trades, oldest first: ids above `after_id`, or since a venue time; all pages."""
+        """Return the account's trades, oldest first, all pages: ids above `after_id`, or since a venue time.
+
+        With both, every id above `after_id` is wanted and none is older than `since_ns`: a venue that pages by time
+        begins there, one that pages by id does not need it.
+        """
         ...
 
     async def trades_of(self, symbol: str, venue_order_id: str) -> Sequence[TradeReport]:

@@ -24,6 +24,9 @@ from trading_orchestrator.trading.state import DayLoss, Disabled, Permit, Reconc
 SNAPSHOT_EVERY_FACTS = 2_000
 """A start-up folds at most this many facts beyond the snapshot (about 0.1 s)."""
 
+CURSOR_MARGIN_NS = 60_000_000_000
+"""How far a trade's venue time may lie before that of one with a lower id, or before the time of a fact."""
+
 
 class StreamGap(Broken):
     """A fact is missing between the book and the one it was given: read the stream again. Facts: expected, was."""
@@ -326,6 +329,11 @@ class Book:
     def trade_cursor(self, symbol: str) -> str | None:
         """Return the id up to which every trade is booked, for the next poll."""
         return self._desk.state.cursors.get(symbol)
+
+    def trade_cursor_ns(self, symbol: str) -> int | None:
+        """Return a venue time before every trade beyond the cursor, for a venue that pages by time; None: unknown."""
+        at_ns = self._desk.state.cursors_ns.get(symbol) or self._desk.state.opened_ns
+        return at_ns - CURSOR_MARGIN_NS if at_ns else None
 
     def trade_key(self, trade: TradeReport) -> str:
         """Return the key the trade is booked by, which is also that of its row."""

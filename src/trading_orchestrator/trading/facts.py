@@ -333,10 +333,11 @@ class ForeignOrderSeen(Body, frozen=True):
 
 
 class CursorAdvanced(Body, frozen=True):
-    """Every trade of the symbol up to this id is booked: polls start after it."""
+    """Every trade of the symbol up to this id is booked: polls start after it. `trade_ns`: the trade's venue time."""
 
     symbol: str
     trade_id: str
+    trade_ns: int = 0
 
 
 KINDS: dict[str, type[Body]] = {

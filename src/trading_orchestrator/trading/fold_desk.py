@@ -12,13 +12,14 @@ from trading_orchestrator.trading.state import Disabled, Reconciled
 def _account_opened(desk: Desk, body: f.AccountOpened, at_ns: int) -> None:
     if desk.state.opened:
         raise Broken(f"account {body.account} was opened already: its sums start there", account=body.account)
-    desk.state.opened = True
+    desk.state.opened, desk.state.opened_ns = True, at_ns
     desk.state.balances = with_changes(body.balances, desk.state.balances)
     desk.state.cursors = {**body.trade_cursor, **desk.state.cursors}
 
 
 def _cursor_advanced(desk: Desk, body: f.CursorAdvanced, at_ns: int) -> None:
     desk.state.cursors = {**desk.state.cursors, body.symbol: body.trade_id}
+    desk.state.cursors_ns = {**desk.state.cursors_ns, body.symbol: body.trade_ns or at_ns}
 
 
 def _account_adjusted(desk: Desk, body: f.AccountAdjusted, at_ns: int) -> None:

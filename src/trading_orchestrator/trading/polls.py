@@ -95,7 +95,9 @@ class Polls:
     async def poll_trades(self) -> None:
         """Book what the stream lost, and move each symbol's cursor up to what cannot be overtaken any more."""
         for symbol in self._config.symbols:
-            trades = await self._broker.trades(symbol, after_id=self._intake.book.trade_cursor(symbol))
+            book = self._intake.book
+            cursor, since_ns = book.trade_cursor(symbol), book.trade_cursor_ns(symbol)
+            trades = await self._broker.trades(symbol, after_id=cursor, since_ns=since_ns)
             for trade in trades:
                 await self._intake.take_in(trade, "poll")
             advanced = settled_cursor(trades, self._clock.wall_ns(), self._config)
@@ -197,7 +199,9 @@ def settled_cursor(trades: Sequence[TradeReport], wall_ns: int, config: DeskConf
     """
     before_ns = wall_ns - int(config.poll_overlap_s * 1e9)
     old = [trade for trade in trades if trade.at_ns <= before_ns]
-    return CursorAdvanced(symbol=old[-1].symbol, trade_id=old[-1].trade_id) if old else None
+    if not old:
+        return None
+    return CursorAdvanced(symbol=old[-1].symbol, trade_id=old[-1].trade_id, trade_ns=old[-1].at_ns)
 
 
 def _compared(intake: Intake, seen: Differences) -> DeskReconciled:

@@ -219,8 +219,8 @@ class Reconciler:
         )
 
     async def _trades(self, symbol: str) -> Sequence[TradeReport]:
-        cursor = self._intake.book.trade_cursor(symbol)
-        return await self._persistently(lambda: self._broker.trades(symbol, after_id=cursor))
+        cursor, since_ns = self._intake.book.trade_cursor(symbol), self._intake.book.trade_cursor_ns(symbol)
+        return await self._persistently(lambda: self._broker.trades(symbol, after_id=cursor, since_ns=since_ns))
 
     async def _ask_for(self, symbol: str, cl_ord_id: str) -> tuple[str, bool, OrderReport | None]:
         """Return the id, whether the venue answered, and what."""

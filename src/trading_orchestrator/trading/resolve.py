@@ -207,9 +207,9 @@ class Resolver:
         return self._monotonic_of(order.hole_ns) + int(self._config.grace_s * 1e9)
 
     async def _fetch_trades(self, order: Order) -> None:
-        for trade in await self._broker.trades(
-            order.symbol, after_id=self._intake.book.trade_cursor(order.symbol), since_ns=None
-        ):
+        book = self._intake.book
+        cursor, since_ns = book.trade_cursor(order.symbol), book.trade_cursor_ns(order.symbol)
+        for trade in await self._broker.trades(order.symbol, after_id=cursor, since_ns=since_ns):
             await self._intake.take_in(trade, "query")
 
     async def _cancel_again(self, doubt: Doubt) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.brokers.conftest import SYMBOL, accepted, config_for, hold
 from tests.venue_process import VenueProcess
+from trading_orchestrator.brokers.ccxt import unified as unified_dialect
 from trading_orchestrator.brokers.ccxt.binance_spot import BinanceSpot
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
@@ -140,3 +141,21 @@ async def test_prices_come_as_quotes_and_trades(venue: VenueProcess, client: Ccx
 )
 def test_an_exchange_gets_the_dialect_that_knows_it(exchange: str, dialect: type) -> None:
     assert dialect is type(dialect_of(CcxtClient(CcxtConfig(exchange=exchange), clock=SystemClock())))
+
+
+async def test_trades_beyond_a_cursor_are_all_found_from_its_time_on(
+    venue: VenueProcess, unified: Unified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A venue asked without a time tells its newest page: what lies between the cursor and that page was skipped."""
+    monkeypatch.setattr(unified_dialect, "_PAGE", 4)
+    hold(venue)
+    for number in range(12):
+        await unified.submit(buy(f"tx-cursor{number}", px="1.20000", qty="10"))
+    mine = sorted(await unified.trades(SYMBOL, None, 0), key=lambda trade: int(trade.trade_id))[-12:]
+    cursor = mine[1]
+
+    found = await unified.trades(SYMBOL, cursor.trade_id, cursor.at_ns)
+    newest = await unified.trades(SYMBOL, cursor.trade_id, None)
+
+    assert [trade.trade_id for trade in mine[2:]] == [trade.trade_id for trade in found]
+    assert len(newest) < len(found)

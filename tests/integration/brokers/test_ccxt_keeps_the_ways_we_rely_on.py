@@ -18,7 +18,7 @@ import pytest
 from trading_orchestrator.brokers.budget import Purpose, VenuePaused
 from trading_orchestrator.brokers.ccxt.answers import Answer, classify, reply_of
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
-from trading_orchestrator.brokers.ccxt.client_ids import ASKED_BY_CLIENT_ID
+from trading_orchestrator.brokers.ccxt.client_ids import ASKED_BY_CLIENT_ID, DERIVATIVES_ONLY, UNFIT
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.lean_import import exchange_class
 from trading_orchestrator.brokers.ccxt.tapped import tapped
@@ -210,7 +210,9 @@ def test_the_exchanges_asked_by_our_ids_are_those_that_ccxts_source_can() -> Non
         if exchange().has.get("fetchOrder") and reads(exchange, "fetch_order") and reads(exchange, *names)
     }
 
-    assert able == ASKED_BY_CLIENT_ID
+    assert able == ASKED_BY_CLIENT_ID | DERIVATIVES_ONLY | UNFIT.keys()
+    assert {name for name in able if not classes[name]().has.get("spot")} == DERIVATIVES_ONLY
+    assert {name for name in able if not classes[name]().has.get("fetchMyTrades")} == {"bithumb"}
 
 
 async def test_a_request_is_signed_once_with_our_window_and_offset(wire: Wire, exchange: Any) -> None:

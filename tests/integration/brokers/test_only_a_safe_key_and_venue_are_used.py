@@ -10,10 +10,12 @@ import pytest
 from tests.integration.brokers.conftest import ACCOUNT, config_for
 from tests.venue_process import VenueProcess
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
-from trading_orchestrator.brokers.ccxt.client_ids import NotAskedByClientId
+from trading_orchestrator.brokers.ccxt.client_ids import NoSpotMarket, NotAskedByClientId
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.key_rights import KeyMayWithdraw
+from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import SystemClock
+from trading_orchestrator.trading.orders.client_id import cl_ord_id
 
 
 async def test_a_key_that_may_withdraw_is_refused_where_the_venue_tells(own_venue: VenueProcess) -> None:
@@ -58,8 +60,34 @@ async def test_addresses_without_the_endpoint_are_not_asked(own_venue: VenueProc
 async def test_an_exchange_that_cannot_be_asked_by_our_ids_is_refused_before_anything_is_sent() -> None:
     broker = CcxtBroker(CcxtConfig(exchange="bitflyer"), clock=SystemClock())
 
-    with pytest.raises(NotAskedByClientId, match="exchange bitflyer: expected one that ccxt can ask"):
+    with pytest.raises(NotAskedByClientId, match="exchange bitflyer: expected one that can be asked"):
         await broker.connect()
+
+
+@pytest.mark.parametrize(
+    ("exchange", "kind", "said"),
+    [
+        ("kraken", NotAskedByClientId, "at most 18 characters there, ours have 23"),
+        ("hyperliquid", NotAskedByClientId, "128-bit hexadecimal"),
+        ("coinbaseexchange", NotAskedByClientId, "UUIDs"),
+        ("woo", NotAskedByClientId, "integers"),
+        ("bithumb", NotAskedByClientId, "no list of one's own trades"),
+        ("binanceusdm", NoSpotMarket, "expected one with a spot market"),
+    ],
+)
+async def test_an_exchange_that_would_not_take_our_ids_or_has_no_spot_market_is_refused(
+    exchange: str, kind: type[Refused], said: str
+) -> None:
+    broker = CcxtBroker(CcxtConfig(exchange=exchange), clock=SystemClock())
+
+    with pytest.raises(kind, match=said):
+        await broker.connect()
+
+
+def test_our_ids_are_what_the_refusals_say_they_are() -> None:
+    made = cl_ord_id("main", "0123456789", "maker.01234567.1", 0)
+
+    assert (23, True) == (len(made), made.isalnum() and made.isascii() and made.islower())
 
 
 async def test_binance_spot_offers_no_countdown() -> None:

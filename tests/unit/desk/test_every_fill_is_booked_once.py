@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.unit.desk.world import World
-from trading_orchestrator.brokers.port import NewOrder, OrdType, Side
+from tests.unit.desk.world import SYMBOL, World
+from trading_orchestrator.brokers.port import NewOrder, OrdType, Side, TradeReport
 from trading_orchestrator.brokers.simulated.faults import Effect
+from trading_orchestrator.kernel.tenancy import Succession
+from trading_orchestrator.trading.book import CURSOR_MARGIN_NS
 
 
 async def test_a_trade_told_by_answer_stream_and_poll_is_one_trade(tmp_path: Path) -> None:
@@ -82,6 +85,34 @@ async def test_a_humans_trade_that_no_frame_told_is_found_by_the_poll(tmp_path: 
         await world.run(2.0)
 
         assert await world.position_qty() == Decimal(-7)
+
+
+async def test_trades_are_asked_for_from_the_cursors_time_on(tmp_path: Path) -> None:
+    """For venues that page by time: in a takeover, in polls and for an order in doubt, from before the first one on."""
+    async with await World.open(tmp_path) as world:
+        first = await world.start(world.node("Turner", {"turns": "bb"}))
+        await world.quote("1.1000")
+        await world.run(8.0)
+        await world.quote("1.1000")
+        await world.run(0.2)
+        first.crash()
+        second = world.node("Turner", {"turns": ""})
+        asked: list[tuple[str | None, int | None]] = []
+        honest = second.broker.trades
+
+        async def trades(
+            symbol: str, *, after_id: str | None = None, since_ns: int | None = None
+        ) -> Sequence[TradeReport]:
+            asked.append((after_id, since_ns))
+            return await honest(symbol, after_id=after_id, since_ns=since_ns)
+
+        second.broker.trades = trades  # type: ignore[method-assign]
+        await world.start(second, Succession.PROVED_DEATH)
+        await world.run(3.0)
+
+        cursor = world.venue.trades(SYMBOL)[0]
+        assert {(cursor.trade_id, cursor.at_ns - CURSOR_MARGIN_NS)} == set(asked)
+        assert 2 == len(await world.facts("trade.booked"))
 
 
 async def test_an_unexplained_difference_is_journaled_and_nothing_is_booked(tmp_path: Path) -> None:

@@ -1,17 +1,29 @@
-"""Exchanges that can be asked for an order by our own id: without that, an unanswered order can never be settled."""
+"""Exchanges where an unanswered order can be settled: asked for by our own id, in ids as ours are, on a spot market."""
 
 from __future__ import annotations
 
 from trading_orchestrator.errors import Refused
 
-# Read from ccxt 4.5.90: both create_order and fetch_order take `clientOrderId` there. Others may take it under a name
-# of their own: add one here after its answers were tried (tests/integration/brokers keeps this list to ccxt's source).
+# Read from ccxt 4.5.90: both create_order and fetch_order take `clientOrderId` there, and it has fetch_my_trades and a
+# spot market. Others may take the id under a name of their own: add one here after its answers were tried
+# (tests/integration/brokers keeps these lists to ccxt's source).
 ASKED_BY_CLIENT_ID = frozenset(
-    {"apex", "aster", "binance", "binancecoinm", "binanceus", "binanceusdm", "bitget", "bithumb", "bitrue",
-     "bitstamp", "coinbaseexchange", "delta", "grvt", "htx", "hyperliquid", "kraken", "kucoin",
-     "kucoinfutures", "mexc", "modetrade", "myokx", "okx", "okxus", "paradex", "phemex", "weex", "woo",
-     "woofipro"}
+    {"aster", "binance", "binanceus", "bitget", "bitrue", "bitstamp", "delta", "htx", "kucoin", "mexc", "myokx", "okx",
+     "okxus", "phemex", "weex"}
 )  # fmt: skip
+
+# ccxt could ask there as well, and an order of ours would not be found, or not be taken. Our ids are 23 letters and
+# digits; sources: the venues' API pages, as of 2026, and ccxt's own calls.
+UNFIT: dict[str, str] = {
+    "bithumb": "ccxt has no list of one's own trades there",
+    "coinbaseexchange": "its client ids are UUIDs, and ours are not",
+    "hyperliquid": "its client ids are 128-bit hexadecimal numbers, and ours are not",
+    "kraken": "free client ids have at most 18 characters there, ours have 23, and ccxt asks by a number (userref)",
+    "woo": "its client ids are integers, and ours are not",
+}
+DERIVATIVES_ONLY = frozenset(
+    {"apex", "binancecoinm", "binanceusdm", "grvt", "kucoinfutures", "modetrade", "paradex", "woofipro"}
+)
 
 
 class NotAskedByClientId(Refused):
@@ -20,12 +32,30 @@ class NotAskedByClientId(Refused):
     code = "venue.no_client_ids"
 
 
+class NoSpotMarket(Refused):
+    """Trades are checked against balances, and a derivative's position is in none."""
+
+    code = "venue.no_spot_market"
+
+
 def check_client_ids(exchange: str) -> None:
-    """Raise NotAskedByClientId for an exchange that is not known to be asked by our ids."""
+    """Return for an exchange where an order without an answer can be settled.
+
+    Raises:
+        NotAskedByClientId, NoSpotMarket: choose another one.
+    """
+    if exchange in DERIVATIVES_ONLY:
+        raise NoSpotMarket(
+            f"exchange {exchange}: expected one with a spot market, since trades are checked against balances "
+            "and a derivative's position is in none",
+            key="exchange",
+            exchange=exchange,
+        )
     if exchange not in ASKED_BY_CLIENT_ID:
+        why = f" ({UNFIT[exchange]})" if exchange in UNFIT else ""
         raise NotAskedByClientId(
-            f"exchange {exchange}: expected one that ccxt can ask for an order by our own id, so that an order without "
-            f"an answer can be settled; those are {', '.join(sorted(ASKED_BY_CLIENT_ID))}",
+            f"exchange {exchange}: expected one that can be asked for an order by our own id{why}, so that an order "
+            f"without an answer can be settled; those are {', '.join(sorted(ASKED_BY_CLIENT_ID))}",
             key="exchange",
             exchange=exchange,
         )

@@ -82,7 +82,8 @@ class Unified:
     async def trades(self, symbol: str, after_id: str | None, since_ns: int | None) -> list[TradeReport]:
         """Return trades as the port says. Ids are compared as numbers where they are numbers.
 
-        A venue that knows no paging by id is paged by time; two pages overlap in their last millisecond.
+        A venue that knows no paging by id is paged by time, from `since_ns` on: without one it would tell its newest
+        ones only. Two pages overlap in their last millisecond.
         """
         exchange = await self._client.ready()
         since_ms = None if since_ns is None else since_ns // 1_000_000
