@@ -56,12 +56,18 @@ def _order_of(fact: JournalFact) -> str:
 
 
 def _doubled_orders(evidence: Evidence) -> list[Finding]:
-    """I1: per (intent, generation) at most one venue order; the id is a pure function of both."""
+    """I1: per (desk, intent, generation) at most one venue order; the id is a pure function of them."""
     accepted = Counter(order["client_order_id"] for order in evidence.venue_orders())
-    intents = Counter((fact.body["intent_id"], fact.body.get("generation", 0)) for fact in evidence.intents().values())
+    intents = Counter(
+        (fact.stream, fact.body["intent_id"], fact.body.get("generation", 0)) for fact in evidence.intents().values()
+    )
     return [
         *(Finding("doubled", f"order {name} was accepted {n} times") for name, n in accepted.items() if n > 1),
-        *(Finding("doubled", f"intent {intent} has {n} client order ids") for intent, n in intents.items() if n > 1),
+        *(
+            Finding("doubled", f"generation {number} of intent {intent} of {desk} has {n} order ids")
+            for (desk, intent, number), n in intents.items()
+            if n > 1
+        ),
     ]
 
 

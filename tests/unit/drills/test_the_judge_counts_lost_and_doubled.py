@@ -48,7 +48,7 @@ HEALTHY = ([order_at_venue("x"), trade_at_venue("7")], [intended("x"), accepted(
         (
             [order_at_venue("x"), order_at_venue("y")],
             [intended("x", intent="buy"), intended("y", intent="buy")],
-            [("doubled", "intent ('buy', 0) has 2 client order ids")],
+            [("doubled", "generation 0 of intent buy of desk/practice has 2 order ids")],
         ),
         ([order_at_venue("x")], [], [("lost", "order x is at the venue and not in the journal")]),
         (

@@ -1,0 +1,137 @@
+"""One desk's strategy loops for ever: the kill switches of both desks still empty the venue, by its own log in time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.judge import Evidence, read_journal, wrongs
+from tests.running_system import RunningSystem, wait_until
+from tests.venue_process import VenueProcess
+from trading_orchestrator.kernel.clock import SystemClock
+from trading_orchestrator.storage.sqlite import open_store
+from trading_orchestrator.trading.mode_requests import mode_requested
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+ORDERS = 3
+HANG_KILL_S = 1.5  # after it a standby takes the desk, and the switch is pressed there
+WITHIN_S = 2.0
+BUSY_HOST_S = 1.5
+"""What the suite's own processes may take from two cores: the bound is a promise of the design, not of this host."""
+STRATEGIES = """
+[[trading.desk.{desk}.strategies]]
+name = "resting"
+class = "tests.chaos.resting:Resting"
+params = {{ symbol = "EUR/USDT", orders = {orders} }}
+"""
+STUCK = """
+[[trading.desk.{desk}.strategies]]
+name = "stuck"
+class = "tests.chaos.stuck:Stuck"
+params = {{ symbol = "EUR/USDT", when = "{when}" }}
+"""
+SECOND = """
+[brokers.second]
+exchange = "binance"
+live = false
+api_key = "second-key"
+secret = "second-secret"
+timeout_s = 1.0
+validity_s = 1.0
+[brokers.second.urls.api]
+public = "{rest}/api/v3"
+private = "{rest}/api/v3"
+v1 = "{rest}/api/v1"
+sapi = "{rest}/sapi/v1"
+ws = {{ spot = "{ws}/ws", ws-api = {{ spot = "{ws}/ws-api/v3" }} }}
+[trading.desk.second]
+broker = "second"
+symbols = ["EUR/USDT"]
+isolation = "process"
+[trading.desk.second.risk]
+max_order_qty = "1000"
+max_order_notional = "2000"
+max_position_qty = "5000"
+max_open_orders = 40
+price_collar_ratio = "0.05"
+"""
+DESKS = {"practice": "demo", "second": "second"}
+"""Each desk with its account at the venue."""
+
+
+@pytest.fixture
+def venue(tmp_path: Path) -> Iterator[VenueProcess]:
+    accounts = [f"{name}:{name}-key:{name}-secret:EUR=100000,USDT=100000" for name in DESKS.values()]
+    process = VenueProcess.start_new(tmp_path / "venue", account=accounts)
+    yield process
+    process.stop()
+
+
+@pytest.mark.parametrize("looping", DESKS)
+def test_both_desks_are_emptied_in_time(
+    tmp_path: Path, venue: VenueProcess, root: Path, looping: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    when = tmp_path / "loop"
+    system = RunningSystem(tmp_path, venue, strategies=0, hang_kill_s=HANG_KILL_S, nodes_ready=3)
+    system.environ = os.environ | {"PYTHONPATH": f"{root}/src:{root}"}
+    system.more = SECOND.format(rest=venue.rest_url, ws=venue.ws_url)
+    system.more += "".join(STRATEGIES.format(desk=desk, orders=ORDERS) for desk in DESKS)
+    system.more += STUCK.format(desk=looping, when=when)
+    system.start()
+    try:
+        system.wait_trading(60)
+        wait_until(lambda: resting(venue) == dict.fromkeys(DESKS, ORDERS), within_s=30, what="orders that rest")
+        assert ["a", "own0"] == [slot_of(system, desk) for desk in DESKS]
+
+        asyncio.run(loop_and_press(system, when))
+        wait_until(lambda: not any(resting(venue).values()), within_s=60, what="no open order at the venue")
+
+        took = {desk: took_s(system, venue, desk) for desk in DESKS}
+        with capsys.disabled():
+            print(f"\n{looping} loops; kill switch to the last cancel: {took}")
+        (other,) = set(DESKS) - {looping}
+        assert took[other] < WITHIN_S
+        assert took[looping] < WITHIN_S + BUSY_HOST_S
+        assert [] == wrongs(Evidence(venue.log(), read_journal(system.journal)))
+    finally:
+        system.kill_all()
+
+
+def slot_of(system: RunningSystem, desk: str) -> str:
+    holder = system.holder(f"desk/{desk}")
+    return "" if holder is None else holder[1].partition("-")[0]
+
+
+def resting(venue: VenueProcess) -> dict[str, int]:
+    """Return how many orders of each desk rest at the venue, by its own log."""
+    ended = {fact["order_id"] for fact in venue.log("order.canceled", "order.expired")}
+    open_ = [fact["account"] for fact in venue.log("order.accepted") if fact["order_id"] not in ended]
+    return {desk: open_.count(account) for desk, account in DESKS.items()}
+
+
+async def loop_and_press(system: RunningSystem, when: Path) -> None:
+    """Let the strategy loop and press both kill switches at once: the command's own request, without its imports,
+    for those take as long as the keeper takes to end the node.
+    """
+    store = await open_store(system.journal, clock=SystemClock(), create=False)
+    try:
+        when.touch()
+        wait_until(lambda: not when.exists(), within_s=30, what="a strategy to loop", every_s=0.005)
+        requests = [mode_requested(desk, "killed", by="test", reason="a strategy loops") for desk in DESKS]
+        await store.append(requests, node="operator", fence=None)
+    finally:
+        await store.close()
+
+
+def took_s(system: RunningSystem, venue: VenueProcess, desk: str) -> float:
+    """Return the time from the durable command to the last cancel in the venue's log; both are this host's clock."""
+    rows = system.query("SELECT at_ns, CAST(body AS TEXT) FROM facts WHERE kind = 'desk.mode_requested'")
+    (pressed_ns,) = [int(at_ns) for at_ns, body in rows if json.loads(str(body))["desk"] == desk]
+    canceled = [float(fact["at_ms"]) for fact in venue.log("order.canceled") if fact["account"] == DESKS[desk]]
+    assert ORDERS == len(canceled)
+    return round(max(canceled) / 1e3 - pressed_ns / 1e9, 3)
