@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trading_orchestrator.app.desk_watch import add_trading_ladders, watch_desk, watch_standby
+from trading_orchestrator.app.desk_watch import offer_trading_repairs, watch_desk, watch_standby
 from trading_orchestrator.app.metering.store import metered_store
 from trading_orchestrator.app.metering.venue import metered_broker, metered_feed
+from trading_orchestrator.app.neighbours import Neighbours
 from trading_orchestrator.app.settings import JOURNAL_FILE, Configured, configured, read_alerts
+from trading_orchestrator.app.strategy_repairs import StrategyRepairs
 from trading_orchestrator.app.venue_pulse import VenuePulse, heard_broker
 from trading_orchestrator.brokers.budget import RequestBudget
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
@@ -99,8 +101,8 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
 
     async def hand_over(because: str) -> bool:
         """Leave in order: the standby takes the leases, and the keeper starts a fresh process in this one's place."""
-        alone = config.settings.keeper.nodes == 1
-        if not alone and not await cluster.others_ready(deaths.lives):
+        others = await cluster.others_ready(deaths.lives)  # and proof that a fresh process could read the journal
+        if config.settings.keeper.nodes > 1 and not others:
             return False
         log.warning("handing over to a fresh process: %s", because)
         leave()
@@ -122,16 +124,17 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         read_alerts=lambda: read_alerts(config),
         hand_over=hand_over,
     )
-    add_trading_ladders(manager)
+    neighbours = Neighbours(partial(cluster.others_ready, deaths.lives), cluster.has_left, deaths, clock)
+    strategies = offer_trading_repairs(manager, neighbours)
     if config.settings.keeper.nodes > 1:
-        watch_standby(manager, partial(cluster.others_ready, deaths.lives))
+        watch_standby(manager, neighbours)
     manager.watch()
     metered = metered_store(store, manager.meter, clock)
     listener = socket.socket(fileno=spec.listen_fd)
     console = ConsoleServer(manager, listener=listener, clock=clock, checkpoint=store.checkpoint)
     try:
         node = Node(
-            _tenancies(spec, config, metered, incarnation, console, manager),
+            _tenancies(spec, config, metered, incarnation, console, manager, strategies),
             store=store,
             leases=LeaseKeeper(metered, clock, holder=spec.node, ttl_s=config.settings.journal.lease_ttl_s),
             deaths=deaths,
@@ -146,6 +149,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         await node.run(stop, ready)
     finally:
         await manager.unwatch()
+        neighbours.close()
         listener.close()
         deaths.close()
         await store.close()
@@ -195,6 +199,7 @@ def _tenancies(
     incarnation: Incarnation,
     console: ConsoleServer,
     manager: PerpetualOperationsManager,
+    strategies: StrategyRepairs,
 ) -> list[Tenancy]:
     fault: FaultPoint = HoldingFaultPoint(Path(spec.hold_dir)) if spec.hold_dir else no_fault
     clock, meter = SystemClock(), manager.meter
@@ -210,13 +215,13 @@ def _tenancies(
         manager.adopt_pool(f"{desk.broker}/{name}", client.requests)
         pulse = VenuePulse(clock)
         venue = CcxtBroker(account, clock=clock, client=client)
-        broker = metered_broker(venue, meter, clock, desk=name)
+        heard = heard_broker(metered_broker(venue, meter, clock, desk=name), pulse)
         tenancy = Desk(
             name,
             desk,
             store=store,
             node=spec.node,
-            broker=heard_broker(broker, pulse),
+            broker=heard,
             feed=metered_feed(CcxtFeed(account, clock=clock, client=client), meter, clock, desk=name),
             clock=clock,
             fault=fault,
@@ -224,7 +229,8 @@ def _tenancies(
             live=account.moves_real_money,
             notes=notes,
         )
-        watch_desk(manager, tenancy, pulse, partial(getattr, venue, "mute_streams_total"))
+        watch_desk(manager, tenancy, pulse, partial(getattr, venue, "mute_streams_total"), heard.clock_offset_s)
+        strategies.watch(tenancy)
         tenancies.append(tenancy)
     return tenancies
 

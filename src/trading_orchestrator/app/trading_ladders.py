@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder, Step
 
+A_PERSON_LOOKS_S = 3600.0
+
 # While a venue is away no order leaves and doubts are asked after by the desk itself: most outages just end.
 TRADING_LADDERS: tuple[Ladder, ...] = (
     Ladder(
@@ -29,13 +31,26 @@ TRADING_LADDERS: tuple[Ladder, ...] = (
     ),
     Ladder(
         failure="strategy.crashed",
-        pages_at_once=True,
-        halts_safely="The strategy is stopped, its orders are canceled; the others trade on.",
+        parts=("strategy/*",),
+        steps=(Step(action="restart_strategy", proof_s=10, budget=3), Step(action="disable_strategy", proof_s=5)),
+        again_s=A_PERSON_LOOKS_S,
+        halts_safely="The strategy is disabled and its orders are canceled; the others trade on.",
     ),
     Ladder(
         failure="strategy.stuck",
-        steps=(Step(action="wait", proof_s=5), Step(action="hand_over", proof_s=60, budget=1, cooldown_s=600)),
-        halts_safely="The strategy decides nothing; its desk is watched. A person is paged.",
+        steps=(
+            Step(action="restart_strategy", deadline_s=30, proof_s=10, budget=2),
+            Step(action="disable_strategy", proof_s=5),
+        ),
+        again_s=A_PERSON_LOOKS_S,
+        halts_safely="The strategy is disabled, its orders are canceled, and its desk may only reduce.",
+    ),
+    # Its node was ended for it; a second one and the desk itself keeps it out (docs/adr/0008).
+    Ladder(
+        failure="strategy.looping",
+        steps=(Step(action="wait", proof_s=20), Step(action="disable_strategy", proof_s=5)),
+        again_s=A_PERSON_LOOKS_S,
+        halts_safely="The strategy stays out, and its desk may only reduce.",
     ),
     Ladder(
         failure="desk.down",
@@ -43,7 +58,18 @@ TRADING_LADDERS: tuple[Ladder, ...] = (
         steps=(Step(action="wait", proof_s=20), Step(action="hand_over", proof_s=60, budget=2, cooldown_s=600)),
         halts_safely="No order leaves. A person is paged.",
     ),
-    # The keeper repairs these; here they are only told.
-    Ladder(failure="node.death", parts=("standby",), degraded_too=True, halts_safely="The trader trades on alone."),
-    Ladder(failure="node.hang", halts_safely="The keeper ends a node whose loop stands still."),
+    # The keeper repairs these: the proof is that another node is ready again.
+    Ladder(
+        failure="node.death",
+        parts=("standby",),
+        degraded_too=True,
+        steps=(Step(action="wait_for_keeper", deadline_s=30, proof_s=10, tries=2),),
+        halts_safely="This node trades on alone.",
+    ),
+    Ladder(
+        failure="node.hang",
+        degraded_too=True,
+        steps=(Step(action="wait_for_keeper", deadline_s=30, proof_s=10, tries=2),),
+        halts_safely="This node trades on alone.",
+    ),
 )

@@ -13,6 +13,7 @@ from trading_orchestrator.kernel.component import Health, HealthState
 ASKS = frozenset(
     ("submit", "cancel", "order", "open_orders", "trades", "trades_of", "balances", "clock_offset_s", "connect")
 )
+CLOCK = "clock_offset_s"
 SILENT_S = 2.0
 MUTE_SHOWN_S = 4.0
 BAN_S = 1.0
@@ -28,6 +29,15 @@ class VenuePulse:
         self._banned_until_ns = 0
         self._mute_seen = 0
         self._mute_until_ns = 0
+        self._told_offset: Callable[[float], None] = _nobody_asks
+
+    def on_offset(self, told: Callable[[float], None]) -> None:
+        """Call `told` with each difference of clocks that the venue tells, in seconds."""
+        self._told_offset = told
+
+    def offset(self, offset_s: float) -> None:
+        """The venue told its time."""
+        self._told_offset(offset_s)
 
     def streams_were_mute(self, total: int) -> None:
         """The count of streams that were found mute; a new one is shown for a few seconds after it was opened anew."""
@@ -71,6 +81,10 @@ class VenuePulse:
         return Health(HealthState.UNHEALTHY, f"no answer for {silent_s:.0f} s: {error.message}", failure)
 
 
+def _nobody_asks(offset_s: float) -> None:
+    """The default for what the venue's clock tells."""
+
+
 def heard_broker(broker: Broker, pulse: VenuePulse) -> Broker:
     """Return the broker; the pulse hears how each of its requests ends."""
     return cast("Broker", _HeardBroker(broker, pulse))
@@ -83,9 +97,9 @@ class _HeardBroker:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._broker, name)
-        return self._heard(found) if name in ASKS else found
+        return self._heard(found, tells_time=name == CLOCK) if name in ASKS else found
 
-    def _heard(self, ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def _heard(self, ask: Callable[..., Awaitable[Any]], *, tells_time: bool) -> Callable[..., Awaitable[Any]]:
         async def asked(*args: Any, **named: Any) -> Any:
             try:
                 answer = await ask(*args, **named)
@@ -99,6 +113,8 @@ class _HeardBroker:
                 self._pulse.failed(error)
                 raise
             self._pulse.answered()
+            if tells_time:
+                self._pulse.offset(answer)
             return answer
 
         return asked

@@ -60,5 +60,10 @@ class Cluster:
         rows = [msgspec.json.decode(row.value, type=NodeState) for row in await self._store.rows(NODES, limit=16)]
         return [row.node for row in rows if row.node != self._node and row.state == "ready" and is_alive(row.node)]
 
+    async def has_left(self, node: str) -> bool:
+        """Return whether the node said that it leaves in order."""
+        row = await self._store.row(NODES, node)
+        return row is not None and msgspec.json.decode(row.value, type=NodeState).state == "left"
+
     async def _append(self, kind: str, body: object, puts: list[Put]) -> list[Fact]:
         return list(await self._store.append([NewFact(STREAM, kind, body)], node=self._node, fence=None, puts=puts))

@@ -162,6 +162,13 @@ class Desk:
             return Health(HealthState.HEALTHY, "not run here at present")
         return strategy_health(self._shift, name, self._clock.monotonic_ns())
 
+    def stays_out(self, name: str) -> str:
+        """Return why a strategy does not trade until a human lets it back, "" when nothing forbids it."""
+        if self._shift is None:
+            return ""
+        disabled = self._shift.record.book.disabled(name)
+        return disabled.reason if disabled is not None else self._shift.left_out.get(name, "")
+
     async def restart_strategy(self, name: str, reason: str) -> None:
         """Begin one strategy anew from its saved state while the desk goes on.
 

@@ -11,7 +11,7 @@ from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.incidents.incident_log import PlaceHeld
-from trading_orchestrator.storage.ports import FactStore, StorageLocked, FileStore
+from trading_orchestrator.storage.ports import FactStore, FileStore, StorageLocked
 
 LOST, LOCKED, SLOW = "database.lost", "database.locked", "database.slow"
 LOCKED_S = 0.5  # the writers of other nodes keep it for a few milliseconds
