@@ -163,6 +163,20 @@ async def test_what_is_too_large_for_one_fact_or_row_is_kept_in_pieces(
         assert before.told == manager.state.told
 
 
+async def test_a_large_group_is_known_whole_to_whoever_wants_all_of_it(place: Place) -> None:
+    hosts = [Posted(labels={**LABELS, "host": f"h{number:03}"}) for number in range(130)]
+    async with place.manager() as (manager, _):
+        await place.do(manager.receive(hosts))
+        for _ in range(20):
+            await place.clock.advance(0.1)
+        (letter,) = place.mailbox.letters
+        more = letter.unlisted()
+
+    told = {alert.labels["host"] for alert in (*letter.message.alerts, *more)}
+    assert (100, 30, 130) == (len(letter.message.alerts), len(more), len(told))
+    assert {"firing"} == {alert.status for alert in more}
+
+
 async def test_who_took_it_and_how_long_it_lasted_is_known_afterwards(place: Place) -> None:
     async with place.manager() as (manager, _):
         await place.do(manager.receive([Posted(labels=LABELS)]))

@@ -21,7 +21,9 @@ from trading_orchestrator.perpetual_operations.alerts.channels.port import Chann
 from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery, Ways
 from trading_orchestrator.perpetual_operations.alerts.duty import Duty
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
+from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
 from trading_orchestrator.perpetual_operations.alerts.history import History
+from trading_orchestrator.perpetual_operations.alerts.message import unlisted
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.record import Record
 from trading_orchestrator.perpetual_operations.alerts.rider import Body, Rider
@@ -108,7 +110,14 @@ class AlertManager:
         self._depends_on = depends_on
         self._clock = clock
         self._policy = policy
-        self._delivery = Delivery(channels, clock, key_prefix=store.journal_id, report=self._heard, fault=fault)
+        self._delivery = Delivery(
+            channels,
+            clock,
+            key_prefix=store.journal_id,
+            report=self._heard,
+            fault=fault,
+            unlisted=self._unlisted,
+        )
         self._calling = Delivery(
             contacts or {}, clock, key_prefix=store.journal_id, report=self._heard_of_call, fault=fault
         )
@@ -264,6 +273,10 @@ class AlertManager:
             await self._calling.stop()
 
     # -- turns
+
+    def _unlisted(self, message: NotificationDue) -> Sequence[Notified]:
+        send_resolved = self._policy.send_resolved.get(message.receiver, True)
+        return unlisted(message, self._running().alert, self.now_ns(), send_resolved=send_resolved)
 
     def _running(self) -> Engine:
         if self._engine is None:

@@ -44,6 +44,7 @@ class Delivery:
         ways: by receiver; a bare channel gets a lane of its own with the default guards.
         key_prefix: what makes our idempotency keys differ from those of another journal.
         report: takes the outcome of a try, to be decided by the engine in the next turn.
+        unlisted: returns what a message stands for besides the alerts that it lists.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class Delivery:
         key_prefix: str,
         report: Callable[[Deed], None],
         fault: FaultPoint = no_fault,
+        unlisted: Callable[[f.NotificationDue], Sequence[f.Notified]] = lambda message: (),
     ) -> None:
+        self._unlisted = unlisted
         self.ways: Mapping[str, Ways] = {
             name: one if isinstance(one, Sequence) else (Way((Lane(name, one, LaneConfig(), clock),)),)
             for name, one in ways.items()
@@ -142,7 +145,7 @@ class Delivery:
 
     async def _try(self, message: f.NotificationDue, tries: int) -> None:
         name = message.notification_id
-        letter = Letter(message, f"{self._key_prefix}-{name}")
+        letter = Letter(message, f"{self._key_prefix}-{name}", lambda: self._unlisted(message))
         taken = self._taken.setdefault(name, {})
         left = [way for way in self.ways.get(message.receiver, ()) if way.name not in taken]
         failures: list[OrchestratorError] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
@@ -17,6 +17,16 @@ def listed(alerts: Sequence[Alert], now_ns: int, *, send_resolved: bool) -> tupl
     first = [_notified(alert, now_ns) for alert in wanted[:ENTRIES_A_FACT]]
     shown = next(in_lots(first, ENTRIES_A_FACT), ())
     return shown, len(wanted) - len(shown)
+
+
+def unlisted(
+    message: f.NotificationDue, alert_of: Callable[[str], Alert | None], now_ns: int, *, send_resolved: bool
+) -> list[f.Notified]:
+    """Return what the message stands for and does not list, as it is now; what is forgotten by now is left out."""
+    names = dict.fromkeys((*message.firing, *(message.resolved if send_resolved else ())))
+    for alert in message.alerts:
+        names.pop(alert.fingerprint, None)
+    return [_notified(alert, now_ns) for name in names if (alert := alert_of(name)) is not None]
 
 
 def _notified(alert: Alert, now_ns: int) -> f.Notified:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from trading_orchestrator.errors import Transient
-from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue
+from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
 
 CRITICAL = "critical"
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """A message with the key that stays the same however often it is tried: receivers drop doubles by it."""
+    """A message with the key that stays the same however often it is tried: receivers drop doubles by it.
+
+    `unlisted` returns the alerts that it stands for and does not list, as they are now; for receivers that take all.
+    """
 
     message: NotificationDue
     idempotency_key: str
+    unlisted: Callable[[], Sequence[Notified]] = tuple
 
     @property
     def is_critical(self) -> bool:

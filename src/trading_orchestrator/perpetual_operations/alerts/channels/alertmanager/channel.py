@@ -6,6 +6,8 @@ repeat by our own interval. Its real end follows with the resolved message.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from trading_orchestrator.kernel.clock import Clock
@@ -13,15 +15,20 @@ from trading_orchestrator.perpetual_operations.alerts.channels.alertmanager.conf
 from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import post, private_client
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
-from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
+from trading_orchestrator.perpetual_operations.alerts.facts import Notified
 from trading_orchestrator.perpetual_operations.alerts.rfc3339 import rfc3339
+from trading_orchestrator.perpetual_operations.alerts.sizing import in_lots
 
 PATH = "/api/v2/alerts"
 LEAST_LASTS_NS = 300_000_000_000
+ALERTS_A_POST = 1_000
 
 
 class Alertmanager:
-    """One Alertmanager. What a message leaves unlisted is not forwarded."""
+    """One Alertmanager. All alerts that a message stands for go on, in several posts where they are many.
+
+    When one of the posts fails, all are made again: telling an alert twice changes nothing there.
+    """
 
     def __init__(self, config: AlertmanagerConfig, *, url: str, clock: Clock) -> None:
         self._url = url.rstrip("/") + PATH
@@ -30,10 +37,14 @@ class Alertmanager:
 
     async def send(self, letter: Letter) -> str:
         now_ns = self._clock.wall_ns()
-        body = body_of(letter.message, now_ns)
+        alerts = [*letter.message.alerts, *letter.unlisted()]
         headers = {"Content-Type": "application/json", "Idempotency-Key": letter.idempotency_key}
-        response = await post(self._client, self._url, body=body, headers=headers, now_s=now_ns / 1e9)
-        return str(response.status_code)
+        answers: dict[str, None] = {}
+        for lot in in_lots(alerts, ALERTS_A_POST):
+            body = body_of(lot, max(letter.message.expires_at_ns, now_ns + LEAST_LASTS_NS))
+            response = await post(self._client, self._url, body=body, headers=headers, now_s=now_ns / 1e9)
+            answers[str(response.status_code)] = None
+        return f"{' '.join(answers)}: {len(alerts)} alerts"
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -45,10 +56,9 @@ def open_alertmanager(config: AlertmanagerConfig, opening: Opening) -> Alertmana
     return Alertmanager(config, url=url, clock=opening.clock)
 
 
-def body_of(message: NotificationDue, now_ns: int) -> bytes:
-    """Return the alerts as API v2 takes them."""
-    lasts_until_ns = max(message.expires_at_ns, now_ns + LEAST_LASTS_NS)
-    return msgspec.json.encode([_alert(alert, lasts_until_ns) for alert in message.alerts])
+def body_of(alerts: Sequence[Notified], lasts_until_ns: int) -> bytes:
+    """Return the alerts as API v2 takes them; what fires is said to last until then."""
+    return msgspec.json.encode([_alert(alert, lasts_until_ns) for alert in alerts])
 
 
 def _alert(alert: Notified, lasts_until_ns: int) -> dict[str, object]:
