@@ -27,7 +27,7 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.market.inbox import Inbox
 
 T = TypeVar("T")
-_PURPOSE_OF = {"submit": Purpose.ORDER, "cancel": Purpose.CANCEL}
+_PURPOSE_OF = {"submit": Purpose.ORDER, "cancel": Purpose.CANCEL, "countdown": Purpose.CANCEL}
 
 
 class SimulatedBroker:
@@ -35,6 +35,7 @@ class SimulatedBroker:
 
     Every wait is on the clock; a call takes `latency_s` each way. A request older than `validity_s` when it
     arrives is not accepted, as a venue's recvWindow has it. With a `budget` every call passes it first, at weight 1.
+    With `countdown_s` the venue offers a cancel-all countdown.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class SimulatedBroker:
         timeout_s: float = 1.0,
         latency_s: float = 0.0,
         budget: RequestBudget | None = None,
+        countdown_s: float = 0.0,
     ) -> None:
+        self.countdown_s = countdown_s
         self.validity_s = validity_s
         self.timeout_s = timeout_s
         self._venue = venue
@@ -76,6 +79,12 @@ class SimulatedBroker:
             return structs.replace(self._venue.order(symbol, cl_ord_id), source="answer")
 
         return await self._ask("cancel", cancel, cl_ord_id, hollow=leave)
+
+    async def cancel_all_after(self, seconds: float) -> None:
+        """Start the venue's countdown anew, or end it with 0 (see `CountsDown`); it goes on when we are gone."""
+        number = await self._ask("countdown", self._venue.count_down)
+        if seconds:
+            self._start(self._later(seconds, lambda: self._venue.end_countdown(number)))
 
     async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
         return await self._ask("order", lambda: self._venue.order(symbol, cl_ord_id), cl_ord_id)

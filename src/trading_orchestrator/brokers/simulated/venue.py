@@ -69,6 +69,7 @@ class SimulatedVenue:
         self._trades: list[TradeReport] = []
         self._public_trades = 0
         self._quotes: dict[str, Quote] = {}
+        self._countdown = 0
         self._taken_back: set[str] = set()
         self.on_report: list[Callable[[OrderReport], None]] = []
         self.on_amendment: list[Callable[[TradeAmendment], None]] = []
@@ -119,6 +120,16 @@ class SimulatedVenue:
             raise CancelRefused("-2011 Unknown order sent.", venue_code="-2011", text="Unknown order sent.")
         self._end(order, VenueStatus.CANCELED)
         return self._report(order, "answer")
+
+    def count_down(self) -> int:
+        """Forget the countdown under way, and return the number of the next one."""
+        self._countdown += 1
+        return self._countdown
+
+    def end_countdown(self, number: int) -> None:
+        """Cancel every order of the account, if this countdown was not started anew since."""
+        for order in list(self._open.values()) if number == self._countdown else ():
+            self._end(order, VenueStatus.CANCELED)
 
     def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
         order = self._orders.get(cl_ord_id)
