@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from trading_orchestrator.errors import Refused
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from trading_orchestrator.kernel.clock import Clock
+    from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Action
     from trading_orchestrator.storage.ports import FactStore
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ async def enable_perpetual_operations(
     *,
     store: FactStore | None = None,
     clock: Clock | None = None,
+    recovery_actions: Mapping[str, Action] | None = None,
 ) -> bool:
     """Mount routes and dashboard on the app, start monitoring and health checks, and return True.
 
@@ -43,9 +46,13 @@ async def enable_perpetual_operations(
         fastapi_app: the app.
         store: a journal that is open already; it stays yours to close. None opens `data_dir/journal.db`.
         clock: None takes the machine's.
+        recovery_actions: what ladders of `[[perpetual_operations.recovery.ladders]]` may name beside the actions
+            that every program has. Each gets the failure and returns a sentence on what it did; raising means that
+            it could not.
 
     Raises:
         ConfigRefused: a key cannot be used; the sentence names it.
+        LadderRefused: a ladder names an action that is neither shipped nor given here; nothing was started.
         AlreadyEnabled: this app has its operations.
         RoutesTaken: the app answers one of our paths itself; set `console.path_prefix`.
         JournalUnwritable and the other errors of `open_store`: the data directory cannot be used.
@@ -60,7 +67,13 @@ async def enable_perpetual_operations(
     from trading_orchestrator.perpetual_operations.embedding.start import embed
 
     app.state.perpetual_operations = await embed(
-        app, config, store=store, clock=clock, inside=sys._getframe(), read_alerts=read_alerts
+        app,
+        config,
+        store=store,
+        clock=clock,
+        inside=sys._getframe(),
+        read_alerts=read_alerts,
+        recovery_actions=recovery_actions or {},
     )
     return True
 

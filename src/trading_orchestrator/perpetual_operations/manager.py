@@ -370,7 +370,7 @@ class PerpetualOperationsManager:
         Raises:
             LadderRefused: only when we run already; before, `start` says so.
         """
-        if self.is_running:
+        if self.is_running or self._watches_always:
             ladder.check(self.recovery.actions)
         self.recovery.ladders.add(ladder)
 

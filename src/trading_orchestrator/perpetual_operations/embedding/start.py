@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -15,6 +15,7 @@ from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.embedding.host_lifespan import Hosted, stop_with_lifespan
 from trading_orchestrator.perpetual_operations.embedding.routes import mount, refuse_conflicts
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
+from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Action
 from trading_orchestrator.storage.boot_id import read_boot_id
 from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.storage.sqlite import open_store
@@ -31,12 +32,14 @@ async def embed(
     clock: Clock | None,
     inside: FrameType,
     read_alerts: Callable[[], Plan],
+    recovery_actions: Mapping[str, Action],
 ) -> PerpetualOperationsManager:
     """Return the running manager; if anything is refused, nothing is left behind.
 
     Args:
         inside: a frame of the call, to see whether the app's lifespan is under way.
         read_alerts: reads the plan of alerts, also when it is to be read anew.
+        recovery_actions: the program's own, which its ladders may name.
     """
     clock = SystemClock() if clock is None else clock
     data_dir = Path(config.data_dir or "data")
@@ -49,13 +52,18 @@ async def embed(
         boot_id=read_boot_id(),
         read_alerts=read_alerts,
     )
+    for name, action in recovery_actions.items():
+        manager.add_recovery_action(name, action)
     if opened is not None:
         manager.at_stop.push_async_callback(opened.close)
+    route = None
     try:
         console, prefix = manager.console_app(), config.console.path_prefix
         route = mount(app, console, prefix)
         await manager.start()
     except BaseException:
+        if route is not None:
+            app.router.routes.remove(route)
         await manager.stop()
         raise
     hosted = Hosted(manager.stop, end_streams=manager.console().end_streams)
