@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from tests.conformance.asking_desk import ask_until_settled
 from tests.conformance.desk_journal import DeskJournal
 from trading_orchestrator.brokers.port import (
     CancelRefused,
@@ -353,9 +354,8 @@ class Driver:
         self._trades(self._listed(step), "query")
 
     def on_query_result_unknown(self, step: Step) -> None:
-        """The completed proof R4."""
-        proof = ["order query: not found, 3 times over the grace", "trades: none", "balances: unchanged"]
-        self.journal.hear(lambda book, known: answers.of_absence_proof(book, self._order_id(step), proof))
+        """The venue does not know it, whenever it is asked: proof R4, as the Resolver completes it."""
+        self._ask(step, None)
 
     def on_reconnect_snapshot(self, step: Step) -> None:
         self._answer(step, _working(self._venue(step)))
@@ -369,9 +369,22 @@ class Driver:
         elif status is not VenueStatus.FILLED and not listed:
             venue.told_cum = venue.cum + Decimal(str(step.get("last", 0)))
         self._trades(listed, "query")
-        self._say(step, status, source="query")
-        self.journal.hear(
-            lambda book, known: amends.of_hole_past_grace(book, self._order_id(step), px=PX, at_ns=self.journal.now_ns)
+        report = self._report(step, status, source="query")
+        self._tell(report)
+        order = self.shown(step)
+        if order is not None and order.hole_qty:
+            self._ask(step, report)
+
+    def _ask(self, step: Step, report: OrderReport | None) -> None:
+        """Let the Resolver ask this venue until time has settled what it can."""
+        trades = list(self._venue(step).trades.values())
+        totals: dict[str, Decimal] = {"BASE": Decimal(0), "QUOTE": Decimal(0)}
+        for venue in self.venues.values():
+            missing = venue.cum - venue.traded
+            totals["BASE"] += venue.cum
+            totals["QUOTE"] -= sum((one.last_qty * one.last_px for one in venue.trades.values()), missing * PX)
+        ask_until_settled(
+            self.journal, self._order_id(step), symbol=SYMBOL, report=report, trades=trades, totals=totals
         )
 
     def _listed(self, step: Step) -> list[TradeReport]:
