@@ -25,6 +25,7 @@ from trading_orchestrator.brokers.ccxt.tapped import tapped
 from trading_orchestrator.brokers.ccxt.weights import ccxts_limit_per_min, words_of
 from trading_orchestrator.kernel.clock import SystemClock
 
+SYMBOL = "EUR/USDT"
 ORDER = {"symbol": "EURUSDT", "side": "BUY", "type": "MARKET", "quantity": "1", "newClientOrderId": "tx-1"}
 DOCSTRING = re.compile(r'"""(.|\n)*?"""')
 READS_CLIENT_ID = re.compile(
@@ -137,6 +138,40 @@ async def test_an_empty_or_truncated_200_raises_nothing_and_is_no_order(wire: Wi
     answer = await exchange.private_post_order(dict(ORDER))
 
     assert body == answer
+
+
+@pytest.fixture
+def unified(exchange: Any) -> Any:
+    """The exchange with one market, so that ccxt's unified calls can be made on the wire."""
+    market = {
+        "id": "EURUSDT", "symbol": SYMBOL, "base": "EUR", "quote": "USDT", "type": "spot", "spot": True,
+        "active": True, "precision": {"amount": 0.1, "price": 0.0001}, "info": {"orderTypes": ["LIMIT", "MARKET"]},
+    }  # fmt: skip
+    exchange.set_markets([exchange.safe_market_structure(market)])
+    return exchange
+
+
+@pytest.mark.parametrize("body", ["", '{"symbol":"EURUSDT","orderId":28,"cl'])
+async def test_ccxt_makes_an_order_without_an_id_of_an_empty_or_truncated_200(
+    wire: Wire, unified: Any, body: str
+) -> None:
+    wire.status, wire.body = 200, body
+
+    order = await unified.create_order(SYMBOL, "limit", "buy", "10", "1.0", {"clientOrderId": "tx-1"})
+
+    assert (None, None) == (order["id"], order["status"])
+
+
+async def test_what_remains_of_a_canceled_order_is_not_zero_in_ccxt(wire: Wire, unified: Any) -> None:
+    """So nothing of ours may read `remaining`: what may yet trade follows from the status."""
+    wire.body = (
+        '{"symbol":"EURUSDT","orderId":28,"clientOrderId":"tx-1","origQty":"10","executedQty":"4",'
+        '"cummulativeQuoteQty":"4","status":"CANCELED","side":"BUY","type":"LIMIT","price":"1.0","time":1}'
+    )
+
+    order = await unified.fetch_order(None, SYMBOL, {"clientOrderId": "tx-1"})
+
+    assert ("canceled", 4.0, 6.0) == (order["status"], order["filled"], order["remaining"])
 
 
 async def test_no_one_listening_is_proven_never_sent(wire: Wire, exchange: Any) -> None:
