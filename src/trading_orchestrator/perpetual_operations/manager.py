@@ -587,6 +587,8 @@ class PerpetualOperationsManager:
 
     def _ended(self, ended: Ended) -> None:
         self.repairs.ended(ended)
+        if ended.over_budget and not self.health.watches(ended.component):
+            self.health.add(ended.component, AtOnce(self.supervisor.children[ended.component].health))
 
     async def _close_for_the_dead(self) -> None:
         """Whoever serves the console keeps house for nodes that are no more."""

@@ -161,6 +161,10 @@ class HealthChecker:
         self._watched[name] = Watched(name, probe, deadline_s, tuple(depends_on), kind, counts)
         self._steadied[name] = Steadying(1, 1) if is_proof else Steadying(self._fall, self._rise)
 
+    def watches(self, name: str) -> bool:
+        """Return whether a part of this name is watched."""
+        return name in self._watched
+
     def remove(self, name: str) -> None:
         """Watch this part no longer; unknown names are ignored."""
         self._watched.pop(name, None)

@@ -36,6 +36,7 @@ class DefaultActions:
         self._pools = pools
         self._store = store
         self._caches: dict[str, ClearCache] = {}
+        self._restarting: asyncio.Future[None] | None = None
 
     def register(self, recovery: AutoRecoveryManager) -> None:
         """Let ladders name them."""
@@ -85,7 +86,9 @@ class DefaultActions:
         child = self._supervisor.children.get(name)
         if child is not None and child.task is None:
             raise NotOffered(f"{name} was stopped on purpose", action="restart_component")
-        await self._supervisor.restart(name)
+        # Shielded: to restart what runs this climb ends the climb, and must not end half-way with it.
+        self._restarting = asyncio.ensure_future(self._supervisor.restart(name))
+        await asyncio.shield(self._restarting)
         return f"started {name} anew"
 
     async def recycle_pool(self, failure: Failure) -> str:

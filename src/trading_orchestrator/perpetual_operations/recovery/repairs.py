@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component
 from trading_orchestrator.kernel.metrics import Meter
-from trading_orchestrator.kernel.supervisor import Ended, Supervisor
-from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
+from trading_orchestrator.kernel.supervisor import CRASH_LOOP, Ended, Supervisor
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport
 from trading_orchestrator.perpetual_operations.incidents import facts as f
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import AutoRecoveryManager
@@ -19,6 +19,8 @@ from trading_orchestrator.perpetual_operations.recovery.default_ladders import D
 from trading_orchestrator.perpetual_operations.recovery.ladder import Ladders
 from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager
 from trading_orchestrator.storage.ports import FactStore
+
+FINDERS = (HealthChecker.name, AutoRecoveryManager.name)
 
 
 class Repairs:
@@ -70,3 +72,11 @@ class Repairs:
             )
         )
         self.incidents.note(ended.component, f"{ended.component} {ended.reason}; started anew in {ended.wait_s:g} s")
+        if ended.over_budget and ended.component in FINDERS and ended.component not in self.incidents.open:
+            self._tell_without_finders(ended)
+
+    def _tell_without_finders(self, ended: Ended) -> None:
+        """Who finds and repairs failures cannot find its own: a person hears at once; its next round is the proof."""
+        about = {"incident_id": self.incidents.new_id(), "at_ns": self._clock.wall_ns(), "part": ended.component}
+        self.incidents.say(f.Opened(**about, failure=CRASH_LOOP, reason=ended.reason, last_well_ns=0))  # type: ignore[arg-type]
+        self.incidents.say(f.Exhausted(**about, failure=CRASH_LOOP, again_in_s=0.0))  # type: ignore[arg-type]
