@@ -15,7 +15,7 @@ from trading_orchestrator.app.impact import desk_impact
 from trading_orchestrator.cli import reading
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
-from trading_orchestrator.perpetual_operations.incidents.read import incident_of, incidents_of
+from trading_orchestrator.perpetual_operations.incidents.read import incident_of, incidents_of, many_incidents
 from trading_orchestrator.perpetual_operations.incidents.report import report
 from trading_orchestrator.perpetual_operations.recovery.statistics import ClassStatistics, statistics
 from trading_orchestrator.storage.ports import FactStore
@@ -85,10 +85,10 @@ def show(
 
 
 def show_statistics(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Count attempts and successes, and the times to detect and to recover, by class of failure."""
+    """Count attempts and successes, and the times to detect, to recover and of each step, by class of failure."""
 
     async def question(store: FactStore) -> Sequence[ClassStatistics]:
-        return statistics(await incidents_of(store, limit=1000))
+        return statistics(await many_incidents(store))
 
     found = reading.ask(config, data_dir, question)
     if as_json:
@@ -100,6 +100,19 @@ def show_statistics(config: ConfigOption = None, data_dir: DataDirOption = None,
         seconds = (row.detect.p50_s, row.recover.p50_s, row.recover.p99_s)
         table.add_row(row.failure, *(str(count) for count in counts), *(_seconds(one) for one in seconds))
     Console().print(table)
+    if any(row.steps for row in found):
+        Console().print(_steps(found))
+
+
+def _steps(found: Sequence[ClassStatistics]) -> Table:
+    table = Table("failure", "step", "tried", "done", "failed", "skipped", "repaired", "took p50", "p99", box=None)
+    for row in found:
+        for step in row.steps:
+            counts = (step.attempts, step.done, step.failed, step.skipped, step.repaired)
+            took = (step.took.p50_ms, step.took.p99_ms)
+            times = ("" if ms is None else f"{ms:.0f} ms" for ms in took)
+            table.add_row(row.failure, step.action, *(str(count) for count in counts), *times)
+    return table
 
 
 def _state(incident: Incident) -> str:

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.integration.recovery.scene import WELL, MakeScene, Scene
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.incidents import facts as f
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident, after, opened
-from trading_orchestrator.perpetual_operations.incidents.read import incidents_of
+from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
+from trading_orchestrator.perpetual_operations.incidents.read import incidents_of, many_incidents
 from trading_orchestrator.perpetual_operations.incidents.report import report
-from trading_orchestrator.perpetual_operations.recovery.statistics import statistics
+from trading_orchestrator.perpetual_operations.recovery.statistics import StepTimes, statistics
 from trading_orchestrator.storage.ports import CommitUnknown, Fact, Fence, NewFact, Put, StorageUnavailable
 from trading_orchestrator.storage.sqlite import SqliteStore
 
@@ -186,6 +188,26 @@ def test_statistics_count_by_class_and_step() -> None:
         row.steps[0].failed,
         row.steps[0].repaired,
     )
+
+
+def test_statistics_tell_how_long_each_step_takes() -> None:
+    slow, skipped = replace(TRIED, took_ms=250.0, outcome="late"), replace(TRIED, took_ms=0.0, outcome="skipped")
+    (row,) = statistics([story(OPENED, TRIED, slow, skipped, ENDED), story(OPENED, TRIED)])
+
+    assert StepTimes(5.0, 250.0, 250.0) == row.steps[0].took
+    assert (3, 1) == (row.steps[0].attempts, row.steps[0].skipped)
+
+
+async def test_statistics_count_beyond_a_page_and_none_twice(store: SqliteStore, clock: VirtualClock) -> None:
+    log = IncidentLog(store, clock, node="a")
+    for number in range(1100):
+        opened_now = replace(OPENED, incident_id=f"i{number}", part=f"part {number}")
+        log.say(opened_now)
+    await log.flush()
+
+    found = await many_incidents(store)
+    assert {f"i{number}" for number in range(1100)} == {one.incident_id for one in found}
+    assert 1100 == len(found)
 
 
 def test_every_fact_of_an_incident_reads_back() -> None:

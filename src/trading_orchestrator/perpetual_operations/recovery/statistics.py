@@ -19,8 +19,16 @@ class Times(msgspec.Struct, frozen=True):
     max_s: float | None
 
 
+class StepTimes(msgspec.Struct, frozen=True):
+    """Milliseconds that the action itself took; None when it never ran."""
+
+    p50_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+
+
 class StepStatistics(msgspec.Struct, frozen=True):
-    """How one action did. `repaired`: incidents whose end it gets the credit for."""
+    """How one action did. `repaired`: incidents whose end it gets the credit for. `took`: of all attempts."""
 
     action: str
     attempts: int
@@ -28,6 +36,7 @@ class StepStatistics(msgspec.Struct, frozen=True):
     failed: int
     skipped: int
     repaired: int
+    took: StepTimes
 
 
 class ClassStatistics(msgspec.Struct, frozen=True):
@@ -55,12 +64,16 @@ def statistics(incidents: Iterable[Incident]) -> Sequence[ClassStatistics]:
 
 def times(seconds: Sequence[float]) -> Times:
     """Return nearest-rank percentiles."""
-    ordered = sorted(seconds)
+    return Times(*_ranks(seconds))
+
+
+def _ranks(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
+    ordered = sorted(values)
     if not ordered:
-        return Times(None, None, None)
+        return None, None, None
     rank = (ordered[max(0, math.ceil(share * len(ordered)) - 1)] for share in (0.50, 0.99))
     p50, p99 = (round(value, 3) for value in rank)
-    return Times(p50, p99, round(ordered[-1], 3))
+    return p50, p99, round(ordered[-1], 3)
 
 
 def _of_class(failure: str, incidents: Sequence[Incident]) -> ClassStatistics:
@@ -80,10 +93,13 @@ def _of_class(failure: str, incidents: Sequence[Incident]) -> ClassStatistics:
 
 def _of_steps(incidents: Sequence[Incident]) -> tuple[StepStatistics, ...]:
     counts: dict[str, dict[str, int]] = {}
+    took_ms: dict[str, list[float]] = defaultdict(list)
     for incident in incidents:
         for step in incident.steps:
             row = counts.setdefault(step.action, dict.fromkeys(("done", "failed", "skipped", "late", "repaired"), 0))
             row[step.outcome] += 1
+            if step.outcome != "skipped":
+                took_ms[step.action].append(step.took_ms)
         if incident.ended_by in counts:
             counts[incident.ended_by]["repaired"] += 1
     return tuple(
@@ -94,6 +110,7 @@ def _of_steps(incidents: Sequence[Incident]) -> tuple[StepStatistics, ...]:
             failed=row["failed"] + row["late"],
             skipped=row["skipped"],
             repaired=row["repaired"],
+            took=StepTimes(*_ranks(took_ms[action])),
         )
         for action, row in counts.items()
     )

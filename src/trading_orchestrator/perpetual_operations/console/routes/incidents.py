@@ -13,7 +13,7 @@ from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS,
 from trading_orchestrator.perpetual_operations.console.routes.incident_pages import incident_pages
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentUnknown
-from trading_orchestrator.perpetual_operations.incidents.read import incident_of, incidents_of
+from trading_orchestrator.perpetual_operations.incidents.read import incident_of, incidents_of, many_incidents
 from trading_orchestrator.perpetual_operations.incidents.report import report
 from trading_orchestrator.perpetual_operations.recovery.repairs import Repairs
 from trading_orchestrator.perpetual_operations.recovery.statistics import statistics
@@ -55,7 +55,7 @@ def incident_routes(repairs: Repairs, *, store: FactStore, impact: Impact = no_i
 
     @router.get("/api/recovery", summary="What recovery achieved, by class of failure and by step; and the ladders")
     async def recovery() -> Response:
-        found = await incidents_of(store, limit=1000)
+        found = await many_incidents(store)
         ladders = repairs.recovery.ladders.by_failure.values()
         return json_answer(
             {"classes": statistics(found), "ladders": list(ladders), "enabled": repairs.recovery.enabled}
