@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trading_orchestrator.cli import ladders, on_call
+from trading_orchestrator.cli import ladders, on_call, silences
 from trading_orchestrator.cli.alert_words import ByOption, NameArgument, NoteOption, find, me, seconds
 from trading_orchestrator.cli.console_calls import UrlOption, call
 from trading_orchestrator.cli.display import Column, local_moment, screen, show_table
@@ -28,9 +28,9 @@ def build() -> typer.Typer:
     """Return the sub-commands."""
     app = typer.Typer(help="See alerts of the running system, and answer them.", no_args_is_help=True)
     for name, command in (("list", list_), ("show", show), ("history", history), ("ack", acknowledge),
-                          ("resolve", resolve), ("silence", silence), ("silences", silences), ("expire", expire),
-                          ("test", try_channel), ("reload", reload)):  # fmt: skip
+                          ("resolve", resolve), ("test", try_channel), ("reload", reload)):  # fmt: skip
         app.command(name)(command)
+    silences.add_to(app)
     ladders.add_to(app)
     app.add_typer(on_call.build(), name="oncall")
     routes = typer.Typer(help="The routing tree.", no_args_is_help=True)
@@ -122,54 +122,6 @@ def resolve(
     one = find(name, url, config)
     call(f"/api/alerts/{one['fingerprint']}/resolve", {"by": me(by), "note": note}, url=url, config=config)
     print(f"{one['name']} is resolved by {me(by)}")
-
-
-def silence(
-    matchers: Annotated[list[str], typer.Argument(help="What to keep quiet, e.g. alertname=DiskFull host=~'a|b'.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why.")],
-    for_: Annotated[str, typer.Option("--for", help="How long, e.g. 30m, 2h, 1d.")] = "1h",
-    by: ByOption = None,
-    until_resolved: Annotated[
-        bool, typer.Option("--until-resolved", help="End with the last alert it covers.")
-    ] = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Keep alerts quiet, with owner and reason; prints its id."""
-    body = {
-        "matchers": matchers,
-        "for_s": seconds(for_),
-        "by": me(by),
-        "reason": reason,
-        "until_resolved": until_resolved,
-    }
-    print(call("/api/alerts/silences", body, url=url, config=config)["silence_id"])
-
-
-def silences(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """List silences; those that are over stay listed for five days."""
-    found = call("/api/alerts/silences", url=url, config=config)["silences"]
-    if as_json:
-        print(json_line(found))
-        return
-    columns = (Column("until"), Column("acts"), Column("covers"), Column("by"), Column("reason"), Column("id"))
-    rows = [
-        (local_moment(one["ends_at_ns"]), "yes" if one["active"] else "no", " ".join(one["matchers"]),
-         one["created_by"], one["comment"], one["silence_id"])
-        for one in found
-    ]  # fmt: skip
-    show_table(screen(), "Silences", columns, rows)
-
-
-def expire(
-    silence_id: Annotated[str, typer.Argument(help="The silence's id.")],
-    by: ByOption = None,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """End a silence now."""
-    call(f"/api/alerts/silences/{silence_id}/expire", {"by": me(by)}, url=url, config=config)
-    print(f"silence {silence_id} is over")
 
 
 def try_channel(

@@ -78,6 +78,38 @@ async def test_a_person_sees_takes_silences_and_resolves(url: str) -> None:
     assert {"delivered"} == {one["outcome"] for one in sent if one["status"] != "resolved"}
 
 
+async def test_a_silence_may_end_with_what_it_covers_or_unused_and_act_in_windows_only(url: str) -> None:
+    at = f"--url={url}"
+    await fires(url)
+    why = ["--reason=known", "--by=anna", at]
+    names = [
+        (await run("silence", "alertname=Down", *more, *why)).strip()
+        for more in (
+            [],
+            ["--until-resolved"],
+            ["--until-resolved", "--for=2h"],
+            ["--unused=7d", "--during=saturday,sunday 02:00-04:00", "--during=23:00-24:00", "--zone=Europe/Berlin"],
+        )
+    ]
+    shown = {one["silence_id"]: one for one in json.loads(await run("silences", "--json", at))}
+    hour, resolved, both, weekly = [shown[name] for name in names]
+
+    assert (False, 3600) == (hour["until_resolved"], round((hour["ends_at_ns"] - hour["starts_at_ns"]) / 1e9))
+    assert (True, None) == (resolved["until_resolved"], resolved["ends_at_ns"])
+    assert (True, 7200) == (both["until_resolved"], round((both["ends_at_ns"] - both["starts_at_ns"]) / 1e9))
+    assert (None, 7 * 86_400) == (weekly["ends_at_ns"], weekly["unused_for_s"])
+    assert [["saturday", "sunday"], []] == [window["weekdays"] for window in weekly["times"]]
+    assert {"Europe/Berlin"} == {window["location"] for window in weekly["times"]}
+    assert "resolved" in await run("silences", at)
+    assert "funday" in await run("silence", "a=b", "--during=funday", *why, fails=True)
+    async with httpx2.AsyncClient(base_url=url) as client:
+        body = {"matchers": ["a=b"], "by": "anna", "reason": "x"}
+        refused = await client.post("/api/alerts/silences", json=body)
+        theirs = await client.get("/api/v2/silences")
+    assert (True, 200) == (refused.is_client_error, theirs.status_code)
+    assert "expected an end" in refused.json()["detail"]
+
+
 async def test_channels_and_people_are_asked_for(url: str) -> None:
     at = f"--url={url}"
     assert "paper answered: " in await run("test", "paper", at)

@@ -11,7 +11,7 @@ from tests.conformance.alert_timeline_driver import START_NS
 from tests.unit.alerts.engine_bench import ROUTE, Event, ends, fires, timeline, told
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.perpetual_operations.alerts import facts as f
-from trading_orchestrator.perpetual_operations.alerts.silence import Silence, checked
+from trading_orchestrator.perpetual_operations.alerts.silence import ENDLESS_NS, Silence, checked
 
 S = 1_000_000_000
 
@@ -31,6 +31,7 @@ def statuses(events: list[Event], **config: Any) -> list[tuple[float, str]]:
         ({"comment": " "}, "comment: why"),
         ({"unused_for_s": 0.0}, "unused_for_s"),
         ({"times": [{"weekdays": ["funday"]}]}, "funday"),
+        ({"ends_at_ns": ENDLESS_NS}, "expected an end: for how long"),
     ],
 )
 def test_what_nobody_answers_for_or_cannot_be_read_is_refused(fields: dict[str, Any], said: str) -> None:
@@ -86,6 +87,37 @@ def test_a_silence_that_covers_nothing_for_long_enough_is_over() -> None:
 
 def test_a_silence_that_is_used_goes_on() -> None:
     assert [] == statuses([silence(0, 5_000, unused_for=100), fires(10)], horizon=500)
+
+
+def test_without_a_time_it_lasts_until_what_it_covers_is_resolved() -> None:
+    day_s = 86_400
+    endless = (ENDLESS_NS - START_NS) / S
+    events = [fires(0), silence(2, endless, until_resolved=True), ends(3 * day_s), fires(3 * day_s + 10)]
+    route = {**ROUTE, "group_interval": 60, "repeat_interval": 3600}
+
+    messages = statuses(events, horizon=3 * day_s + 100, resolve_timeout=10 * day_s, route=route)
+
+    assert (1.0, "firing") == messages[0]
+    assert ["resolved", "firing"] == [status for at, status in messages[1:] if at > 3 * day_s]
+    assert 3 == len(messages)
+
+
+@pytest.mark.parametrize("restarts", [[], [50, 100, 150]])
+def test_when_it_was_used_last_survives_restarts(restarts: list[int]) -> None:
+    events = [silence(0, 50_000, unused_for=2_000), fires(10), ends(60)]
+    events += [{"t": second * 10, "op": "restart", "how": "KILL"} for second in restarts]
+    line = timeline(events, horizon=3_000)
+    line.play()
+
+    over = line.engine.state.silences["s"].ends_at_ns
+    assert 1_950 <= (over - START_NS) / S <= 2_100
+
+
+def test_right_after_a_start_it_is_not_held_for_unused() -> None:
+    events = [silence(0, 50_000, unused_for=2_000), fires(10), ends(60),
+              {"t": 2_000, "op": "restart", "how": "KILL"}, fires(2_100)]  # fmt: skip
+
+    assert [] == [at for at, status in statuses(events, horizon=2_400) if at > 2_000]
 
 
 def test_with_recurring_windows_it_acts_within_them_only() -> None:

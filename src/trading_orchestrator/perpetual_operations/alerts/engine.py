@@ -402,6 +402,8 @@ class Engine:
     def _sweep(self, now_ns: int) -> None:
         state = self.state
         self._end_silences(self.tending.without_need(state.alerts, now_ns), now_ns)
+        if used := self.tending.used(now_ns):
+            self._decide(f.SilenceUsed(at_ns=now_ns, silence_ids=used))
         self._end_silences(self.tending.unused(now_ns), now_ns)
         self.silencer.forget_others(state.silences.values())
         self._forget_calm(now_ns)

@@ -174,6 +174,14 @@ class SilenceSet(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class SilenceUsed(msgspec.Struct, frozen=True, kw_only=True):
+    """A silence that ends when it is not used covered something; said so often that a start forgets little of it."""
+
+    kind: ClassVar[str] = "alert.silence_used"
+    at_ns: int
+    silence_ids: tuple[str, ...]
+
+
 class FlapNoted(msgspec.Struct, frozen=True):
     """How often one alert began lately; None: it has been quiet."""
 
@@ -227,6 +235,7 @@ Body = (
     | NotificationDelivered
     | NotificationDropped
     | SilenceSet
+    | SilenceUsed
     | FlapsNoted
     | EngineStarted
     | Swept
@@ -244,6 +253,7 @@ KINDS: dict[str, type[Body]] = {
         NotificationDelivered,
         NotificationDropped,
         SilenceSet,
+        SilenceUsed,
         FlapsNoted,
         EngineStarted,
         Swept,

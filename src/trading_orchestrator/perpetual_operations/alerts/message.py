@@ -24,8 +24,8 @@ def unlisted(
 ) -> list[f.Notified]:
     """Return what the message stands for and does not list, as it is now; what is forgotten by now is left out."""
     names = dict.fromkeys((*message.firing, *(message.resolved if send_resolved else ())))
-    for alert in message.alerts:
-        names.pop(alert.fingerprint, None)
+    for listed_one in message.alerts:
+        names.pop(listed_one.fingerprint, None)
     return [_notified(alert, now_ns) for name in names if (alert := alert_of(name)) is not None]
 
 

@@ -12,6 +12,8 @@ from trading_orchestrator.perpetual_operations.alerts.labels import Labels
 from trading_orchestrator.perpetual_operations.alerts.time_intervals import TimeInterval, TimeIntervalConfig
 from trading_orchestrator.perpetual_operations.alerts.time_intervals import checked as checked_times
 
+ENDLESS_NS = 9_000_000_000_000_000_000  # in the year 2255: what ends a silence comes before
+
 
 class SilenceRefused(Refused):
     """A silence cannot be set. Facts: silence_id."""
@@ -22,6 +24,7 @@ class SilenceRefused(Refused):
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
     """One silence; it acts from `starts_at_ns` to `ends_at_ns`, both included.
 
+    ends_at_ns: ENDLESS_NS where something else ends it; a silence that nothing ends is refused.
     created_by, comment: its owner and reason; there is none without.
     until_resolved: it ends at the latest when nothing it covers fires any more.
     times: recurring windows; if given, it acts only within one of them.
@@ -37,6 +40,11 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     until_resolved: bool = False
     times: tuple[TimeIntervalConfig, ...] = ()
     unused_for_s: float | None = None
+
+    @property
+    def is_endless(self) -> bool:
+        """Return whether no time ends it."""
+        return self.ends_at_ns >= ENDLESS_NS
 
     def is_active(self, now_ns: int) -> bool:
         """Return whether it acts now."""
@@ -69,6 +77,9 @@ def check_words(silence: Silence) -> None:
     for value, what in ((silence.created_by, "created_by: who asks for it"), (silence.comment, "comment: why")):
         if not value.strip():
             raise SilenceRefused(f"a silence needs {what}", silence_id=silence.silence_id)
+    if silence.is_endless and not silence.until_resolved and silence.unused_for_s is None:
+        said = "expected an end: for how long, until what it covers is resolved, or how long unused"
+        raise SilenceRefused(said, silence_id=silence.silence_id)
     if silence.unused_for_s is not None and silence.unused_for_s <= 0:
         raise SilenceRefused(
             f"unused_for_s: expected more than 0 seconds, was {silence.unused_for_s:g}", silence_id=silence.silence_id

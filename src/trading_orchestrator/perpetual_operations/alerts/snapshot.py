@@ -32,6 +32,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     told: tuple[ToldTo, ...]
     outbox: dict[str, Outgoing]
     flaps: dict[str, Flap] = {}
+    used_ns: dict[str, int] = {}
 
 
 def snapshot_of(state: State) -> Snapshot:
@@ -46,6 +47,7 @@ def snapshot_of(state: State) -> Snapshot:
         told=tuple(ToldTo(*key, told) for key, told in state.told.items()),
         outbox=state.outbox,
         flaps=state.flaps,
+        used_ns=state.used_ns,
     )
 
 
@@ -62,4 +64,5 @@ def state_of(stored: bytes) -> State:
         told={(one.group_key, one.receiver): one.told for one in snapshot.told},
         outbox=snapshot.outbox,
         flaps=snapshot.flaps,
+        used_ns=snapshot.used_ns,
     )

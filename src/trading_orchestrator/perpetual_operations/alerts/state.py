@@ -43,7 +43,10 @@ class Outgoing:
 
 @dataclass
 class State:
-    """The fold. It needs no configuration: every decision is in the facts."""
+    """The fold. It needs no configuration: every decision is in the facts.
+
+    `used_ns`: when a silence covered something last, of those that end unused.
+    """
 
     started_at_ns: int = 0
     at_ns: int = 0
@@ -51,6 +54,7 @@ class State:
     alerts: dict[str, Alert] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
+    used_ns: dict[str, int] = field(default_factory=dict)
     told: dict[tuple[str, str], Told] = field(default_factory=dict)
     outbox: dict[str, Outgoing] = field(default_factory=dict)
     flaps: dict[str, Flap] = field(default_factory=dict)
@@ -126,6 +130,9 @@ class State:
 
     def _silence(self, body: f.SilenceSet) -> None:
         self.silences[body.silence.silence_id] = body.silence
+
+    def _use(self, body: f.SilenceUsed) -> None:
+        self.used_ns |= dict.fromkeys(body.silence_ids, body.at_ns)
 
     def _delivered(self, body: f.NotificationDelivered) -> None:
         outgoing = self.outbox[body.notification_id]
@@ -205,6 +212,7 @@ class State:
             del self.alerts[fingerprint]
         for silence_id in body.silences:
             del self.silences[silence_id]
+            self.used_ns.pop(silence_id, None)
         for key in body.told:
             del self.told[key]
             self._index_digested(key, None)
@@ -221,6 +229,7 @@ _TAKES_IN: dict[type[f.Body], Callable[[State, Any], None]] = {
     f.NotificationDelivered: State._delivered,
     f.NotificationDropped: State._dropped,
     f.SilenceSet: State._silence,
+    f.SilenceUsed: State._use,
     f.FlapsNoted: State._note_flaps,
     f.EngineStarted: State._start,
     f.Swept: State._sweep,

@@ -16,19 +16,17 @@ from trading_orchestrator.perpetual_operations.alerts.silence import (
 from trading_orchestrator.perpetual_operations.alerts.state import State
 
 Over = tuple[Silence, str]
+PATIENCE_NS = 300_000_000_000
+RECORDED_A_SPAN = 20  # a start takes a silence for at most a twentieth of its span longer unused than it was
 
 
 class Tending:
-    """Looks after the silences of a state. `alert_of` tells how an alert is now.
-
-    When each covered something last is no fact: a start begins to count anew.
-    """
+    """Looks after the silences of a state. `alert_of` tells how an alert is now."""
 
     def __init__(self, state: State, silencer: Silencer, alert_of: Callable[[str], Alert | None]) -> None:
         self._state = state
         self._silencer = silencer
         self._alert_of = alert_of
-        self._used_ns: dict[str, int] = {}
 
     def is_needed(self) -> bool:
         """Return whether any silence may end by itself."""
@@ -70,13 +68,30 @@ class Tending:
             if is_concerned and not self.covers_firing(one, now_ns):
                 yield one, "nothing it covers fires any more"
 
+    def used(self, now_ns: int) -> tuple[str, ...]:
+        """Return the silences of which it is time to record that they are used."""
+        return tuple(
+            one.silence_id
+            for one in self._ending_unused(now_ns)
+            if now_ns - self._state.used_ns.get(one.silence_id, 0) >= _allowed_ns(one) // RECORDED_A_SPAN
+            and self.covers_firing(one, now_ns)
+        )
+
     def unused(self, now_ns: int) -> Iterator[Over]:
-        """Yield the silences that have covered nothing for long enough, and why they end."""
-        for one in self._state.silences.values():
-            if one.unused_for_s is None or not one.is_active(now_ns):
+        """Yield the silences that have covered nothing for long enough, and why they end.
+
+        None soon after a start: what it covers may only not have been heard of again.
+        """
+        for one in self._ending_unused(now_ns):
+            since_ns = max(self._state.used_ns.get(one.silence_id, 0), one.starts_at_ns)
+            patient_until_ns = self._state.started_at_ns + min(_allowed_ns(one), PATIENCE_NS)
+            if now_ns < max(since_ns + _allowed_ns(one), patient_until_ns) or self.covers_firing(one, now_ns):
                 continue
-            if self.covers_firing(one, now_ns):
-                self._used_ns[one.silence_id] = now_ns
-            since_ns = max(self._used_ns.get(one.silence_id, 0), one.starts_at_ns, self._state.started_at_ns)
-            if now_ns - since_ns >= round(one.unused_for_s * 1e9):
-                yield one, f"it covered nothing for {one.unused_for_s:g} s"
+            yield one, f"it covered nothing for {one.unused_for_s:g} s"
+
+    def _ending_unused(self, now_ns: int) -> Iterator[Silence]:
+        return (one for one in self._state.silences.values() if one.unused_for_s is not None and one.is_active(now_ns))
+
+
+def _allowed_ns(silence: Silence) -> int:
+    return round((silence.unused_for_s or 0.0) * 1e9)

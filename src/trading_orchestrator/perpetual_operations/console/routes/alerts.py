@@ -10,21 +10,19 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from trading_orchestrator.kernel.clock import Clock
-from trading_orchestrator.kernel.ids import new_id
 from trading_orchestrator.perpetual_operations.alerts.attention import EPISODES, Episode, mean_times
 from trading_orchestrator.perpetual_operations.alerts.history import HISTORY
 from trading_orchestrator.perpetual_operations.alerts.route import Route
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
-from trading_orchestrator.perpetual_operations.alerts.silence import Silence
 from trading_orchestrator.perpetual_operations.alerts.standing import shown_alerts
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.bodies import read_json
-from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
+from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS
 from trading_orchestrator.perpetual_operations.console.routes.ladders import add_ladder_routes
+from trading_orchestrator.perpetual_operations.console.routes.silences import add_silence_routes
 from trading_orchestrator.perpetual_operations.console.said_by import By, checked_by
 from trading_orchestrator.storage.ports import FactStore
 
-SECOND_NS = 1_000_000_000
 EPISODES_COUNTED = 1000
 Runtime = Callable[[], AlertsRuntime]
 Before = Annotated[int | None, Query(ge=1, description="The `next` of the page before; left out: the newest")]
@@ -39,17 +37,6 @@ class Taken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     for_s: float | None = None
 
 
-class SilenceSaid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A silence: what, for how long, who and why."""
-
-    matchers: tuple[str, ...]
-    for_s: float
-    by: str
-    reason: str
-    until_resolved: bool = False
-    unused_for_s: float | None = None
-
-
 class RouteTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The labels of an alert that may come."""
 
@@ -62,7 +49,7 @@ def alert_routes(runtime: Runtime, store: FactStore, clock: Clock) -> APIRouter:
     _reading(router, runtime, store)
     _attention(router, runtime)
     add_ladder_routes(router, runtime, clock)
-    _silences(router, runtime, clock)
+    add_silence_routes(router, runtime, clock)
     _config(router, runtime)
     return router
 
@@ -108,44 +95,6 @@ def _attention(router: APIRouter, runtime: Runtime) -> None:
     async def beat(monitor: str) -> Response:
         await runtime().beat(monitor)
         return json_answer({"monitor": monitor})
-
-
-def _silences(router: APIRouter, runtime: Runtime, clock: Clock) -> None:
-    @router.get("/api/alerts/silences", summary="Silences, expired ones for five days")
-    async def silences() -> Response:
-        manager = runtime().manager
-        now_ns = manager.now_ns()
-        found = [
-            {**msgspec.to_builtins(one), "active": one.is_active(now_ns)} for one in manager.state.silences.values()
-        ]
-        return json_answer({"silences": found})
-
-    @router.post("/api/alerts/silences", summary="Keep alerts quiet, with owner and reason")
-    async def silence(request: Request) -> Response:
-        said = await read_json(request, SilenceSaid)
-        manager = runtime().manager
-        now_ns = manager.now_ns()
-        one = Silence(
-            silence_id=new_id(clock.wall_ns()),
-            matchers=said.matchers,
-            starts_at_ns=now_ns,
-            ends_at_ns=now_ns + round(said.for_s * SECOND_NS),
-            created_by=said.by,
-            comment=said.reason,
-            until_resolved=said.until_resolved,
-            unused_for_s=said.unused_for_s,
-        )
-        await manager.set_silence(one)
-        return json_answer({"silence_id": one.silence_id})
-
-    @router.post("/api/alerts/silences/{silence_id}/expire", summary="End a silence now")
-    async def expire(silence_id: str, request: Request) -> Response:
-        await read_json(request, By)
-        manager = runtime().manager
-        if silence_id not in manager.state.silences:
-            return problem(404, f"No silence has the id {silence_id!r}.", "alerts.silence_refused")
-        await manager.expire_silence(silence_id)
-        return json_answer({"silence_id": silence_id})
 
 
 def _config(router: APIRouter, runtime: Runtime) -> None:
