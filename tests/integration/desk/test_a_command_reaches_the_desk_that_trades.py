@@ -111,3 +111,16 @@ def test_what_cannot_be_meant_is_refused_in_one_sentence(tmp_path: Path, words: 
     asyncio.run(trade(tmp_path))
     with pytest.raises(Refused, match=said):
         run(tmp_path, *words)
+
+
+def test_a_trade_is_corrected_and_then_taken_back(tmp_path: Path) -> None:
+    asyncio.run(trade(tmp_path))
+    assert ["10"] == asyncio.run(positions(tmp_path))
+
+    command(tmp_path, "correct", "paper", "EUR/USDT", "1", "--qty", "8", "--px", "1.09", *BY)
+    asyncio.run(trade(tmp_path, quotes=0))
+    assert ["8"] == asyncio.run(positions(tmp_path))
+
+    command(tmp_path, "bust", "paper", "EUR/USDT", "1", "--yes", *BY)
+    asyncio.run(trade(tmp_path, quotes=0))
+    assert ["0"] == asyncio.run(positions(tmp_path))
