@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from trading_orchestrator.app.neighbours import Neighbours
@@ -11,6 +11,7 @@ from trading_orchestrator.app.trading_ladders import TRADING_LADDERS
 from trading_orchestrator.app.venue_pulse import VenuePulse
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
+from trading_orchestrator.perpetual_operations.monitoring.resources.resource_monitor import Lever
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 from trading_orchestrator.trading.desk import Desk
 
@@ -43,6 +44,19 @@ def watch_desk(
 
     manager.add_probe(f"broker/{desk.name}", venue, for_readiness=False)
     manager.add_probe(desk.lease, own, depends_on=["journal", f"broker/{desk.name}"], for_readiness=False)
+
+
+def offer_spared_strategies(manager: PerpetualOperationsManager, desks: Sequence[Desk]) -> None:
+    """Let ResourceMonitor have strategies that are not critical open nothing new, where there are any."""
+    having = [desk for desk in desks if desk.non_critical]
+
+    def spare(*, on: bool) -> None:
+        for desk in having:
+            desk.spare(on=on)
+
+    if having:
+        lever = Lever(partial(spare, on=True), partial(spare, on=False))
+        manager.guards.resources.add_lever("non_critical_strategies", lever)
 
 
 def watch_standby(manager: PerpetualOperationsManager, neighbours: Neighbours) -> None:

@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trading_orchestrator.app.desk_watch import offer_trading_repairs, watch_desk, watch_standby
+from trading_orchestrator.app.desk_watch import (
+    offer_spared_strategies,
+    offer_trading_repairs,
+    watch_desk,
+    watch_standby,
+)
 from trading_orchestrator.app.metering.store import metered_store
 from trading_orchestrator.app.metering.venue import metered_broker, metered_feed
 from trading_orchestrator.app.neighbours import Neighbours
@@ -35,6 +40,7 @@ from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.journal.incarnation import Incarnation
 from trading_orchestrator.journal.leases import LeaseKeeper
 from trading_orchestrator.keeper.cluster import Cluster
+from trading_orchestrator.keeper.heartbeat import keep_beating
 from trading_orchestrator.keeper.keeper import READY, REFUSED
 from trading_orchestrator.keeper.node import Node
 from trading_orchestrator.keeper.node_spec import NodeSpec, incarnations_dir
@@ -48,6 +54,7 @@ from trading_orchestrator.perpetual_operations.manager import PerpetualOperation
 from trading_orchestrator.storage.boot_id import read_boot_id
 from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
+from trading_orchestrator.storage.sqlite.lock_holders import write_lock_holders
 from trading_orchestrator.trading.desk import Desk
 
 if TYPE_CHECKING:
@@ -92,7 +99,8 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
     boot_id = read_boot_id()
     incarnation = Incarnation.hold(incarnations_dir(config.data_dir), spec.node, clock=clock, boot_id=boot_id)
     store = await open_store(config.data_dir / JOURNAL_FILE, clock=clock)
-    deaths = Deaths(incarnations_dir(config.data_dir))
+    lock_holders = partial(write_lock_holders, config.data_dir / JOURNAL_FILE)
+    deaths = Deaths(incarnations_dir(config.data_dir), lock_holders)
 
     async def ready() -> None:
         os.write(ready_fd, f"{READY}\n".encode())
@@ -131,6 +139,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
     manager.watch()
     metered = metered_store(store, manager.meter, clock)
     listener = socket.socket(fileno=spec.listen_fd)
+    beating = asyncio.create_task(keep_beating(incarnation, clock))
     console = ConsoleServer(manager, listener=listener, clock=clock, checkpoint=store.checkpoint)
     try:
         node = Node(
@@ -139,7 +148,6 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
             leases=LeaseKeeper(metered, clock, holder=spec.node, ttl_s=config.settings.journal.lease_ttl_s),
             deaths=deaths,
             cluster=cluster,
-            beats=incarnation,
             clock=clock,
             boot_id=boot_id,
             leave_deadline_s=config.settings.keeper.stop_deadline_s - LEAVE_BEFORE_KILL_S,
@@ -153,6 +161,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         listener.close()
         deaths.close()
         await store.close()
+        beating.cancel()
         incarnation.close()
 
 
@@ -232,6 +241,7 @@ def _tenancies(
         watch_desk(manager, tenancy, pulse, partial(getattr, venue, "mute_streams_total"), heard.clock_offset_s)
         strategies.watch(tenancy)
         tenancies.append(tenancy)
+    offer_spared_strategies(manager, [each for each in tenancies if isinstance(each, Desk)])
     return tenancies
 
 

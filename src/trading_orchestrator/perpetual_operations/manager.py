@@ -117,6 +117,7 @@ class PerpetualOperationsManager:
         self._is_dead = is_dead
         self._read_alerts = read_alerts
         self._alerts: AlertsRuntime | None = None
+        self._last_word: asyncio.Task[None] | None = None
         self._channels: Sequence[str] = ()
         self.version = metadata.version("trading-orchestrator")
         self.watching = NodeWatch(
@@ -423,6 +424,7 @@ class PerpetualOperationsManager:
     async def unwatch(self) -> None:
         """Stop what `watch` started; what was measured and said last is written."""
         self._watches_always = False
+        await self._end_last_word()
         if not self.is_running:
             for part in reversed(self._stays):
                 await self.supervisor.stop(part.name)
@@ -456,6 +458,7 @@ class PerpetualOperationsManager:
         self.health.check_graph()
         self.repairs.check()
         self._started_at_ns = self.clock.wall_ns()
+        await self._end_last_word()
         if self._console is not None:
             self._console.reopen_streams()
         for name in self._order():
@@ -468,7 +471,7 @@ class PerpetualOperationsManager:
     async def stop(self) -> None:
         """Stop every part in the reverse order; stopping twice does nothing more."""
         async with self._stopping:
-            self._started_at_ns = None
+            was_running, self._started_at_ns = self.is_running, None
             if self._console is not None:
                 self._console.end_streams()
             stays = {part.name for part in self._stays} if self._watches_always else set()
@@ -478,6 +481,15 @@ class PerpetualOperationsManager:
             if not stays:
                 await self._settle()
             await self.at_stop.aclose()
+            if was_running and self._watches_always and self._alerts is not None:
+                speaking = self._alerts.speak_last(self.incidents.touch)
+                self._last_word = asyncio.create_task(speaking, name="last word of alerts")
+
+    async def _end_last_word(self) -> None:
+        task, self._last_word = self._last_word, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def status(self) -> OperationsStatus:
         """Return how the wing is, in one sentence and one object."""
@@ -510,6 +522,9 @@ class PerpetualOperationsManager:
 
             if self.config.history.enabled:
                 self.history.load()
+                spare = self.history.spare_disk  # only who keeps house can drop anything
+                lever = Lever(partial(spare, on=True), partial(spare, on=False))
+                self.guards.resources.add_lever("old_measurements", lever)
             self._console = Console(
                 self.config.console,
                 store=self.store,

@@ -44,8 +44,11 @@ class Admission:
         self._clock = clock
         self._is_held = is_held
 
-    def judge(self, order: NewOrder, *, replacing: Order | None = None) -> Judged:
+    def judge(self, order: NewOrder, *, replacing: Order | None = None, is_spared: bool = False) -> Judged:
         """Return what becomes of the order; `replacing` is the one whose place it would take.
+
+        Args:
+            is_spared: its strategy may open nothing new for now.
 
         Raises:
             Refused: the symbol is none of the desk's.
@@ -60,6 +63,7 @@ class Admission:
             self._clock.wall_ns(),
             replacing=replacing,
             is_held=self._is_held(order.symbol),
+            is_spared=is_spared,
         )
         return Judged(notional, refusal or unfit(order, instrument, notional))
 

@@ -19,13 +19,15 @@ class StrategyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `name`: unique within the desk and stable for ever: it is part of every intent id and of the saved state.
     `class`: import path `package.module:Class`. `params`: the fields of its Params.
-    `enabled`: False keeps it in the file but off the desk.
+    `enabled`: False keeps it in the file but off the desk. `critical`: False lets it open nothing new while CPU, event
+    loop or memory of its node are short, as the last thing that is given up; its exits and cancels go on.
     """
 
     name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,31}$")]
     class_: str = msgspec.field(name="class")
     params: dict[str, Any] = msgspec.field(default_factory=dict)
     enabled: bool = True
+    critical: bool = True
 
 
 class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -104,6 +104,7 @@ class Desk:
             venue_clock=VenueClock(broker, config, clock),
             live=live,
             notes=notes,
+            is_spared=lambda strategy: self._spares and strategy in self.non_critical,
         )
         for strategy, loaded in self._around.strategies.items():
             wants = loaded.wants(strategy)
@@ -119,6 +120,7 @@ class Desk:
         self._stand_in: EmergencyCancels | None = None
         self._stream_up = asyncio.Event()
         self._trouble = ""
+        self._spares = False
 
     @property
     def lease(self) -> str:
@@ -168,6 +170,15 @@ class Desk:
             return ""
         disabled = self._shift.record.book.disabled(name)
         return disabled.reason if disabled is not None else self._shift.left_out.get(name, "")
+
+    @property
+    def non_critical(self) -> Sequence[str]:
+        """Return the strategies that may do without new entries while the node is short of something."""
+        return tuple(each.name for each in self._config.strategies if each.enabled and not each.critical)
+
+    def spare(self, *, on: bool) -> None:
+        """Let strategies that are not critical open nothing new, or let them again; exits and cancels go on."""
+        self._spares = on
 
     async def restart_strategy(self, name: str, reason: str) -> None:
         """Begin one strategy anew from its saved state while the desk goes on.

@@ -42,7 +42,7 @@ NowRunning = Callable[[str], None]
 DENIALS_APART_NS = 1_000_000_000
 STANDING_DENIALS_APART_NS = 60_000_000_000
 """For what a human has to end: a desk may wait for days to be armed."""
-STANDING = ("risk.mode", "risk.symbol_blocked")
+STANDING = ("risk.mode", "risk.symbol_blocked", "risk.load_shed")
 
 
 class NotNow(Refused):
@@ -96,6 +96,7 @@ class TradingFloor:
         now_running: NowRunning,
         told_seq: Callable[[], int | None],
         is_held: Callable[[str], bool],
+        is_spared: Callable[[str], bool] = lambda strategy: False,
     ) -> None:
         self._record = record
         self._gateway = gateway
@@ -105,6 +106,7 @@ class TradingFloor:
         self._clock = clock
         self._now_running = now_running
         self._told_seq = told_seq
+        self._is_spared = is_spared
         self._performers: dict[str, Performer] = {}
         self._decisions: _Decisions | None = None
         self._held: deque[Callable[[], None]] = deque()
@@ -194,7 +196,7 @@ class TradingFloor:
         decisions = self._deciding()
         self._check_open(strategy)
         intent_id, order = self._named(strategy, order)
-        judged = self._admission.judge(order)
+        judged = self._admission.judge(order, is_spared=self._is_spared(strategy))
         if judged.refusal is not None:
             self._deny(decisions, strategy, intent_id, order, judged.refusal)
             raise judged.refusal
@@ -234,7 +236,7 @@ class TradingFloor:
         self._check_open(strategy)
         rest_qty = new_qty - order.cum_qty
         rest = NewOrder("", order.symbol, order.side, order.ord_type, rest_qty, new_px, order.time_in_force)
-        judged = self._admission.judge(rest, replacing=order)
+        judged = self._admission.judge(rest, replacing=order, is_spared=self._is_spared(strategy))
         if judged.refusal is not None:
             raise judged.refusal
         asked = self._ask_to_cancel(order, reason or "to be replaced")
@@ -362,7 +364,7 @@ class TradingFloor:
             callback(*args)
         except Refused as refusal:
             log.info("%s: %s", performer.name, refusal.message)
-        except Exception as error:  # noqa: BLE001 - a strategy is foreign code: it must not take the desk with it
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code: it must not take the desk with it
             if not self._record.is_lost:
                 self._stop(performer, error)
         finally:
@@ -417,7 +419,7 @@ class TradingFloor:
             )
         )
 
-    def _stop(self, performer: Performer, error: Exception) -> None:
+    def _stop(self, performer: Performer, error: Exception | SystemExit) -> None:
         """A strategy whose callback failed is called no more; what it left open is canceled."""
         performer.stopped_by, performer.behind = f"{type(error).__name__}: {error}", True
         log.error("strategy %s stopped: %s", performer.name, performer.stopped_by, exc_info=error)

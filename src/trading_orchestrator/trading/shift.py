@@ -83,6 +83,7 @@ class Surroundings:
     venue_clock: VenueClock
     live: bool = False
     notes: EmergencyNotes | None = None
+    is_spared: Callable[[str], bool] = lambda strategy: False
 
 
 class Shift:
@@ -156,6 +157,7 @@ class Shift:
             now_running=around.now_running,
             told_seq=lambda: self._intake.told_seq if self._missed is None else None,
             is_held=lambda symbol: symbol in self._balances.held,
+            is_spared=around.is_spared,
         )
 
         self._loss_watch = LossWatch(
@@ -347,13 +349,13 @@ class Shift:
             tick.cancel()
 
     def _blame(self, strategy: str) -> None:
-        """Note in whom the predecessor hung. A crash loop must not travel with the handover."""
+        """Note who was at work when the predecessor hung or crashed. A crash loop must not travel with the handover."""
         if strategy not in self._around.strategies:
             return
         self.hung_in = strategy
         times = self.record.book.times_blamed(strategy) + 1
-        log.error("strategy %s kept the predecessor's loop until it was ended, for the %d. time", strategy, times)
-        reason = f"strategy {strategy} kept the loop of {times} nodes until they were ended"
+        log.error("strategy %s was at work when the predecessor hung or crashed, for the %d. time", strategy, times)
+        reason = f"strategy {strategy} was at work when {times} nodes hung or crashed"
         stops = times >= BLAMED_MOST and self.record.book.mode == "normal"
         mode = [DeskModeChanged(mode="reduce_only", by="desk", reason=reason)] if stops else []
         self.record.write(StrategyBlamed(strategy=strategy, times=times), *mode)
@@ -361,11 +363,12 @@ class Shift:
     def _restored(self, name: str, loaded: LoadedStrategy) -> Performer | None:
         """Return the strategy as it was when it last decided, indicators refilled; None if it cannot be restored."""
         if (times := self.record.book.times_blamed(name)) >= BLAMED_MOST:
-            self.left_out[name] = f"it kept the loop of {times} nodes until they were ended; `desk resume` lets it back"
+            self.left_out[name] = f"it was at work when {times} nodes hung or crashed; `desk resume` lets it back"
             return None
         if (disabled := self.record.book.disabled(name)) is not None:
             self.left_out[name] = f"it is disabled: {disabled.reason}; `desk resume` lets it back"
             return None
+        self._around.now_running(name)
         try:
             raw = self.record.book.strategy_state(name)
             memory = None if raw is None else restored(raw, name)
@@ -379,10 +382,12 @@ class Shift:
             performer.bars = newest if memory is None else self._bars_seen(performer, memory.bars)
             past = [bar for bar in bars if bar.close_ns <= performer.bars.get(bar.symbol, 0)]
             strategy.warm_up(past[-performer.wants.warm_up_bars :] if performer.wants.warm_up_bars else [])
-        except Exception as error:  # a strategy is foreign code: the others trade on without it
+        except (Exception, SystemExit) as error:  # a strategy is foreign code: the others trade on without it
             log.exception("strategy %s is left out: it could not be restored", name)
             self.left_out[name] = f"{type(error).__name__}: {error}"
             return None
+        finally:
+            self._around.now_running("")
         return performer
 
     def _check_arming(self) -> None:

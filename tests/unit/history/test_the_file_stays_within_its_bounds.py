@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -52,6 +53,21 @@ def test_each_resolution_ends_after_its_days(tmp_path: Path) -> None:
     assert 2 * 24 + 2 * 24 * 60 == len(minutes.at_ns)
     assert [60] * 4 * 24 == hours.count
     reader.close()
+
+
+def test_a_disk_that_is_short_is_given_room_at_once(tmp_path: Path) -> None:
+    path, config = tmp_path / "metrics.db", HistoryConfig()
+    end_ns = record_hours(path, config, 24 * 3)
+    writer = HistoryWriter(path, "node", config)
+    kept = []
+    for keeps in (config, msgspec.structs.replace(config, retention_days=1, minute_days=1)):
+        writer.keep_house(end_ns, keeps)
+        reader = HistoryReader(path)
+        kept.append(len(reader.samples("series_0", 0, end_ns)[0]))
+        reader.close()
+    writer.close()
+
+    assert [24 * 3 * 60, 24 * 60] == kept
 
 
 def test_above_the_bound_the_oldest_seconds_go_first(tmp_path: Path) -> None:

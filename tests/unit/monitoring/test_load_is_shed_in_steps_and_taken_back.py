@@ -152,6 +152,7 @@ async def test_what_was_given_up_is_taken_back_at_the_end(host: Host) -> None:
     await asyncio.wait((running,))
 
     assert ["+dashboard_rate", "-dashboard_rate"] == host.moved
+    assert ["load.shed", "load.restored"] == host.kinds()
 
 
 async def test_a_lever_that_breaks_stops_nobody(host: Host) -> None:
@@ -161,6 +162,30 @@ async def test_a_lever_that_breaks_stops_nobody(host: Host) -> None:
 
     assert ["+sampling", "-sampling"] == host.moved
     assert [] == list(host.monitor.shed)
+    assert ["load.shed_failed", "load.shed", "load.restored"] == host.kinds()
+    assert "dashboard_rate could not be given up: division by zero" == getattr(host.facts[0][1], "says", "")
+
+
+async def test_a_lever_may_take_its_time_but_not_for_ever(host: Host) -> None:
+    async def hangs() -> None:
+        await host.clock.sleep(3600)
+
+    async def cuts() -> None:
+        await host.clock.sleep(1)
+        host.moved.append("cut")
+
+    host.monitor.add_lever("journal_log", Lever(cuts, None))
+    host.monitor.add_lever("old_measurements", Lever(hangs, None))
+    looking = asyncio.create_task(host.live(20, disk_free_bytes=100_000_000))
+    for _ in range(60):
+        await host.clock.advance(1.0)
+        await asyncio.sleep(0.001)  # the disk is looked at on a thread
+    await looking
+
+    assert "cut" in host.moved
+    assert "old_measurements could not be given up: it did not end within 5 s" in [
+        getattr(body, "says", "") for kind, body in host.facts if kind == "load.shed_failed"
+    ]
 
 
 async def test_a_ladder_sheds_at_once_and_what_it_gave_up_comes_back_with_ease(host: Host) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component, Health
@@ -23,6 +24,13 @@ from trading_orchestrator.storage.ports import FactStore, NewFact
 STREAM = "cluster"
 SLOWER = 5
 PROBED = {Resource.CPU: "cpu", Resource.MEMORY: "memory", Resource.DISK: "disk", Resource.DESCRIPTORS: "descriptors"}
+
+
+@runtime_checkable
+class HasLog(Protocol):
+    """A store with a log beside its file that can be cut."""
+
+    async def cut_log(self) -> int: ...
 
 
 async def nobody_takes_over(because: str) -> bool:
@@ -80,6 +88,8 @@ class Guards:
         self.resources.add_lever("caches", Lever(self.relief.relieve, None))
         slow, usual = (lambda: watching.monitor.slow_down(SLOWER)), (lambda: watching.monitor.slow_down(1))
         self.resources.add_lever("sampling", Lever(slow, usual))
+        if isinstance(store, HasLog):
+            self.resources.add_lever("journal_log", Lever(store.cut_log, None))
         self.clock = ClockWatch(clock)
         for guard in (self.resources, self.leaks, self.clock):
             watching.follow(guard.note)

@@ -35,6 +35,16 @@ class LogGuard:
         return True
 
 
+def cut(connection: apsw.Connection) -> int:
+    """Write the log back and cut it to nothing, when nobody reads it now; return the pages that are left in it."""
+    try:
+        in_log, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError:
+        in_log, written = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        return in_log - written
+    return in_log
+
+
 def checkpoint(connection: apsw.Connection, *, restart_pages: int = GUARD_PAGES) -> Checkpointed:
     """Write back what can be written without making anybody wait.
 

@@ -10,7 +10,7 @@ from trading_orchestrator.errors import Refused
 from trading_orchestrator.storage.chain import canonical_json
 from trading_orchestrator.storage.ports import Fact, Fence, Head, LeaseRow, NewFact, ProjectionRow, Put
 from trading_orchestrator.storage.sqlite import queries
-from trading_orchestrator.storage.sqlite.checkpoint import Checkpointed, LogGuard, checkpoint
+from trading_orchestrator.storage.sqlite.checkpoint import Checkpointed, LogGuard, checkpoint, cut
 from trading_orchestrator.storage.sqlite.committer import Committer
 from trading_orchestrator.storage.sqlite.lanes import Lanes, ThreadLanes
 from trading_orchestrator.storage.sqlite.transaction import Draft, RowPut
@@ -119,6 +119,10 @@ class SqliteStore:
     async def checkpoint(self) -> Checkpointed:
         """Write the log back beside the writers. One node of a host calls this every few seconds."""
         return await self._upkeep.run(partial(checkpoint, restart_pages=self._guard.pages))
+
+    async def cut_log(self) -> int:
+        """Write the log back and cut its file, for a disk that is short; return the pages that are left in it."""
+        return await self._upkeep.run(cut)
 
     def locked_out_s(self) -> float:
         """Return for how long another process has kept the write lock from ours, 0 when it does not."""

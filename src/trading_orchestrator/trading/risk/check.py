@@ -24,7 +24,8 @@ class Case:
     """An order before it exists, with all it is judged by.
 
     `now_ns`: the desk's wall clock (UTC). `replacing`: the order whose place it would take, if any.
-    `is_held`: the symbol's balances differed at the start, and nobody has looked again.
+    `is_held`: the symbol's balances differed at the start, and nobody has looked again. `is_spared`: its strategy is
+    not critical, and its node is short of something.
     """
 
     order: NewOrder
@@ -34,6 +35,7 @@ class Case:
     now_ns: int
     replacing: Order | None = None
     is_held: bool = False
+    is_spared: bool = False
 
     @property
     def exposure(self) -> Exposure:
@@ -61,6 +63,7 @@ def check(
     *,
     replacing: Order | None = None,
     is_held: bool = False,
+    is_spared: bool = False,
 ) -> RiskRefused | None:
     """Return why the order must not be sent, or None. The book must have seen every earlier decision.
 
@@ -69,8 +72,9 @@ def check(
         now_ns: the desk's wall clock (UTC), the one that stamps facts.
         replacing: the order whose place it takes, if any: what that one reserves is free for it.
         is_held: the symbol takes no entries until its balances were looked at twice.
+        is_spared: its strategy takes no entries while the node is short of something.
     """
-    case = Case(order, book, quote, limits, now_ns, replacing, is_held)
+    case = Case(order, book, quote, limits, now_ns, replacing, is_held, is_spared)
     for rule in RULES:
         refusal = rule(case)
         if refusal is not None:
@@ -108,6 +112,12 @@ def balances_agree(case: Case) -> RiskRefused | None:
         return None
     symbol = case.order.symbol
     return RiskRefused("risk.balances_differ", f"{symbol}: balances differed at the start, and are being looked at")
+
+
+def node_has_room(case: Case) -> RiskRefused | None:
+    if not case.is_spared or _reduces(case):
+        return None
+    return RiskRefused("risk.load_shed", "the node is short of something: what is not critical opens nothing new")
 
 
 def price_is_known(case: Case) -> RiskRefused | None:
@@ -174,6 +184,7 @@ RULES: tuple[Rule, ...] = (
     mode_allows,
     symbol_is_free,
     balances_agree,
+    node_has_room,
     price_is_known,
     max_order_qty,
     max_order_notional,

@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 MOST_PENDING_VALUES = 300_000  # 12 MB while the disk is full; 300 series for a quarter of an hour
 LAST_WRITE_S = 3.0
+SPARED_DAYS, SPARED_MINUTE_DAYS = 1, 7
 TICK_NS = 1_000_000
 # They bring numpy (0.1 s, 16 MB), which holds up the loop even from a thread: import them before anything runs on it.
 HISTORY_MODULES = (
@@ -45,7 +48,7 @@ class MetricsHistory:
     depends_on: Sequence[str] = ()
 
     def __init__(self, config: HistoryConfig, *, clock: Clock, path: Path, node: str) -> None:
-        self._config = config
+        self._config = self._keeps = config
         self._clock = clock
         self._path = path
         self._node = node
@@ -72,6 +75,13 @@ class MetricsHistory:
         together in one call: series of one call share their times on disk.
         """
         self._pending.add(at_ns // TICK_NS * TICK_NS, values)
+
+    def spare_disk(self, *, on: bool) -> None:
+        """Keep less, for a disk that is short, or as much as configured; the next write sees to it."""
+        config = self._config
+        days = {"retention_days": min(config.retention_days, SPARED_DAYS)}
+        days["minute_days"] = min(config.minute_days, SPARED_MINUTE_DAYS)
+        self._keeps = msgspec.structs.replace(config, **days) if on else config
 
     def health(self) -> Health:
         if self._trouble:
@@ -108,7 +118,7 @@ class MetricsHistory:
                 taken = self._pending.take()
                 try:
                     house_ns = self._clock.wall_ns() if self._keeps_house else None
-                    await loop.run_in_executor(thread, writing.write, taken, house_ns)
+                    await loop.run_in_executor(thread, writing.write, taken, house_ns, self._keeps)
                     self._all_is_well()
                 except OrchestratorError as error:
                     self._pending.put_back(taken)
@@ -151,7 +161,7 @@ class _Writing:
         self._config = config
         self._writer: HistoryWriter | None = None
 
-    def write(self, taken: Sequence[Ticks], house_ns: int | None) -> None:
+    def write(self, taken: Sequence[Ticks], house_ns: int | None, keeps: HistoryConfig) -> None:
         if self._writer is None:
             from trading_orchestrator.perpetual_operations.monitoring.history.writer import HistoryWriter
 
@@ -159,7 +169,7 @@ class _Writing:
         if taken:
             self._writer.write(taken)
         if house_ns is not None:
-            self._writer.keep_house(house_ns)
+            self._writer.keep_house(house_ns, keeps)
 
     def end(self, taken: Sequence[Ticks]) -> None:
         if self._writer is None and not self._path.parent.is_dir():

@@ -36,7 +36,7 @@ class HistoryWriter:
         self._connection: apsw.Connection | None = None
         self._node = 0
         self._series: dict[str, int] = {}
-        self._swept_hour = 0
+        self._swept = (0, config)
 
     @property
     def is_open(self) -> bool:
@@ -55,16 +55,20 @@ class HistoryWriter:
             self._series.clear()  # ids given in what was rolled back are not in the file
             raise explain(error, self._path) from error
 
-    def keep_house(self, now_ns: int) -> None:
-        """Once an hour seal the hours that are over and drop what is too old; drop what is too much at any time."""
+    def keep_house(self, now_ns: int, keeps: HistoryConfig | None = None) -> None:
+        """Once an hour seal the hours that are over and drop what is too old; drop what is too much at any time.
+
+        Args:
+            keeps: how much is kept for now; less than at the last look is dropped at once. None is as configured.
+        """
         from trading_orchestrator.perpetual_operations.monitoring.history.sealing import seal
 
-        connection, config, hour = self._opened(), self._config, now_ns // SPAN_NS
+        connection, config, hour = self._opened(), keeps or self._config, now_ns // SPAN_NS
         try:
-            if hour != self._swept_hour:
+            if (hour, config) != self._swept:
                 seal(connection, self._node, now_ns)
                 expire(connection, now_ns, (config.retention_days, config.minute_days, config.hour_days))
-                self._swept_hour = hour
+                self._swept = (hour, config)
             keep_below(connection, config.max_bytes)
         except apsw.Error as error:
             raise explain(error, self._path) from error
@@ -73,7 +77,7 @@ class HistoryWriter:
         """Close the file; the next write opens it again."""
         connection, self._connection = self._connection, None
         self._series.clear()
-        self._swept_hour = 0
+        self._swept = (0, self._config)
         if connection is not None:
             connection.close(True)
 

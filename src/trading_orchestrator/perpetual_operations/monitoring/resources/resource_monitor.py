@@ -8,12 +8,14 @@ import os
 import resource
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import isawaitable
 
 import msgspec
 
 from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.kernel.deadline import Deadline, DeadlinePassed
 from trading_orchestrator.perpetual_operations.monitoring.resources.clean_up import CleanUp, Removed
 from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
 from trading_orchestrator.perpetual_operations.monitoring.resources.hysteresis import Hysteresis, Move
@@ -23,6 +25,8 @@ from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
+LEVER_S = 5.0
+LAST_WORD_S = 1.0
 CLEAN_EVERY_NS = 3_600_000_000_000
 FAILURES = {
     Resource.CPU: "cpu.saturated",
@@ -43,7 +47,8 @@ class NothingLeft(Refused):
 
 @dataclass(frozen=True)
 class Lever:
-    """What a part offers to give up. Both are called on the event loop and must not block.
+    """What a part offers to give up. Both are called on the event loop and must not block; what they return is awaited
+    when it can be, for some seconds at most. Raising means that nothing was given up.
 
     restore: None when there is nothing to undo, as with an emptied cache; such a step may be taken again and again.
     """
@@ -53,7 +58,7 @@ class Lever:
 
 
 class LoadMoved(msgspec.Struct, frozen=True):
-    """The body of `load.shed` and `load.restored`."""
+    """The body of `load.shed`, `load.shed_failed` and `load.restored`."""
 
     node: str
     step: str
@@ -113,12 +118,18 @@ class ResourceMonitor:
         self._readings: Mapping[Resource, Reading] = {}
         self._sample: Sample | None = None
         self._taken: list[_Taken] = []
+        self._failed: set[str] = set()
         self._cleaned_ns: int | None = None
         self._wants_room = False
 
     def add_lever(self, name: str, lever: Lever) -> None:
         """Let a step of the table be taken: its `lever` is this name."""
         self._levers[name] = lever
+
+    @property
+    def levers(self) -> Mapping[str, Lever]:
+        """Return what can be given up here, by the name that the table of steps has for it."""
+        return self._levers
 
     @property
     def shed(self) -> Sequence[str]:
@@ -153,8 +164,7 @@ class ResourceMonitor:
                 await self.look()
                 await self._clock.sleep(LOOK_EVERY_S)
         finally:
-            while self._taken:
-                self._undo(self._taken[-1])
+            await self._take_all_back()
 
     async def look(self) -> None:
         """Judge the newest sample, move at most one step a resource, and clean up when it is due."""
@@ -181,12 +191,11 @@ class ResourceMonitor:
         Raises:
             NothingLeft: every step is taken.
         """
-        step = self._next(which)
-        if step is None:
-            raise NothingLeft(f"everything that eases {which.value} is given up already", resource=which.value)
         self._waits[which].begin_anew()
-        await self._take(step, which, self._readings.get(which, UNMEASURED))
-        return step.says
+        while (step := self._next(which)) is not None:
+            if await self._take(step, which, self._readings.get(which, UNMEASURED)):
+                return step.says
+        raise NothingLeft(f"everything that eases {which.value} is given up already", resource=which.value)
 
     async def clean(self, *, make_room: bool = False) -> Removed:
         """Remove what is expired, and what must go to keep the disk above its floor."""
@@ -216,49 +225,76 @@ class ResourceMonitor:
             if step is not None:
                 await self._take(step, which, reading)
             else:
-                self._take_again(which)
+                await self._take_again(which)
         elif move is Move.RESTORE:
+            self._failed -= {step.lever for step in STEPS if which in step.eases}
             taken = next((each for each in reversed(self._taken) if each.resource is which), None)
             if taken is not None and not self._still_needed(taken):
-                self._undo(taken)
+                await self._undo(taken)
                 log.info("%s is at ease again: %s is taken back", which.value, taken.step.lever)
                 await self._told("load.restored", self._moved(taken.step, which, reading))
 
     def _next(self, which: Resource) -> Step | None:
-        taken = {each.step.lever for each in self._taken}
+        gone = {each.step.lever for each in self._taken} | self._failed
         return next(
-            (step for step in STEPS if which in step.eases and step.lever in self._levers and step.lever not in taken),
+            (step for step in STEPS if which in step.eases and step.lever in self._levers and step.lever not in gone),
             None,
         )
 
-    async def _take(self, step: Step, which: Resource, reading: Reading) -> None:
-        self._taken.append(_Taken(step, which))
+    async def _take(self, step: Step, which: Resource, reading: Reading) -> bool:
+        """Return whether the step was taken; one that fails is left alone until the pressure has ended once."""
         log.warning("%s: %s", _said(which, reading), step.says)
-        try:
-            self._levers[step.lever].shed()
-        except Exception as error:  # noqa: BLE001 - a part's own lever must not stop the others
-            log.error("%s could not be shed: %s", step.lever, error)
+        trouble = await self._pull(self._levers[step.lever].shed)
+        if trouble:
+            self._failed.add(step.lever)
+            log.error("%s could not be shed: %s", step.lever, trouble)
+            says = f"{step.lever} could not be given up: {trouble}"
+            await self._told("load.shed_failed", self._moved(step, which, reading, says))
+            return False
+        self._taken.append(_Taken(step, which))
         await self._told("load.shed", self._moved(step, which, reading))
+        return True
 
-    def _take_again(self, which: Resource) -> None:
+    async def _take_again(self, which: Resource) -> None:
         """Nothing more to give up: what has no undoing (caches, expired files) is done once more."""
-        for taken in self._taken:
+        for taken in list(self._taken):
             lever = self._levers[taken.step.lever]
-            if which in taken.step.eases and lever.restore is None:
-                lever.shed()
+            if which in taken.step.eases and lever.restore is None and (trouble := await self._pull(lever.shed)):
+                log.error("%s could not be shed once more: %s", taken.step.lever, trouble)
+
+    async def _take_all_back(self) -> None:
+        """First everything, then the facts: a journal that hangs must not keep a step taken, nor the process here."""
+        given_back = list(reversed(self._taken))
+        for taken in given_back:
+            await self._undo(taken)
+        for taken in given_back:
+            reading = self._readings.get(taken.resource, UNMEASURED)
+            says = f"{taken.step.lever} is taken back, for this part ends"
+            tell = self._told("load.restored", self._moved(taken.step, taken.resource, reading, says))
+            try:
+                await Deadline(self._clock, LAST_WORD_S).run(tell)
+            except DeadlinePassed:
+                log.warning("load.restored could not be journaled in time")
 
     def _still_needed(self, taken: _Taken) -> bool:
         """A step taken for one resource stays while another that it eases is pressed."""
         return any(self._waits[each].is_pressed for each in taken.step.eases)
 
-    def _undo(self, taken: _Taken) -> None:
+    async def _undo(self, taken: _Taken) -> None:
         self._taken.remove(taken)
         restore = self._levers[taken.step.lever].restore
+        if restore is not None and (trouble := await self._pull(restore)):
+            log.error("%s could not be restored: %s", taken.step.lever, trouble)
+
+    async def _pull(self, lever: Callable[[], object]) -> str:
+        """Return what went wrong, "" when nothing did."""
         try:
-            if restore is not None:
-                restore()
-        except Exception as error:  # noqa: BLE001 - as above
-            log.error("%s could not be restored: %s", taken.step.lever, error)
+            outcome = lever()
+            if isawaitable(outcome):
+                await Deadline(self._clock, LEVER_S, what="it").run(outcome)
+        except Exception as error:  # noqa: BLE001 - a part's own lever must not stop the others
+            return str(error) or type(error).__name__
+        return ""
 
     def _ask_for_room(self) -> None:
         self._wants_room = True
@@ -270,9 +306,9 @@ class ResourceMonitor:
             self._cleaned_ns = now_ns
             await self.clean()
 
-    def _moved(self, step: Step, which: Resource, reading: Reading) -> LoadMoved:
+    def _moved(self, step: Step, which: Resource, reading: Reading, says: str = "") -> LoadMoved:
         return LoadMoved(
-            self._node, step.lever, which.value, round(reading.used, 6), round(reading.limit, 6), step.says
+            self._node, step.lever, which.value, round(reading.used, 6), round(reading.limit, 6), says or step.says
         )
 
     async def _told(self, kind: str, body: object) -> None:

@@ -22,6 +22,12 @@ class Step(msgspec.Struct, frozen=True):
 STEPS = (
     Step("caches", (Resource.MEMORY,), "caches are emptied and memory is given back"),
     Step("expired_files", (Resource.DISK,), "expired files are removed, the oldest logs and all caches with them"),
+    Step("journal_log", (Resource.DISK,), "the journal's log is written back and cut"),
+    Step(
+        "old_measurements",
+        (Resource.DISK,),
+        "measurements of more than a day, and their minutes of a week, are dropped",
+    ),
     Step("dashboard_rate", BUSY, "the dashboard is refreshed every two seconds"),
     Step("sampling", (*BUSY, Resource.DISK), "this node measures itself every fifth second"),
     Step("optional_jobs", (*BUSY, Resource.MEMORY, Resource.DISK), "optional jobs wait"),
