@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 
@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 class Receiver:
     """A server that reads one request a connection and answers these bytes; None: it only listens.
 
-    `then` are the answers that follow the first, one a request; the last one stays.
+    `then` are the answers that follow the first, one a request; the last one stays. `apart`: what requests are answered
+    in whose body a text stands. `goes_on`: a slow one, whose answer stops in its middle until this is set.
     """
 
     answer: bytes | None
     then: list[bytes | None] = field(default_factory=list)
+    apart: dict[bytes, bytes] = field(default_factory=dict)
+    goes_on: asyncio.Event | None = None
     port: int = 0
     heads: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -36,14 +39,30 @@ class Receiver:
         body = await reader.readexactly(length)
         self.heads.append(head)  # together, for several requests come at once
         self.bodies.append(body)
-        answer, self.answer = self.answer, self.then.pop(0) if self.then else self.answer
+        answer = self._answer_to(body)
         if answer is None:
             await reader.read()
         else:
-            writer.write(answer)
-            await writer.drain()
+            await self._say(writer, answer)
         writer.close()
         await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    def _answer_to(self, body: bytes) -> bytes | None:
+        apart = [answer for text, answer in self.apart.items() if text in body]
+        if apart:
+            return apart[0]
+        answer, self.answer = self.answer, self.then.pop(0) if self.then else self.answer
+        return answer
+
+    async def _say(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
+        half = len(answer) // 2
+        writer.write(answer[:half])
+        await writer.drain()
+        if self.goes_on is not None:
+            await self.goes_on.wait()
+        writer.write(answer[half:])
+        with suppress(ConnectionError):
+            await writer.drain()
 
 
 @asynccontextmanager

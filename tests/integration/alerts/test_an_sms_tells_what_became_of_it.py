@@ -79,6 +79,32 @@ async def test_an_answer_says_what_to_do_next(
     assert 1 == len(one.bodies)
 
 
+async def test_a_slow_answer_is_waited_for() -> None:
+    async with receiver(said("201 Created", body=SENT)) as one:
+        one.goes_on = asyncio.Event()
+        sending = asyncio.ensure_future(channel(one).send(letter()))
+        while not one.bodies:
+            await SystemClock().sleep(0.01)
+        assert not sending.done()
+        one.goes_on.set()
+        assert "201" == await sending
+
+    assert 1 == len(one.bodies)
+
+
+async def test_an_answer_slower_than_the_channel_waits_is_none_and_the_next_try_says_the_same() -> None:
+    async with receiver(said("201 Created", body=SENT)) as one:
+        one.goes_on = asyncio.Event()
+        with pytest.raises(ServiceSilent):
+            await channel(one, timeout_s=0.5).send(letter())
+        one.goes_on.set()
+        assert "201" == await channel(one).send(letter())
+
+    assert 2 == len(one.bodies)
+    assert one.bodies[0] == one.bodies[1]
+    assert one.headers(0)["idempotency-key"] == one.headers(1)["idempotency-key"]
+
+
 async def test_a_receiver_that_says_nothing_is_given_up_and_its_process_killed() -> None:
     clock = VirtualClock()
     async with receiver(None) as one:

@@ -119,7 +119,12 @@ class AlertManager:
             unlisted=self._unlisted,
         )
         self._calling = Delivery(
-            contacts or {}, clock, key_prefix=store.journal_id, report=self._heard_of_call, fault=fault
+            contacts or {},
+            clock,
+            key_prefix=store.journal_id,
+            report=self._heard_of_call,
+            fault=fault,
+            carries="call",
         )
         self._engine: Engine | None = None
         self._asked: list[Asked] = []

@@ -44,6 +44,7 @@ class Delivery:
         ways: by receiver; a bare channel gets a lane of its own with the default guards.
         key_prefix: what makes our idempotency keys differ from those of another journal.
         report: takes the outcome of a try, to be decided by the engine in the next turn.
+        carries: what its fault points begin with.
         unlisted: returns what a message stands for besides the alerts that it lists.
     """
 
@@ -55,6 +56,7 @@ class Delivery:
         key_prefix: str,
         report: Callable[[Deed], None],
         fault: FaultPoint = no_fault,
+        carries: str = "alert",
         unlisted: Callable[[f.NotificationDue], Sequence[f.Notified]] = lambda message: (),
     ) -> None:
         self._unlisted = unlisted
@@ -65,6 +67,7 @@ class Delivery:
         self._key_prefix = key_prefix
         self._report = report
         self._fault = fault
+        self._carries = carries
         self._trying: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, int] = {}
         self._taken: dict[str, dict[str, str]] = {}
@@ -123,10 +126,10 @@ class Delivery:
 
     async def _by(self, lane: Lane, letter: Letter) -> str:
         async with self._turn(lane, letter):
-            await self._fault("alert.sending")
+            await self._fault(f"{self._carries}.sending")
             carrying = lane.carry(letter, is_critical=letter.is_critical)
-            answer, _ = await asyncio.gather(carrying, self._fault("alert.in_flight"))
-            await self._fault("alert.answered")
+            answer, _ = await asyncio.gather(carrying, self._fault(f"{self._carries}.in_flight"))
+            await self._fault(f"{self._carries}.answered")
             return answer
 
     @asynccontextmanager
