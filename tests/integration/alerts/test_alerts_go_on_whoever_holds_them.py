@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 
+from trading_orchestrator.errors import Transient
 from trading_orchestrator.journal.leases import HeldLease
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import HealthState
@@ -20,6 +21,7 @@ from trading_orchestrator.perpetual_operations.alerts.alert_manager import Alert
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
+from trading_orchestrator.perpetual_operations.alerts.duty import StandIn
 from trading_orchestrator.perpetual_operations.alerts.history import HISTORY, SentLine
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
@@ -63,12 +65,15 @@ severity = "critical"
 
 @dataclass
 class Mailbox:
-    """A channel that keeps what it gets."""
+    """A channel that keeps what it gets; away, it takes nothing of it."""
 
     letters: list[Letter] = field(default_factory=list)
+    away: bool = False
 
     async def send(self, letter: Letter) -> str:
         self.letters.append(letter)
+        if self.away:
+            raise Transient("away")
         return "200"
 
     async def close(self) -> None:
@@ -328,6 +333,50 @@ async def test_a_ladder_calls_people_until_somebody_takes_it(place: Place) -> No
 
     kinds = await place.kinds("ops/alerts")
     assert (3, 3) == (kinds.count("escalation.contact_due"), kinds.count("call.delivered"))
+
+
+async def test_a_successor_keeps_what_people_answered_held_and_swapped(place: Place) -> None:
+    place.path.write_text(PLAN.replace("[receivers.people]", LADDER))
+    place.readings = [("heat", {}, 95.0)]
+    async with place.running("a") as one:
+        await place.pass_time(3)
+        (name,) = one.manager.state.alerts
+        await place.do(one.manager.snooze(name, by="ben", for_s=30, note="later"))
+        await place.do(one.manager.duty.begin_maintenance(for_s=60, by="ben", reason="new disks"))
+        wanted = StandIn(override_id="o", schedule="nights", person="anna", instead_of="ben", by="ben", for_s=3600)
+        await place.do(one.manager.duty.stand_in(wanted))
+    async with place.running("b") as two:
+        duty = two.manager.duty
+        (shown,) = standing(two.manager)
+        assert ("ben", "later") == (shown.snoozed and shown.snoozed.by, shown.snoozed and shown.snoozed.note)
+        assert ["snoozed"] == [ladder.state for ladder in shown.ladders]
+        held = duty.maintenance()
+        assert ("ben", "new disks") == (held and held.by, held and held.reason)
+        assert [("anna",)] == [each.now.people for each in duty.on_call()]
+        await place.pass_time(40)
+        assert 1 == len(called(place))  # the snooze is over, the maintenance is not
+        await place.pass_time(30)
+        assert 2 <= len(called(place))
+
+    kinds = await place.kinds("ops/alerts")
+    assert {"alert.snoozed", "escalation.snoozed", "escalation.paused", "schedule.override_set"} <= set(kinds)
+
+
+async def test_a_call_in_retry_is_taken_back_by_whoever_answers(place: Place) -> None:
+    place.path.write_text(PLAN.replace("[receivers.people]", LADDER))
+    place.readings = [("heat", {}, 95.0)]
+    place.mailbox.away = True
+    async with place.running() as one:
+        await place.pass_time(3)
+        tried = len(called(place))
+        (name,) = one.manager.state.alerts
+        await place.do(one.manager.acknowledge(name, by="ben"))
+        place.mailbox.away = False
+        await place.pass_time(60)
+
+    assert tried == len(called(place))
+    lines = [msgspec.json.decode(row.value, type=SentLine) for row in await place.store.rows(HISTORY)]
+    assert [("dropped", "taken by ben")] == [(one.outcome, one.answer) for one in lines if one.status == "call"]
 
 
 NOBODY = LADDER.replace('start = "2020-01-01T00:00"', 'start = "2120-01-01T00:00"').replace(

@@ -47,6 +47,9 @@ deeds: st.SearchStrategy[Deed] = st.one_of(
     st.builds(lambda id_, by, m: lambda one, now: one.snooze(id_, by, now + m * MIN, now), ids, people, minutes),
     st.builds(lambda id_, by: lambda one, now: one.escalate(id_, by, now), ids, people),
     st.builds(lambda id_: lambda one, now: one.close(id_, "system", now), ids),
+    st.builds(lambda id_: lambda one, now: one.reopen(id_, now), ids),
+    st.builds(lambda id_: lambda one, now: one.mute(id_, now), ids),
+    st.builds(lambda id_: lambda one, now: one.unmute(id_, now), ids),
     st.builds(lambda m: lambda one, now: one.pause(now + m * MIN, now), minutes),
     st.builds(
         lambda m, who, off: lambda one, now: one.override(
@@ -136,6 +139,8 @@ def test_what_is_open_for_ever_is_never_forgotten(done: list[tuple[Deed, int]]) 
         world.do(deed)
         world.wait(wait)
     world.do(lambda one, now: one.pause(now, now))
+    for name in list(world.one.state.open):
+        world.do(lambda one, now, name=name: one.unmute(name, now))  # type: ignore[misc]  # bound at once
     lasting = [one.escalation_id for one in world.one.state.open.values() if one.policy == "p"]
 
     before = len(world.contacts())
@@ -143,3 +148,16 @@ def test_what_is_open_for_ever_is_never_forgotten(done: list[tuple[Deed, int]]) 
 
     called = {name for body in world.contacts()[before:] for name in body.escalations}
     assert set(lasting) <= called
+
+
+@given(st.lists(st.tuples(deeds, st.sampled_from([0, 1, 3, 30])), max_size=20))
+@settings(max_examples=100, deadline=None)
+def test_nobody_is_called_about_what_is_muted(done: list[tuple[Deed, int]]) -> None:
+    world = World()
+    for deed, wait in done:
+        world.do(deed)
+        before = len(world.contacts())
+        muted = {name for name, one in world.one.state.open.items() if one.is_muted}
+        world.wait(wait)
+        called = {name for body in world.contacts()[before:] for name in body.escalations}
+        assert not muted & called

@@ -92,6 +92,16 @@ def test_in_maintenance_nobody_can_ask_on() -> None:
     assert MIN == one.next_due_ns()
 
 
+def test_maintenance_says_whose_it_is_until_it_is_over_or_ended() -> None:
+    one = ladder(BOB)
+    one.pause(60 * MIN, 0, by="jane", reason="new disks")
+
+    assert f.Paused(at_ns=0, until_ns=60 * MIN, by="jane", reason="new disks") == one.maintenance(59 * MIN)
+    assert None is one.maintenance(60 * MIN)
+    one.pause(MIN, MIN, by="jane")
+    assert None is one.maintenance(MIN)
+
+
 def test_maintenance_holds_rungs_but_not_the_contacts_of_people_called_before() -> None:
     one = ladder(BOB, JANE, bob=(*SMS, Contact(channel="voice", delay_s=600)), jane=SMS)
     one.open("a", 0)
@@ -124,6 +134,40 @@ def test_on_a_multi_ack_rung_each_person_quiets_one() -> None:
     one.acknowledge("a", "jane", MIN + 1)
     with pytest.raises(EscalationRefused, match="already"):
         one.acknowledge("a", "bob", MIN + 2)
+
+
+def test_what_is_muted_calls_nobody_and_begins_anew_unless_somebody_has_it() -> None:
+    one = ladder(BOB, JANE)
+    one.open("a", 0)
+    one.open("b", 0)
+    one.advance(0)
+    one.acknowledge("b", "bob", MIN)
+    for name in ("a", "b"):
+        one.mute(name, MIN)
+    assert None is one.next_due_ns()
+
+    for name in ("a", "b"):
+        one.unmute(name, 60 * MIN)
+
+    contacts = [body for body in one.advance(60 * MIN) if isinstance(body, f.ContactDue)]
+    assert [("bob", ("a",))] == [(body.to, body.escalations) for body in contacts]
+    one.mute("a", 61 * MIN)
+    with pytest.raises(EscalationRefused, match="kept quiet"):
+        one.escalate("a", "bob", 61 * MIN)
+
+
+def test_only_what_nobody_climbs_for_is_opened_again() -> None:
+    one = ladder(BOB, JANE)
+    one.open("a", 0)
+    one.advance(0)
+    assert [] == one.reopen("a", MIN)
+    assert [] == one.reopen("b", MIN)
+    one.acknowledge("a", "bob", MIN)
+
+    one.reopen("a", 2 * MIN)
+
+    assert ["bob"] == called(one.advance(2 * MIN))
+    assert ["jane"] == called(one.advance(7 * MIN))
 
 
 def test_an_acknowledgement_that_times_out_calls_its_rung_again_and_then_climbs_on() -> None:
@@ -216,6 +260,9 @@ def test_a_rung_with_nobody_on_call_is_skipped_at_once_and_said() -> None:
 
     skipped = [body.nobody for body in decided if isinstance(body, f.Stepped)]
     assert [("schedule:nights", "schedule:gone"), ()] == skipped
+    found = [(body.rung, body.target) for body in decided if isinstance(body, f.NobodyFound)]
+    assert [(1, "schedule:nights"), (1, "schedule:gone")] == found
+    assert {"schedule:nights": 0, "schedule:gone": 0} == one.state.open["a"].nobody
     assert ["bob"] == called(decided)
 
 
@@ -273,6 +320,8 @@ def test_an_override_takes_the_place_of_one_adds_one_or_takes_one_off() -> None:
         ({"schedule": "opps"}, "no.*named 'opps'; known: \\['ops'\\]"),
         ({"person": "kym"}, "named 'kym'; known"),
         ({"person": ""}, "named ''"),
+        ({"instead_of": "kym"}, "instead_of: nobody is named 'kym'; known"),
+        ({"ends_at_ns": 400 * 86_400 * 10**9}, "within the next 366 days"),
         ({"ends_at_ns": 0}, "an end after"),
     ],
 )
