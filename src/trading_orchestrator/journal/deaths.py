@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 import signal
 import threading
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from trading_orchestrator.journal.emergency_notes import notes_in
 from trading_orchestrator.journal.incarnation import LastWords, guarded, is_locked, path_of, read_words
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,14 @@ class Deaths:
 
     A wait blocks in the lock on a daemon thread, one per living incarnation however many wait and however often
     they give up: a thread in flock cannot be called back. Waiters take a shared lock, so all of them wake.
+
+    Args:
+        lock_holders: the pids that hold the journal's write lock now; none when nobody holds it or can tell.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, lock_holders: Callable[[], Collection[int]] = tuple) -> None:
         self._directory = directory
+        self._lock_holders = lock_holders
         self._watches: dict[tuple[int, int], _Watch] = {}
 
     def is_dead(self, node: str) -> bool:
@@ -64,10 +71,16 @@ class Deaths:
 
         A process that is stopped inside a write transaction would keep every successor out for ever. While its
         incarnation is locked the pid in the file is its own and cannot have been given to another process.
+        Where another program is known to keep the lock, nobody is ended: the node cannot renew, and still cancels.
         """
         words = self.words_of(node)
         if words is None:
             return
+        holders = self._lock_holders()
+        if holders and words.pid not in holders:
+            log.error("the journal is locked by pid %s, not by %s", ", ".join(map(str, sorted(holders))), node)
+            return
+        log.error("%s keeps the journal locked: ending that process", node)
         with suppress(ProcessLookupError):
             pid_fd = os.pidfd_open(words.pid)
             try:

@@ -35,7 +35,7 @@ class Deaths(Protocol):
         ...
 
     def shoot(self, node: str) -> None:
-        """Kill a process whose lease ran out while it keeps the journal locked."""
+        """Kill a process whose lease ran out, if it is that one which keeps the journal locked."""
         ...
 
     def last_running(self, node: str) -> tuple[str, int] | None:
@@ -94,7 +94,7 @@ class Heirs:
             return await self._leases.claim(lease, predecessor_dead=how is Succession.PROVED_DEATH)
         except StorageLocked:
             if how is Succession.EXPIRED and row is not None and row.holder != self._leases.holder:
-                log.error("%s ran out and %s keeps the journal locked: ending that process", lease, row.holder)
+                log.error("%s of %s ran out, and the journal is locked", lease, row.holder)
                 self._deaths.shoot(row.holder)
             raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchb
 from trading_orchestrator.perpetual_operations.alerts.tenure import Tenure
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker
 from trading_orchestrator.storage.boot_id import read_boot_id
-from trading_orchestrator.storage.ports import StorageUnavailable
+from trading_orchestrator.storage.ports import NewFact, StorageUnavailable
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
 
 pytestmark = pytest.mark.integration
@@ -95,6 +96,10 @@ class Place:
         board.lanes["pager"] = Lane("pager", self.pager, LaneConfig(), self.clock)
         board.lanes["chat"] = Lane("chat", self.chat, LaneConfig(last_resort=False), self.clock)
         return board
+
+    async def write(self) -> None:
+        store: Any = self.disk
+        await store.append([NewFact("cluster", "lease.released", {})], node="node-1", fence=None)
 
     async def pass_time(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.1)):
@@ -173,3 +178,27 @@ async def test_progress_ends_with_the_journal_and_comes_back_with_it(place: Plac
     after = progress()
 
     assert ["healthy", "unhealthy", "healthy"] == [one.state.value for one in (before, during, after) if one]
+
+
+async def test_who_must_not_tell_any_more_still_says_that_nobody_can(place: Place) -> None:
+    """The console's lease runs out sooner than patience: the alerts end with it, and no other process can take over."""
+    place.disk.is_full = True
+    await place.pass_time(2)
+    await place.supervisor.stop("alerts")
+    speaking = asyncio.create_task(place.runtime.speak_last(place.write))
+    await place.pass_time(60)
+    assert ["firing"] == [status for status, _ in place.pager.told()]
+
+    place.disk.is_full = False
+    await place.pass_time(2)
+    assert ["firing", "resolved"] == [status for status, _ in place.pager.told()]
+    assert speaking.done()
+
+
+async def test_who_leaves_while_all_is_well_says_nothing(place: Place) -> None:
+    await place.supervisor.stop("alerts")
+    await place.runtime.speak_last(place.write)
+    place.disk.is_full = True
+    await place.pass_time(60)
+
+    assert [] == place.pager.letters

@@ -35,6 +35,19 @@ async def test_f10_each_order_sent_twice_on_the_way_is_one_order(scene: Scene, b
     assert (["new"] * 5, 5) == (await scene.states(), scene.kinds().count("order.intended"))
 
 
+async def test_f10_the_double_of_a_filled_order_is_booked_and_blocks_its_symbol(scene: Scene, between: Proxy) -> None:
+    """The venue forgets the id of a filled order, so it takes the double: nobody can prevent it, and we must see it."""
+    between.doubles = True
+    await scene.open(orders=1)
+    scene.tick()
+    await scene.until(lambda: len(scene.facts("trade.booked")) == 2, what="both fills")
+    await scene.until(lambda: scene.facts("symbol.blocked"), what="the symbol blocked")
+
+    assert 2 == len(scene.accepted())
+    assert "order.overfilled" == scene.facts("symbol.blocked")[0].body["code"]
+    assert ["20"] == [row["cum_qty"] for row in await scene.rows("orders")]
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_f11_frames_lost_doubled_late_and_out_of_order(scene: Scene, between: Proxy, seed: int) -> None:
     chance = random.Random(seed)

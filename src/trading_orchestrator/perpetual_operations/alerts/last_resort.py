@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
@@ -19,6 +19,7 @@ NAME, RUNBOOK = "JournalCannotCommit", "journal-cannot-commit"
 CANNOT_COMMIT = (StorageUnavailable, CommitUnknown, JournalCorrupt)
 PATIENCE_S = 5.0  # a busy disk comes back within it, and people cannot do anything earlier
 REPEAT_S = 3600.0
+LOOK_EVERY_S = 1.0
 
 
 class LastResort:
@@ -82,6 +83,18 @@ class LastResort:
         log.warning("the journal commits again, after %.0f s", lasted_s)
         letter = self._letter(f"The journal commits again, after {lasted_s:.0f} s.", told_ns, is_resolved=True)
         await self._tell(letter, [lane for lane in self._lanes() if lane.name in taken])
+
+    async def until_it_commits(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Tell people for as long as this real, durable write fails; returns when it succeeds, and tells that too."""
+        while True:
+            try:
+                await write()
+            except OrchestratorError as error:
+                await self.heed(error)
+            else:
+                await self.over()
+                return
+            await self._clock.sleep(LOOK_EVERY_S)
 
     async def close(self) -> None:
         """Let go of every connection."""

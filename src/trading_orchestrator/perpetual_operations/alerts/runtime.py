@@ -219,6 +219,17 @@ class AlertsRuntime:
         for wait in waits:
             wait.cancel()
 
+    async def speak_last(self, write: Callable[[], Awaitable[None]]) -> None:
+        """For a process that ran and must not any more: when nothing can be recorded, no other may run either.
+
+        Returns when the write succeeds: from then on whoever runs speaks for all.
+        """
+        await self._last_resort.use(self._outside.open_board(self.plan))
+        try:
+            await self._last_resort.until_it_commits(write)
+        finally:
+            await self._last_resort.close()
+
     async def run(self) -> None:
         """Wait for the lease, tell of alerts under it, and wait again when it is lost; until cancelled."""
         self._quiet_since_ns = self._clock.monotonic_ns()
