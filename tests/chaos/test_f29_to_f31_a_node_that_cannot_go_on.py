@@ -59,7 +59,7 @@ def test_f30_f31_a_strategy_that_keeps_the_loop_twice_stays_out(
 
     said = json.dumps(bodies(system, "desk.mode_changed")[-1])
     assert "reduce_only" in said
-    assert "strategy stuck kept the loop of 2 nodes until they were ended" in said
+    assert "strategy stuck was at work when 2 nodes hung or crashed" in said
     assert 2 == system.log.read_text().count("has not turned its event loop")
 
     _, node = system.wait_trading(60)
@@ -68,6 +68,39 @@ def test_f30_f31_a_strategy_that_keeps_the_loop_twice_stays_out(
     wait_until(lambda: last_beat_ns(system, node) > touched_ns + 2_000_000_000, within_s=60, what="two seconds of life")
     assert (node, True) == (system.wait_trading(60)[1], when.exists())
     assert 2 == len(bodies(system, "strategy.blamed"))
+    settle_and_judge(system, venue, trades_on=False)
+
+
+@pytest.mark.long
+def test_f30_a_strategy_that_ends_the_interpreter_twice_stays_out(
+    system: RunningSystem, venue: VenueProcess, root: Path
+) -> None:
+    """The keeper notes how each node ended, so the crash loop does not travel; and an outside kill blames nobody."""
+    when = system.folder / "crash"
+    system.more = STUCK.format(when=when).replace("stuck:Stuck", "crashing:Crashing").replace("stuck", "crashing")
+    system.environ = os.environ | {"PYTHONPATH": f"{root}/src:{root}"}
+    system.start()
+    for times in (1, 2):
+        system.wait_trading(60)
+        when.touch()
+        wait_for_blame(system, times)
+
+    said = json.dumps(bodies(system, "desk.mode_changed")[-1])
+    assert "reduce_only" in said
+    assert "strategy crashing was at work when 2 nodes hung or crashed" in said
+    wait_until(
+        lambda: "strategy.looping" in [body["failure"] for body in bodies(system, "incident.opened")],
+        within_s=60,
+        what="an incident that a person hears of",
+    )
+
+    pid, node = system.wait_trading(60)
+    when.touch()  # nobody looks for it any more
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: system.wait_trading(60)[1] != node, within_s=60, what="another trader")
+    assert when.exists()
+    assert 2 == len(bodies(system, "strategy.blamed"))
+    assert 2 == system.log.read_text().count("ended with code 3")
     settle_and_judge(system, venue, trades_on=False)
 
 

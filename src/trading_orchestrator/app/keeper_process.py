@@ -14,7 +14,7 @@ import msgspec
 
 from trading_orchestrator.app.settings import Configured, Settings, check_alert_channels
 from trading_orchestrator.errors import Refused
-from trading_orchestrator.journal.incarnation import read_words
+from trading_orchestrator.journal.incarnation import note_ending, read_words
 from trading_orchestrator.keeper.backoff import Backoff
 from trading_orchestrator.keeper.child import KEEPER_FD, READY_FD, Spec
 from trading_orchestrator.keeper.keeper import Keeper, Say, Slot, listen, lock_data_dir
@@ -61,7 +61,15 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
     say(f"dashboard: http://{host}:{port}/dashboard   data: {data_dir.resolve()}   stop: Ctrl-C")
     clock = SystemClock()
     service = ServiceManager(variable)
-    Keeper(settings.keeper, slots, clock=clock, last_beat_ns=_last_beat_ns, say=say, service=service).run()
+    Keeper(
+        settings.keeper,
+        slots,
+        clock=clock,
+        last_beat_ns=_last_beat_ns,
+        note_ending=note_ending,
+        say=say,
+        service=service,
+    ).run()
     listener.close()
     os.close(lock_fd)
 

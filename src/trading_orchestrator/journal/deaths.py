@@ -61,11 +61,6 @@ class Deaths:
         """Return what the node's file says, alive or dead."""
         return read_words(path_of(self._directory, node))
 
-    def last_running(self, node: str) -> tuple[str, int] | None:
-        """Return the strategy that had its loop last, "" for none, and its last sign of life in ns since boot."""
-        words = self.words_of(node)
-        return None if words is None else (words.now_running, words.heartbeat_boot_ns)
-
     def shoot(self, node: str) -> None:
         """Kill the node's process: only for one whose lease ran out while it keeps the journal locked.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+import signal
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,10 +27,14 @@ _HEADER = struct.Struct(">8sqqq36s4xq")  # magic, pid, started (wall), started (
 _HEARTBEAT_AT = 72
 _HEARTBEAT = struct.Struct(">q")
 _SLOT_IN_USE_AT = 80
+_ENDING_AT = 96
+_ENDING = struct.Struct(">4si?")  # magic, exit code, whether the keeper ended it because its loop stood still
+_ENDED = b"ENDS"
 _SLOTS_AT = (128, 384)
 _SLOT = struct.Struct(">H254s")
 NAME_BYTES_MAX = 254
 _GUARD = ".guard"
+SENT_BY_OTHERS = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT))
 
 
 class NodeAlive(Refused):
@@ -45,8 +50,27 @@ class IncarnationUnwritable(Refused):
 
 
 @dataclass(frozen=True)
+class Ending:
+    """How a process ended, as its keeper saw it. `code`: its exit code, negative for the signal that ended it.
+
+    stood_still: the keeper ended it, because its loop did not turn.
+    """
+
+    code: int
+    stood_still: bool = False
+
+    @property
+    def by_itself(self) -> bool:
+        """Return whether it ended by what it did itself; of a process that was at work, 0 is a crash as well."""
+        return self.stood_still or -self.code not in SENT_BY_OTHERS
+
+
+@dataclass(frozen=True)
 class LastWords:
-    """What an incarnation file says. Times are nanoseconds since boot `boot_id`, but for `started_wall_ns`."""
+    """What an incarnation file says. Times are nanoseconds since boot `boot_id`, but for `started_wall_ns`.
+
+    ending: None until the keeper, which alone can know, has noted it.
+    """
 
     node: str
     pid: int
@@ -55,6 +79,7 @@ class LastWords:
     boot_id: str
     heartbeat_boot_ns: int
     now_running: str
+    ending: Ending | None = None
 
 
 class Incarnation:
@@ -154,7 +179,22 @@ def read_words(path: Path) -> LastWords | None:
     _, pid, wall_ns, boot_ns, boot_id, heartbeat_ns = _HEADER.unpack_from(data)
     size, name = _SLOT.unpack_from(data, _SLOTS_AT[data[_SLOT_IN_USE_AT] & 1])
     running = name[:size].decode(errors="ignore")
-    return LastWords(path.name, pid, wall_ns, boot_ns, boot_id.decode(), heartbeat_ns, running)
+    magic, code, stood_still = _ENDING.unpack_from(data, _ENDING_AT)
+    ending = Ending(code, stood_still) if magic == _ENDED else None
+    return LastWords(path.name, pid, wall_ns, boot_ns, boot_id.decode(), heartbeat_ns, running, ending)
+
+
+def note_ending(path: Path, ending: Ending) -> None:
+    """Write into a dead process's file how it ended, for its heir. For its parent alone; no file, no note.
+
+    One system call on space set aside at the start, so a full disk does not prevent it.
+    """
+    with suppress(OSError):
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.pwrite(fd, _ENDING.pack(_ENDED, ending.code, ending.stood_still), _ENDING_AT)
+        finally:
+            os.close(fd)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trading_orchestrator.errors import Refused
+from trading_orchestrator.journal.incarnation import Ending
 from trading_orchestrator.keeper.backoff import Backoff
 from trading_orchestrator.keeper.child import Child, Phase, Spec
 from trading_orchestrator.keeper.config import KeeperConfig
@@ -20,6 +21,7 @@ from trading_orchestrator.kernel.clock import Clock
 
 Say = Callable[[str], None]
 LastBeatNs = Callable[[Path], int | None]
+NoteEnding = Callable[[Path, Ending], None]
 WATCH_EVERY_S = 0.1
 COURTESY_S = 0.25
 READY, REFUSED = "READY", "REFUSED "
@@ -115,6 +117,7 @@ class Keeper:
     """Runs slots until a signal ends it. One thread, no asyncio: nothing here can be blocked by a node.
 
     last_beat_ns: the boot clock of a node's last sign of life by its incarnation file, None before the first.
+    note_ending: tells heirs how a node ended, in the same file; it is called as soon as the kernel tells us.
     `run` returns after every child has ended; it never gives up restarting before.
     """
 
@@ -125,6 +128,7 @@ class Keeper:
         *,
         clock: Clock,
         last_beat_ns: LastBeatNs,
+        note_ending: NoteEnding,
         say: Say,
         service: ServiceManager,
     ) -> None:
@@ -132,6 +136,7 @@ class Keeper:
         self._slots = {slot.name: slot for slot in slots}
         self._clock = clock
         self._last_beat_ns = last_beat_ns
+        self._note_ending = note_ending
         self._say = say
         self._service = service
         self._selector = selectors.DefaultSelector()
@@ -234,6 +239,8 @@ class Keeper:
             self._heard_last_words(slot, child)
         self._selector.unregister(child.pid_fd)
         code = child.reap()
+        if child.spec.heartbeat_path is not None:
+            self._note_ending(child.spec.heartbeat_path, Ending(code, stood_still=child.doomed))
         child.close()
         slot.child = None
         if self._stop_by_ns is not None:

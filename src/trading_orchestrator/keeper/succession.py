@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
+from trading_orchestrator.journal.incarnation import LastWords
 from trading_orchestrator.journal.leases import HeldLease, LeaseKeeper
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.tenancy import Succession
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S, LOOK_AGAIN_S = 0.03, 0.5
 HUNG_S = 1.0
 """A loop without a sign of life for so long did not die while it turned: it was ended because it hung."""
+NOTED_WITHIN_S, NOTED_EVERY_S = 0.25, 0.005
+"""The keeper hears of a death when we do, and notes how it came about; without a keeper nobody does."""
 
 
 class Deaths(Protocol):
@@ -38,13 +41,13 @@ class Deaths(Protocol):
         """Kill a process whose lease ran out, if it is that one which keeps the journal locked."""
         ...
 
-    def last_running(self, node: str) -> tuple[str, int] | None:
-        """Return the strategy that had the node's loop last, "" for none, and its last sign of life since boot."""
+    def words_of(self, node: str) -> LastWords | None:
+        """Return what the node's incarnation file says, alive or dead."""
         ...
 
 
 class Won(NamedTuple):
-    """A lease, how it came to us, and in which strategy its last holder hung, if we saw it die of that."""
+    """A lease, how it came to us, and the strategy in which its last holder hung or crashed, "" when it did not."""
 
     held: HeldLease
     succession: Succession
@@ -83,8 +86,11 @@ class Heirs:
             how = self._claimable(row)
             if how is not None and await self._may_claim(lease):
                 with contextlib.suppress(LeaseHeld):  # another heir was faster
-                    hung_in = self._hung_in(row, seen_alive) if how is Succession.PROVED_DEATH else ""
-                    return Won(await self._claim(lease, how, row), how, hung_in)
+                    words = self._deaths.words_of(row.holder) if row is not None else None
+                    held = await self._claim(lease, how, row)
+                    if words is None or how is not Succession.PROVED_DEATH:
+                        return Won(held, how)
+                    return Won(held, how, await self._ended_in(words, seen_alive))
             standing_by()
             seen_alive = row.holder if how is None and row is not None else ""
             pos = await self._wait(row if how is None else None, pos)
@@ -98,12 +104,19 @@ class Heirs:
                 self._deaths.shoot(row.holder)
             raise
 
-    def _hung_in(self, row: LeaseRow | None, seen_alive: str) -> str:
-        """Only of a death that we waited for can be said when it was: blame nobody for an old one."""
-        last = self._deaths.last_running(row.holder) if row is not None and row.holder == seen_alive else None
-        if last is None or self._clock.boot_ns() - last[1] < HUNG_S * 1e9:
+    async def _ended_in(self, words: LastWords, seen_alive: str) -> str:
+        """Return the strategy that was at work when the holder hung or crashed, as its file and its keeper tell."""
+        at_work, node = words.now_running, words.node
+        if not at_work:
             return ""
-        return last[0]
+        silent_s = (self._clock.boot_ns() - words.heartbeat_boot_ns) / 1e9
+        for _ in range(round(NOTED_WITHIN_S / NOTED_EVERY_S)):
+            noted = self._deaths.words_of(node)
+            if noted is not None and noted.ending is not None:
+                return at_work if noted.ending.by_itself else ""
+            await self._clock.sleep(NOTED_EVERY_S)
+        # Nobody noted it: only of a death that we waited for can be said when it was, so blame nobody for an old one.
+        return at_work if node == seen_alive and silent_s >= HUNG_S else ""
 
     async def _row(self, lease: str) -> LeaseRow | None:
         return next((row for row in await self._store.leases() if row.name == lease), None)

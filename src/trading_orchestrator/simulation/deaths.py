@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from trading_orchestrator.journal.incarnation import LastWords
 from trading_orchestrator.simulation.event_loop import VirtualLoop
 
 PROVED_AFTER_S = (0.006, 0.046)
@@ -36,7 +37,7 @@ class ToldDeaths:
     def is_dead(self, node: str) -> bool:
         return node in self._dead
 
-    def last_running(self, node: str) -> tuple[str, int] | None:
+    def words_of(self, node: str) -> LastWords | None:
         return None
 
     async def wait_death(self, node: str) -> None:

@@ -214,7 +214,7 @@ class Book:
         return self._desk.state.day_loss
 
     def times_blamed(self, strategy: str) -> int:
-        """Return in how many nodes it kept the loop until they were ended, since a human last said "normal"."""
+        """Return in how many nodes it was at work when they hung or crashed, since a human last said "normal"."""
         return self._desk.state.blamed.get(strategy, 0)
 
     def disabled(self, strategy: str) -> Disabled | None:

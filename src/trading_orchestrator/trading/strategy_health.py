@@ -1,4 +1,4 @@
-"""How one strategy of a desk is: it makes progress, or it crashed, is stuck, kept a node's loop, or stays out."""
+"""How one strategy of a desk is: it makes progress, or it crashed, is stuck, ended a node, or stays out."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def strategy_health(shift: Shift, name: str, now_ns: int) -> Health:
         said = "its callback has not returned" if shift.floor.at_work == name else "nothing was handled"
         return Health(HealthState.UNHEALTHY, f"{said} for {waits_s:.0f} s although something is due", STUCK)
     if name == shift.hung_in and now_ns - shift.began_ns < WATCHED_S * 1e9:
-        said = f"it kept the loop of the node before until that was ended, {book.times_blamed(name)} times by now"
+        said = f"it was at work when the node before hung or crashed, {book.times_blamed(name)} times by now"
         return Health(HealthState.UNHEALTHY, said, LOOPING)
     return Health(HealthState.HEALTHY, f"{performer.progress.handled_total} events handled")

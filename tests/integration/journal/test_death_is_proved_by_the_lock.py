@@ -15,9 +15,13 @@ from tests.integration.journal.processes import line_of, running
 from trading_orchestrator.journal.deaths import Deaths, clear_dead, list_incarnations
 from trading_orchestrator.journal.emergency_area import EMERGENCY_AT, SIZE_BYTES
 from trading_orchestrator.journal.incarnation import (
+    Ending,
     Incarnation,
     IncarnationUnwritable,
     NodeAlive,
+    note_ending,
+    path_of,
+    read_words,
 )
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.boot_id import read_boot_id
@@ -176,6 +180,29 @@ def test_the_emergency_area_is_on_disk_before_it_is_needed(directory: Path) -> N
     assert SIZE_BYTES == status.st_size
     assert status.st_blocks * 512 >= SIZE_BYTES > EMERGENCY_AT
     held.close()
+
+
+@pytest.mark.parametrize("ending", [Ending(-11), Ending(3), Ending(-9, stood_still=True)])
+def test_how_a_process_ended_stands_beside_its_last_words(directory: Path, ending: Ending) -> None:
+    incarnation = hold(directory)
+    incarnation.now_running("ema_cross")
+    path = path_of(directory, "here")
+    before = read_words(path)
+    incarnation.close()
+
+    note_ending(path, ending)
+    after = read_words(path)
+
+    assert before is not None
+    assert after is not None
+    assert (None, ending) == (before.ending, after.ending)
+    assert ("ema_cross", before.heartbeat_boot_ns) == (after.now_running, after.heartbeat_boot_ns)
+
+
+def test_a_note_about_a_file_that_is_gone_makes_none(directory: Path) -> None:
+    note_ending(directory / "gone", Ending(3))
+
+    assert not (directory / "gone").exists()
 
 
 def test_a_name_longer_than_its_place_is_cut_at_a_whole_character(directory: Path) -> None:

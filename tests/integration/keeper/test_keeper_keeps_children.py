@@ -44,7 +44,10 @@ say = lambda sentence: print(sentence, flush=True)
 try:
     slots = [Slot("a", make, Backoff(1.0))]
     service = ServiceManager(variable)
-    Keeper(config, slots, clock=SystemClock(), last_beat_ns=last_beat_ns, say=say, service=service).run()
+    notes = (folder / "noted").open("a", buffering=1)
+    note = lambda path, ending: print(f"{path.name}: {ending.code} {ending.stood_still}", file=notes)
+    beats = {"last_beat_ns": last_beat_ns, "note_ending": note}
+    Keeper(config, slots, clock=SystemClock(), say=say, service=service, **beats).run()
 except NodeRefused as error:
     print(f"refused: {error.message}", flush=True)
 """
@@ -72,6 +75,10 @@ if number == "1":
     open(f"{folder}/beat1", "w").write(str(time.clock_gettime_ns(time.CLOCK_BOOTTIME)))
 time.sleep(60)
 """
+CRASHING = """
+os.write(ready, b"READY\\n")
+os._exit(3)
+"""
 REFUSING = """
 os.write(ready, b"REFUSED the journal is newer than this program\\n")
 sys.exit(78)
@@ -90,6 +97,10 @@ class Driven:
 
     def said(self) -> str:
         return (self.folder / "said").read_text()
+
+    def noted(self) -> list[str]:
+        """Return what the keeper noted of endings, oldest first."""
+        return (self.folder / "noted").read_text().splitlines()
 
     def child_pid(self, number: int) -> int:
         path = self.folder / f"pid{number}"
@@ -122,6 +133,7 @@ def test_a_killed_child_is_replaced_at_once_and_sigterm_ends_all(tmp_path: Path)
 
     assert 0 == keeper.process.wait(timeout=10)
     assert "was ended by SIGKILL; starting another at once" in keeper.said()
+    assert ["beat1: -9 False", "beat2: 0 False"] == keeper.noted()
     assert not is_alive(second)
 
 
@@ -133,6 +145,17 @@ def test_a_child_whose_loop_stands_still_is_killed(tmp_path: Path) -> None:
 
     assert 0 == keeper.process.wait(timeout=10)
     assert "has not turned its event loop" in keeper.said()
+    assert "beat1: -9 True" == keeper.noted()[0]
+
+
+def test_a_child_that_crashes_is_noted_with_its_code(tmp_path: Path) -> None:
+    keeper = Driven(tmp_path, CRASHING)
+
+    keeper.child_pid(2)
+    keeper.process.send_signal(signal.SIGTERM)
+
+    assert 0 == keeper.process.wait(timeout=10)
+    assert "beat1: 3 False" == keeper.noted()[0]
 
 
 def test_a_child_that_does_not_obey_is_killed_at_the_deadline(tmp_path: Path) -> None:

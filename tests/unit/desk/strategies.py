@@ -99,6 +99,15 @@ class Failing(Buyer):
         super().on_quote(quote)
 
 
+class Exiting(Buyer):
+    """Sends one order, then leaves as a script would."""
+
+    def on_quote(self, quote: Quote) -> None:
+        if self.state.sent:
+            raise SystemExit("a bug of its own")
+        super().on_quote(quote)
+
+
 class Hasty(Buyer):
     """Submits and cancels in one breath."""
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tests.unit.desk.world import World
 
 
-async def test_a_strategy_that_raises_is_stopped_and_its_orders_canceled(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["Failing", "Exiting"])
+async def test_a_strategy_that_raises_is_stopped_and_its_orders_canceled(tmp_path: Path, kind: str) -> None:
     async with await World.open(tmp_path) as world:
-        node = await world.start(world.node("Failing", {"orders": 9, "px": "1.0900"}))
+        node = await world.start(world.node(kind, {"orders": 9, "px": "1.0900"}))
         await world.quote("1.1000")
         await world.run(0.2)
         await world.quote("1.1001")
@@ -63,3 +66,12 @@ async def test_the_process_says_which_strategy_runs(tmp_path: Path) -> None:
 
         assert ["s", ""] == running[:2]
         assert running[-1] == ""
+
+
+async def test_the_process_says_which_strategy_is_restored(tmp_path: Path) -> None:
+    """One whose warm-up ends the interpreter would end every heir: its name must stand in the file by then."""
+    async with await World.open(tmp_path) as world:
+        running: list[str] = []
+        await world.start(world.node("Buyer", now_running=running.append))
+
+        assert ["s", ""] == running[:2]

@@ -43,7 +43,7 @@ async def test_once_is_noted_and_twice_keeps_it_out(tmp_path: Path) -> None:
         (change,) = await world.facts("desk.mode_changed")
         assert isinstance(change, DeskModeChanged)
         assert ("reduce_only", "desk") == (change.mode, change.by)
-        assert "strategy s: it kept the loop of 2 nodes until they were ended" in heir.desk.health().reason
+        assert "strategy s: it was at work when 2 nodes hung or crashed" in heir.desk.health().reason
 
 
 async def test_a_human_who_says_normal_lets_it_back_with_the_next_start(tmp_path: Path) -> None:

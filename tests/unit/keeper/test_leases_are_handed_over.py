@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from trading_orchestrator.errors import Transient
+from trading_orchestrator.journal.incarnation import Ending, LastWords
 from trading_orchestrator.journal.leases import LeaseKeeper
 from trading_orchestrator.keeper.cluster import Cluster
 from trading_orchestrator.keeper.node import Node
@@ -59,11 +61,11 @@ class ToldDeaths:
     def __init__(self) -> None:
         self.born: set[str] = set()
         self.dead: set[str] = set()
-        self.running: dict[str, tuple[str, int]] = {}
+        self.words: dict[str, LastWords] = {}
         self._told = asyncio.Event()
 
-    def last_running(self, node: str) -> tuple[str, int] | None:
-        return self.running.get(node)
+    def words_of(self, node: str) -> LastWords | None:
+        return self.words.get(node)
 
     def tell(self, node: str) -> None:
         self.dead.add(node)
@@ -103,7 +105,6 @@ class Hall:
             leases=LeaseKeeper(self.store, self.clock, holder=name),
             deaths=self.deaths,
             cluster=Cluster(self.store, node=name, pid=1, release="test"),
-            beats=self,
             clock=self.clock,
             boot_id=read_boot_id(),
             leave_deadline_s=3.0,
@@ -114,9 +115,6 @@ class Hall:
             self.ready.append(name)
 
         self._tasks[name] = asyncio.create_task(node.run(stop, ready))
-
-    def beat(self) -> None:
-        return
 
     async def stop(self, name: str) -> None:
         self._stops[name].set()
@@ -207,25 +205,79 @@ async def test_a_proved_death_is_taken_over_at_once_and_the_zombie_is_told_to_st
     assert not desk_a.seats[0].may_act()
 
 
-@pytest.mark.parametrize(
-    ("silent_s", "starts", "blamed"), [(2, "before", "greedy"), (0, "before", ""), (2, "after", "")]
-)
-async def test_only_a_hang_that_was_waited_for_is_blamed_on_a_strategy(
-    hall: Hall, silent_s: int, starts: str, blamed: str
-) -> None:
+def words(hall: Hall, *, silent_s: float = 0.0, at_work: str = "greedy", ending: Ending | None = None) -> LastWords:
+    """Return what node a's file says: when its loop turned last, who had it, and how its keeper saw it end."""
+    beat_ns = hall.clock.boot_ns() - int(silent_s * 1e9)
+    return LastWords("a", 1, 0, 0, "boot", beat_ns, at_work, ending)
+
+
+async def heir_of_a_dead(hall: Hall, *, starts: str, ending: Ending | None = None, **last: Any) -> Seat:
+    """Return the seat of the heir; its predecessor died before or after the heir began to wait."""
     heir = RecordingTenancy(DESK)
     hall.start("a", RecordingTenancy(DESK))
     await hall.pass_time(1)
     if starts == "before":
         hall.start("b", heir)
         await hall.pass_time(1)
-    hall.deaths.running["a"] = ("greedy", hall.clock.boot_ns() - silent_s * 1_000_000_000)
+    hall.deaths.words["a"] = words(hall, ending=ending, **last)
     hall.deaths.tell("a")
     if starts == "after":
         hall.start("b", heir)
-    await hall.pass_time(0.2)
+    await hall.pass_time(0.5)
+    return heir.seats[0]
 
-    assert blamed == heir.seats[0].hung_in
+
+@pytest.mark.parametrize(
+    ("silent_s", "starts", "blamed"), [(2, "before", "greedy"), (0, "before", ""), (2, "after", "")]
+)
+async def test_without_a_note_only_a_hang_that_was_waited_for_is_blamed_on_a_strategy(
+    hall: Hall, silent_s: int, starts: str, blamed: str
+) -> None:
+    seat = await heir_of_a_dead(hall, starts=starts, silent_s=silent_s)
+
+    assert blamed == seat.hung_in
+
+
+@pytest.mark.parametrize("starts", ["before", "after"])
+@pytest.mark.parametrize(
+    ("ending", "blamed"),
+    [
+        (Ending(-signal.SIGKILL, stood_still=True), "greedy"),
+        (Ending(-signal.SIGSEGV), "greedy"),
+        (Ending(3), "greedy"),
+        (Ending(0), "greedy"),
+        (Ending(-signal.SIGKILL), ""),
+        (Ending(-signal.SIGTERM), ""),
+    ],
+)
+async def test_with_a_note_a_hang_and_a_crash_are_blamed_whenever_the_heir_began(
+    hall: Hall, starts: str, ending: Ending, blamed: str
+) -> None:
+    seat = await heir_of_a_dead(hall, starts=starts, ending=ending)
+
+    assert blamed == seat.hung_in
+
+
+async def test_a_crash_while_no_strategy_was_at_work_blames_nobody(hall: Hall) -> None:
+    seat = await heir_of_a_dead(hall, starts="before", ending=Ending(-signal.SIGSEGV), at_work="")
+
+    assert "" == seat.hung_in
+
+
+async def test_a_note_that_comes_a_little_later_is_waited_for(hall: Hall) -> None:
+    heir = RecordingTenancy(DESK)
+    hall.start("a", RecordingTenancy(DESK))
+    await hall.pass_time(1)
+    hall.start("b", heir)
+    await hall.pass_time(1)
+    hall.deaths.words["a"] = words(hall)
+    hall.deaths.tell("a")
+    await hall.pass_time(0.1)
+    assert [] == heir.seats
+    hall.deaths.words["a"] = words(hall, ending=Ending(3))
+    await hall.pass_time(0.1)
+
+    assert "greedy" == heir.seats[0].hung_in
 
 
 async def test_the_survivor_gives_the_console_to_the_replacement(hall: Hall) -> None:
