@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.journal.leases import LeaseKeeper
@@ -19,14 +19,7 @@ from trading_orchestrator.storage.ports import FactStore
 
 log = logging.getLogger(__name__)
 CONSOLE = "console"
-BEAT_EVERY_S = 0.1
 LOOK_FOR_HEIR_S = 0.25
-
-
-class Beats(Protocol):
-    """Where the node leaves its signs of life."""
-
-    def beat(self) -> None: ...
 
 
 class Node:
@@ -46,7 +39,6 @@ class Node:
         leases: LeaseKeeper,
         deaths: Deaths,
         cluster: Cluster,
-        beats: Beats,
         clock: Clock,
         boot_id: str,
         leave_deadline_s: float,
@@ -55,7 +47,6 @@ class Node:
         self._homes = homes or {}
         self._cluster = cluster
         self._deaths = deaths
-        self._beats = beats
         self._clock = clock
         heirs = Heirs(store, leases, deaths, clock=clock, boot_id=boot_id, may_claim=self._may_claim)
         self._places = [
@@ -69,7 +60,6 @@ class Node:
         Raises whatever a place raises that is not Transient: the process must end and be started anew.
         """
         await self._cluster.say_state("started", self._clock.wall_ns())
-        beating = asyncio.create_task(self._beat())
         working = [
             asyncio.create_task(self._occupy(index), name=place.lease) for index, place in enumerate(self._places)
         ]
@@ -85,7 +75,6 @@ class Node:
                 await place.tenancy.close()
             with contextlib.suppress(Transient):
                 await self._cluster.say_state("left", self._clock.wall_ns())
-            await _end([beating])
 
     async def _occupy(self, index: int) -> None:
         """Start after the place before has settled: what an import blocks must not delay an order."""
@@ -135,11 +124,6 @@ class Node:
     async def _is_somebody_at_home(self, lease: str) -> bool:
         home = f"{self._homes[lease]}-"
         return any(node.startswith(home) for node in await self._cluster.others_ready(self._deaths.lives))
-
-    async def _beat(self) -> None:
-        while True:
-            self._beats.beat()
-            await self._clock.sleep(BEAT_EVERY_S)
 
     async def _say_lease(self, move: str, seat: HeldSeat, took_ms: float) -> None:
         body = LeaseMove(seat.lease, seat.epoch, seat.succession.value, round(took_ms, 2))

@@ -120,7 +120,6 @@ class SimulatedNode:
             leases=LeaseKeeper(store, host.host_clock, holder=self.name),
             deaths=host.deaths,
             cluster=Cluster(store, node=self.name, pid=NO_PID, release="simulated"),
-            beats=self,
             clock=host.host_clock,
             boot_id=read_boot_id(),
             leave_deadline_s=LEAVE_DEADLINE_S,
@@ -145,9 +144,6 @@ class SimulatedNode:
             random_bytes=self._host.chance.fork(f"jitter of {self.name} {account.desk}").octets,
             fault=self._reach,
         )
-
-    def beat(self) -> None:
-        """A sign of life; nobody here reads it, for the simulation stops nodes itself."""
 
     async def _is_ready(self) -> None:
         self.ready = True
