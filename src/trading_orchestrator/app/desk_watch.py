@@ -1,4 +1,4 @@
-"""Probes of the trading wing: each desk and its venue, as the node that hosts them sees them."""
+"""Probes of the trading wing: each desk and the other nodes, as the node that hosts them sees them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trading_orchestrator.app.neighbours import Neighbours
 from trading_orchestrator.app.strategy_repairs import StrategyRepairs
 from trading_orchestrator.app.trading_ladders import TRADING_LADDERS
 from trading_orchestrator.app.venue_pulse import VenuePulse
-from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.perpetual_operations.monitoring.resources.resource_monitor import Lever
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
@@ -19,31 +19,21 @@ from trading_orchestrator.trading.desk import Desk
 def watch_desk(
     manager: PerpetualOperationsManager,
     desk: Desk,
+    venue: str,
     pulse: VenuePulse,
-    mute_streams: Callable[[], int],
     venue_offset_s: Callable[[], Awaitable[float]],
 ) -> None:
-    """Watch a desk as `desk/NAME` and its venue as `broker/NAME`; a node that stands by blames nobody.
-
-    Neither makes the console unready: who looks at an outage needs it most.
+    """Watch a desk as `desk/NAME`. It does not make the console unready: who looks at an outage needs it most.
 
     Args:
-        mute_streams: how often a stream of the venue was found mute until now.
+        venue: the part that its venue is watched as.
         venue_offset_s: asks the venue for its time now; what it tells unasked is the pulse's to pass on.
     """
     reference = f"the venue of {desk.name}"
     manager.guards.clock.add_reference(reference, venue_offset_s)
     pulse.on_offset(partial(manager.guards.clock.heard, reference))
 
-    async def venue() -> Health:
-        pulse.streams_were_mute(mute_streams())
-        return pulse.health() if desk.acts else Health(HealthState.HEALTHY, "standing by")
-
-    async def own() -> Health:
-        return desk.health()
-
-    manager.add_probe(f"broker/{desk.name}", venue, for_readiness=False)
-    manager.add_probe(desk.lease, own, depends_on=["journal", f"broker/{desk.name}"], for_readiness=False)
+    manager.add_probe(desk.lease, AtOnce(desk.health), depends_on=["journal", venue], for_readiness=False)
 
 
 def offer_spared_strategies(manager: PerpetualOperationsManager, desks: Sequence[Desk]) -> None:

@@ -30,6 +30,7 @@ from trading_orchestrator.app.neighbours import Neighbours
 from trading_orchestrator.app.settings import JOURNAL_FILE, Configured, configured, read_alerts
 from trading_orchestrator.app.strategy_repairs import StrategyRepairs
 from trading_orchestrator.app.venue_pulse import VenuePulse, heard_broker
+from trading_orchestrator.app.venue_watch import VenueWatch
 from trading_orchestrator.brokers.budget import RequestBudget
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
@@ -215,6 +216,7 @@ def _tenancies(
     notes = EmergencyNotes(incarnations_dir(config.data_dir), incarnation)
     tenancies: list[Tenancy] = [console] if spec.serves_console else []
     budgets: dict[str, RequestBudget] = {}  # the venue counts by account, whichever desk asks
+    venues = VenueWatch(manager)
     for name, desk in config.settings.trading.desk.items():
         if not spec.hosts(name):
             continue
@@ -238,7 +240,8 @@ def _tenancies(
             live=account.moves_real_money,
             notes=notes,
         )
-        watch_desk(manager, tenancy, pulse, partial(getattr, venue, "mute_streams_total"), heard.clock_offset_s)
+        part = venues.watch(desk.broker, tenancy, pulse, partial(getattr, venue, "mute_streams_total"))
+        watch_desk(manager, tenancy, part, pulse, heard.clock_offset_s)
         strategies.watch(tenancy)
         tenancies.append(tenancy)
     offer_spared_strategies(manager, [each for each in tenancies if isinstance(each, Desk)])

@@ -14,6 +14,7 @@ from rich.table import Table
 from trading_orchestrator.app.impact import desk_impact
 from trading_orchestrator.cli import reading
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
+from trading_orchestrator.perpetual_operations.incidents.correlation import one_per_cause
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 from trading_orchestrator.perpetual_operations.incidents.read import incident_of, incidents_of, many_incidents
 from trading_orchestrator.perpetual_operations.incidents.report import report
@@ -43,7 +44,7 @@ def list_(
     """List incidents, those that changed last first."""
 
     async def question(store: FactStore) -> Sequence[Incident]:
-        return await incidents_of(store, limit=limit)
+        return one_per_cause(await incidents_of(store, limit=limit))
 
     found = reading.ask(config, data_dir, question)
     if as_json:

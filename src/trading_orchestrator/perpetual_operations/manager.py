@@ -40,6 +40,7 @@ from trading_orchestrator.perpetual_operations.health.health_checker import (
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import JournalProbe
 from trading_orchestrator.perpetual_operations.health.probes.progress import progress_probe
+from trading_orchestrator.perpetual_operations.incidents.dead_nodes import DeadNodes
 from trading_orchestrator.perpetual_operations.monitoring.guards import Guards, nobody_takes_over
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
@@ -174,6 +175,8 @@ class PerpetualOperationsManager:
         self._started_at_ns: int | None = None
         for part in (*self.watching.parts, self.journal, self.health, *self.repairs.parts, self.features):
             self.supervisor.add(part)
+        if is_dead is not None:
+            self.supervisor.add(DeadNodes(self.incidents, clock))
         answer_s, slow_s = 0.8 * config.health.deadline_s, config.health.journal_slow_s
         look = JournalProbe(store, clock, self.incidents.touch, answer_s=answer_s, slow_s=slow_s)
         self.add_probe("journal", look)
@@ -463,7 +466,6 @@ class PerpetualOperationsManager:
             self._console.reopen_streams()
         for name in self._order():
             self.supervisor.start(name)
-        await self._close_for_the_dead()
         if not self.supervisor.is_off(self.health.name):
             await self.health.check()
         log.info("operations started: %s", self.report.verdict)
@@ -605,12 +607,6 @@ class PerpetualOperationsManager:
         if ended.over_budget and not self.health.watches(ended.component):
             self.health.add(ended.component, AtOnce(self.supervisor.children[ended.component].health))
 
-    async def _close_for_the_dead(self) -> None:
-        """Whoever serves the console keeps house for nodes that are no more."""
-        try:
-            await self.incidents.close_for_the_dead()
-        except OrchestratorError as error:
-            log.warning("incidents of dead nodes stay open: %s", error.message)
 
     async def _settle(self) -> None:
         """The last words of an ordered stop: what was said is journaled, what was lent comes back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 import pytest
@@ -13,6 +14,8 @@ from tests.integration.recovery.scene import WELL, MakeScene, Scene
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.incidents import facts as f
+from trading_orchestrator.perpetual_operations.incidents.correlation import one_per_cause
+from trading_orchestrator.perpetual_operations.incidents.dead_nodes import DeadNodes
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident, after, opened
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
 from trading_orchestrator.perpetual_operations.incidents.read import incidents_of, many_incidents
@@ -213,3 +216,128 @@ async def test_statistics_count_beyond_a_page_and_none_twice(store: SqliteStore,
 def test_every_fact_of_an_incident_reads_back() -> None:
     for body in (OPENED, TRIED, ENDED):
         assert body == msgspec.json.decode(msgspec.json.encode(body), type=f.KINDS[body.kind])
+
+
+class Node:
+    """One of several nodes on one journal; what it sees of a part is the test's to say."""
+
+    def __init__(self, name: str, store: SqliteStore, clock: VirtualClock, gone: set[str]) -> None:
+        self.log = IncidentLog(store, clock, node=name, is_gone=lambda node: node in gone)
+        self._clock = clock
+
+    def fails(self, part: str) -> str:
+        """Return the id of the incident that is opened."""
+        about = {"incident_id": self.log.new_id(), "at_ns": self._clock.wall_ns(), "part": part}
+        opened_now = f.Opened(**about, failure="database.lost", reason="gone", last_well_ns=0)  # type: ignore[arg-type]
+        return self.log.say(opened_now).incident_id
+
+    def heals(self, incident_id: str) -> None:
+        about = {"incident_id": incident_id, "at_ns": self._clock.wall_ns()}
+        self.log.say(f.Resolved(**about, proof="reads well", by=""))  # type: ignore[arg-type]
+
+
+@dataclass
+class Nodes:
+    """Nodes `a` and `b`; `gone` are proved dead."""
+
+    a: Node
+    b: Node
+    gone: set[str]
+
+
+@pytest.fixture
+def nodes(store: SqliteStore, clock: VirtualClock) -> Nodes:
+    gone: set[str] = set()
+    return Nodes(Node("a-1", store, clock, gone), Node("b-1", store, clock, gone), gone)
+
+
+async def causes(store: SqliteStore) -> list[tuple[str, str]]:
+    """Return part and node of what is shown, in order of node."""
+    return sorted((one.part, one.node) for one in one_per_cause(await incidents_of(store)))
+
+
+async def test_what_two_nodes_share_is_one_incident_by_the_order_of_the_journal(
+    nodes: Nodes, store: SqliteStore
+) -> None:
+    second, first = nodes.b.fails("journal"), nodes.a.fails("journal")
+    await nodes.a.log.flush()
+    await nodes.b.log.flush()
+
+    assert [("journal", "a-1")] == await causes(store)
+    (seen,) = [one for one in await incidents_of(store) if one.incident_id == second]
+    assert (first, "open") == (seen.same_cause_as, seen.state)
+    assert [False, True] == [await nodes.b.log.stands_for_itself(second), await nodes.a.log.stands_for_itself(first)]
+
+
+async def test_an_outage_of_the_journal_itself_is_compared_when_it_is_over(
+    nodes: Nodes, store: SqliteStore, clock: VirtualClock
+) -> None:
+    ids = [node.fails("journal") for node in (nodes.a, nodes.b)]
+    await clock.advance(20)
+    for node, one in zip((nodes.a, nodes.b), ids, strict=True):
+        node.heals(one)
+        await node.log.flush()
+
+    assert [("journal", "a-1")] == await causes(store)
+    assert 1 == statistics(await incidents_of(store))[0].incidents
+
+
+@pytest.mark.parametrize("part", ["event_loop", "memory"])
+async def test_what_each_node_has_of_its_own_is_an_incident_of_its_own(
+    nodes: Nodes, store: SqliteStore, part: str
+) -> None:
+    for node in (nodes.a, nodes.b):
+        node.fails(part)
+        await node.log.flush()
+
+    assert [(part, "a-1"), (part, "b-1")] == await causes(store)
+
+
+async def test_an_outage_of_yesterday_and_one_of_a_dead_node_stand_for_nobody(
+    nodes: Nodes, store: SqliteStore, clock: VirtualClock
+) -> None:
+    nodes.a.heals(nodes.a.fails("journal"))
+    await nodes.a.log.flush()
+    await clock.advance(3600)
+    nodes.b.heals(nodes.b.fails("journal"))
+    await nodes.b.log.flush()
+    assert [("journal", "a-1"), ("journal", "b-1")] == await causes(store)
+
+    nodes.a.fails("broker/x")
+    await nodes.a.log.flush()
+    nodes.gone.add("a-1")
+    nodes.b.fails("broker/x")
+    await nodes.b.log.flush()
+    assert ("broker/x", "b-1") in await causes(store)
+
+
+async def test_who_lives_on_under_a_root_that_is_over_speaks_for_itself(nodes: Nodes) -> None:
+    root = nodes.a.fails("journal")
+    await nodes.a.log.flush()
+    other = nodes.b.fails("journal")
+    await nodes.b.log.flush()
+    assert not await nodes.b.log.stands_for_itself(other)
+
+    nodes.a.heals(root)
+    await nodes.a.log.flush()
+
+    assert await nodes.b.log.stands_for_itself(other)
+
+
+async def test_a_living_console_ends_what_a_node_that_dies_under_it_left_open(
+    nodes: Nodes, store: SqliteStore, clock: VirtualClock
+) -> None:
+    left = nodes.a.fails("event_loop")
+    await nodes.a.log.flush()
+    keeping_house = [asyncio.create_task(part.run()) for part in (DeadNodes(nodes.b.log, clock), nodes.b.log)]
+    await clock.advance(20)
+    assert ["open"] == [one.state for one in await incidents_of(store)]
+
+    nodes.gone.add("a-1")
+    await clock.advance(10)
+
+    (incident,) = await incidents_of(store)
+    assert (left, "resolved", "its node's end") == (incident.incident_id, incident.state, incident.ended_by)
+    for task in keeping_house:
+        task.cancel()
+    await asyncio.gather(*keeping_house, return_exceptions=True)

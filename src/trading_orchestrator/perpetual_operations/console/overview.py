@@ -12,6 +12,7 @@ from trading_orchestrator.perpetual_operations.console.last_hour import Curve, L
 from trading_orchestrator.perpetual_operations.console.verdict import Verdict, judge
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine, WhoHolds
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport
+from trading_orchestrator.perpetual_operations.incidents.correlation import one_per_cause
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 from trading_orchestrator.perpetual_operations.incidents.read import incidents_of
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
@@ -107,7 +108,7 @@ class OverviewReader:
 
     async def incidents(self) -> tuple[Incident, ...]:
         """Return every open incident of the newest, and the last few that are over; timelines are left to reports."""
-        found = await incidents_of(self._store, limit=INCIDENTS_READ)
+        found = one_per_cause(await incidents_of(self._store, limit=INCIDENTS_READ))
         open_ones = [one for one in found if not one.is_over]
         over = [one for one in found if one.is_over][: max(0, INCIDENTS_SHOWN - len(open_ones))]
         return tuple(msgspec.structs.replace(one, timeline=()) for one in (*open_ones, *over))

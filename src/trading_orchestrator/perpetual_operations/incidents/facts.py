@@ -48,6 +48,14 @@ class Merged(Body, frozen=True, kw_only=True):
     into: str
 
 
+class Correlated(Body, frozen=True, kw_only=True):
+    """Another node's incident has the same cause and was journaled first: it stands for this one, which goes on."""
+
+    kind: ClassVar[str] = "incident.correlated"
+    same_cause_as: str
+    node: str
+
+
 class Noted(Body, frozen=True, kw_only=True):
     """Something that belongs to the story: a new reason, a circuit that opened, an operator's note."""
 
@@ -116,5 +124,5 @@ class CircuitChanged(Recorded, frozen=True, kw_only=True):
     by: str
 
 
-ALL: tuple[type[Body], ...] = (Opened, Joined, Merged, Noted, StepStarted, StepEnded, Exhausted, Resolved)
+ALL: tuple[type[Body], ...] = (Opened, Joined, Merged, Correlated, Noted, StepStarted, StepEnded, Exhausted, Resolved)
 KINDS: dict[str, type[Body]] = {body.kind: body for body in ALL}

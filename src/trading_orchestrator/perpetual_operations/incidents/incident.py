@@ -33,6 +33,8 @@ class Step(msgspec.Struct, frozen=True):
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known of one incident. `detected_after_s`: from the last good reading; None: it never read well.
 
+    `same_cause_as`: the incident of another node that stands for this one, "" when it stands for itself.
+
     `state`: open, exhausted (a person is needed), resolved, or merged into a deeper one.
     """
 
@@ -47,6 +49,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ended_ns: int = 0
     ended_by: str = ""
     merged_into: str = ""
+    same_cause_as: str = ""
     proof: str = ""
     affected: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -94,6 +97,8 @@ def after(incident: Incident, body: f.Body) -> Incident:
             return replace(incident, steps=(*incident.steps, step)[:TIMELINE_MAX])
         case f.Exhausted():
             return replace(incident, state="exhausted")
+        case f.Correlated():
+            return replace(incident, same_cause_as=body.same_cause_as)
         case f.Merged():
             return replace(incident, state="merged", ended_ns=body.at_ns, merged_into=body.into)
         case f.Resolved():
@@ -105,8 +110,8 @@ def _told(body: f.Body) -> str:
     match body:
         case f.Joined():
             return f"affects {body.part}: {body.reason}" if body.reason else f"affects {body.part}"
-        case f.Merged():
-            return f"part of incident {body.into}"
+        case f.Merged() | f.Correlated():
+            return _related(body)
         case f.Noted():
             return f"{body.by} noted: {body.note}" if body.by else body.note
         case f.StepStarted():
@@ -119,3 +124,9 @@ def _told(body: f.Body) -> str:
         case f.Resolved():
             return f"recovered {f'by {body.by}' if body.by else 'by itself'}: {body.proof}"
     return ""
+
+
+def _related(body: f.Merged | f.Correlated) -> str:
+    if isinstance(body, f.Merged):
+        return f"part of incident {body.into}"
+    return f"has the same cause as incident {body.same_cause_as} of node {body.node}"

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from trading_orchestrator.errors import Refused, Transient, Unknown
+from trading_orchestrator.errors import OrchestratorError, Refused, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.ids import RandomBytes, new_id, system_random
 from trading_orchestrator.perpetual_operations.incidents import facts as f
+from trading_orchestrator.perpetual_operations.incidents.correlation import is_shared, root_of
 from trading_orchestrator.perpetual_operations.incidents.incident import PROJECTION, Incident, after, opened
 from trading_orchestrator.storage.ports import FactStore, Fence, LeaseHeld, NewFact, Put, StaleEpoch
 
@@ -25,6 +26,7 @@ AT_ONCE = 100
 AGAIN_S = 1.0
 LOAD_MAX = 200
 SUCCESSOR = "its node's end"
+UNDER_WAY = (b'"state":"open"', b'"state":"exhausted"')
 
 
 class IncidentUnknown(Refused):
@@ -161,6 +163,8 @@ class IncidentLog:
         Raises whatever the store raises.
         """
         for row in await self._store.rows(PROJECTION, limit=LOAD_MAX):
+            if not any(state in row.value for state in UNDER_WAY):
+                continue
             incident = msgspec.json.decode(row.value, type=Incident)
             if incident.is_over or incident.node == self._node or not self._is_gone(incident.node):
                 continue
@@ -227,15 +231,51 @@ class IncidentLog:
         touched = {body.incident_id for body in bodies if isinstance(body, f.Body)}
         puts = [Put(PROJECTION, one, self._rows[one]) for one in touched if one in self._rows]
         try:
-            await self._store.append(new, node=self._node, fence=fence, puts=puts)
+            written = await self._store.append(new, node=self._node, fence=fence, puts=puts)
         except Unknown:
             if not await self._is_written(bodies[-1]):
                 raise
+            written = ()
         for _ in bodies:
             self._waiting.popleft()
+        await self._correlate(bodies, [fact.pos for fact in written])
         still = {body.incident_id for body in self._waiting if isinstance(body, f.Body)}
         still |= {one.incident_id for one in self._open.values()}
         self._rows = {one: row for one, row in self._rows.items() if one in still}
+
+    async def _correlate(self, bodies: Sequence[f.Recorded], at_pos: Sequence[int]) -> None:
+        """Let the incident of another node stand for one of ours with the same cause; without an answer, for itself."""
+        for body, pos in zip(bodies, at_pos, strict=False):
+            if not isinstance(body, f.Opened) or not is_shared(body.part):
+                continue
+            try:
+                root = await root_of(self._store, self._rows[body.incident_id], pos, self._is_gone)
+            except (Transient, Unknown) as error:
+                log.warning("%s is not compared with other nodes: %s", body.part, error.message)
+                continue
+            if root is not None:
+                about = {"incident_id": body.incident_id, "at_ns": self._clock.wall_ns()}
+                self._add(f.Correlated(**about, same_cause_as=root.incident_id, node=root.node))  # type: ignore[arg-type]
+
+    def _add(self, body: f.Body) -> None:
+        """Like `say`, also of an incident that is over by now."""
+        incident = self._rows[body.incident_id] = after(self._rows[body.incident_id], body)
+        now_open = self._open.get(incident.part)
+        if now_open is not None and now_open.incident_id == incident.incident_id:
+            self._open[incident.part] = incident
+        self.record(body)
+
+    async def stands_for_itself(self, incident_id: str) -> bool:
+        """Return whether people must hear of this incident: no other node's, still under way, stands for it."""
+        incident = next((one for one in self._open.values() if one.incident_id == incident_id), None)
+        if incident is None or not incident.same_cause_as:
+            return True
+        try:
+            row = await self._store.row(PROJECTION, incident.same_cause_as)
+        except OrchestratorError:  # nobody knows: then it is better said twice
+            return True
+        root = None if row is None else msgspec.json.decode(row.value, type=Incident)
+        return root is None or root.is_over or self._is_gone(root.node)
 
     async def _is_written(self, body: f.Recorded) -> bool:
         """A commit is all or nothing: if the last of them is there, all are."""

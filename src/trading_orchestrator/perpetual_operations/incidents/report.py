@@ -53,6 +53,8 @@ def report(incident: Incident, impact: Sequence[str]) -> str:
 
 
 def _state(incident: Incident) -> str:
+    if incident.same_cause_as:
+        return f"Another node saw the same failure first: incident `{incident.same_cause_as}` stands for both."
     match incident.state:
         case "resolved":
             by = f"by `{incident.ended_by}`" if incident.ended_by else "by itself"

@@ -229,15 +229,16 @@ class AutoRecoveryManager:
                     if not await self._take(failure, climb, number, step, attempt):
                         break
                     await self._clock.sleep(step.proof_s)  # reading well meanwhile ends the climb
-            self.incidents.say(
-                f.Exhausted(
-                    incident_id=failure.incident_id,
-                    at_ns=self._clock.wall_ns(),
-                    part=failure.part,
-                    failure=failure.failure,
-                    again_in_s=ladder.again_s if ladder.steps else 0.0,
+            if await self.incidents.stands_for_itself(failure.incident_id):
+                self.incidents.say(
+                    f.Exhausted(
+                        incident_id=failure.incident_id,
+                        at_ns=self._clock.wall_ns(),
+                        part=failure.part,
+                        failure=failure.failure,
+                        again_in_s=ladder.again_s if ladder.steps else 0.0,
+                    )
                 )
-            )
             log.error("%s: no step helped; %s", failure.part, ladder.halts_safely or "a person is needed")
             if not ladder.steps:
                 return

@@ -54,10 +54,10 @@ class ClassStatistics(msgspec.Struct, frozen=True):
 
 
 def statistics(incidents: Iterable[Incident]) -> Sequence[ClassStatistics]:
-    """Return one row per class of failure, in alphabetical order; merged incidents count for their cause."""
+    """Return one row per class of failure, in alphabetical order; what is merged or correlated counts once."""
     by_class: dict[str, list[Incident]] = defaultdict(list)
     for incident in incidents:
-        if incident.state != "merged":
+        if incident.state != "merged" and not incident.same_cause_as:
             by_class[incident.failure].append(incident)
     return [_of_class(failure, by_class[failure]) for failure in sorted(by_class)]
 

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from trading_orchestrator.perpetual_operations.console.page.incidents import incident_table
 from trading_orchestrator.perpetual_operations.console.page.prose import prose, small_page
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
+from trading_orchestrator.perpetual_operations.incidents.correlation import one_per_cause
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentUnknown
 from trading_orchestrator.perpetual_operations.incidents.read import incident_of, incidents_of
@@ -29,7 +30,8 @@ def incident_pages(store: FactStore, impact: Callable[[Incident], Awaitable[Sequ
 
     @router.get("/incidents", summary="Incidents of every node, for a browser", response_class=HTMLResponse)
     async def listed(part: Part = "") -> Response:
-        found = [one for one in await incidents_of(store, limit=SHOWN) if part in ("", one.part)]
+        every = one_per_cause(await incidents_of(store, limit=SHOWN))
+        found = [one for one in every if part in ("", one.part)]
         return Response(small_page("Incidents", incident_table(found, part)), media_type=HTML)
 
     @router.get("/incidents/{incident_id}", summary="One incident's report, for a browser", response_class=HTMLResponse)

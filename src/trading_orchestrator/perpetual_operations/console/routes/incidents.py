@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, problem
 from trading_orchestrator.perpetual_operations.console.routes.incident_pages import incident_pages
+from trading_orchestrator.perpetual_operations.incidents.correlation import one_per_cause
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentUnknown
 from trading_orchestrator.perpetual_operations.incidents.read import incident_of, incidents_of, many_incidents
@@ -36,8 +37,9 @@ def incident_routes(repairs: Repairs, *, store: FactStore, impact: Impact = no_i
     router.routes.extend(incident_pages(store, impact).routes)
 
     @router.get("/api/incidents", summary="Incidents of every node, those that changed last first")
-    async def incidents(limit: Limit = 100, open_only: bool = False) -> Response:
+    async def incidents(limit: Limit = 100, open_only: bool = False, every_node: bool = False) -> Response:
         found = await incidents_of(store, limit=limit)
+        found = found if every_node else one_per_cause(found)
         return json_answer({"incidents": [one for one in found if not (open_only and one.is_over)]})
 
     @router.get(
