@@ -32,12 +32,18 @@ class Coverage:
         demanded = [pair for pair in product(FaultKind, At) if must_meet(*pair)]
         return [pair for pair in demanded if not self._met(*pair)]
 
+    def kinds_unreached(self) -> list[Cell]:
+        """Return a pair of each kind that has met no order at all, and only such."""
+        met = {kind for kind, _ in self.met}
+        least = ((kind, next(state for state in At if must_meet(kind, state))) for kind in FaultKind)
+        return [(kind, state) for kind, state in least if kind not in met]
+
     def impossible(self) -> list[tuple[FaultKind, At, str]]:
         """Return the pairs that have met although we hold that they cannot, with our reason: one of us is wrong."""
         return [(kind, state, why) for kind, state in self.met if (why := why_never(kind, state))]
 
     def table(self) -> list[str]:
-        """Return the lines of the table: one a fault, one column a state; `·` where they cannot meet or need not."""
+        """Return the lines of the table: one a fault, one column a state; `·` where they cannot meet."""
         lines = [f"{'fault':<18}" + "".join(f"{_HEADS[state]:>13}" for state in At)]
         for kind in FaultKind:
             cells = [self._cell(kind, state) for state in At]

@@ -28,7 +28,8 @@ class FaultKind(Enum):
     # the stream and the venue as a whole
     MUTE = "the stream stays up and says nothing (F20)"
     CUT = "the stream breaks and comes back (F22)"
-    OUTAGE = "nothing reaches the venue and nothing comes back (F7, F39)"
+    OUTAGE = "nothing reaches the venue and nothing comes back (F39)"
+    BLIND = "orders and cancels go through, and nothing is told: questions fail and the streams are mute (F7)"
     # processes
     KILLED = "a node dies at some await (F26)"
     KILLED_AT_COMMIT = "a node dies right before or right after a commit (F26)"
@@ -46,6 +47,7 @@ class FaultKind(Enum):
     WALL_STEPPED = "the wall clock steps by up to an hour (F35)"
     # people
     HUMAN_ORDERED = "somebody orders and cancels by hand on the same account (F41)"
+    HUMAN_CANCELED = "somebody cancels the desk's own orders by hand (F41)"
     TRANSFERRED = "money comes or goes, and is explained to the desk a little later (F41)"
     MODE_ASKED = "an operator halts the desk, drains it or lets it only reduce, and lets it go on"
     KILL_SWITCHED = "an operator turns the kill switch on and lifts it later (F18)"
@@ -68,6 +70,7 @@ QUERY_KINDS: Mapping[FaultKind, int] = {
     FaultKind.LAGGING: 3,
 }
 REPORT_KINDS: Mapping[FaultKind, int] = {FaultKind.DROPPED: 1, FaultKind.TWICE: 1, FaultKind.DELAYED: 1}
+MESSAGE_KINDS: Sequence[FaultKind] = tuple({**SUBMIT_KINDS, **QUERY_KINDS, **REPORT_KINDS})
 
 
 class Rates(msgspec.Struct, frozen=True):
@@ -95,6 +98,7 @@ LARGE_KINDS: Mapping[FaultKind, int] = {
     FaultKind.MUTE: 2,
     FaultKind.CUT: 2,
     FaultKind.OUTAGE: 1,
+    FaultKind.BLIND: 1,
     FaultKind.KILLED: 4,
     FaultKind.KILLED_AT_COMMIT: 3,
     FaultKind.KILLED_AT_SEND: 3,
@@ -107,6 +111,7 @@ LARGE_KINDS: Mapping[FaultKind, int] = {
     FaultKind.WALL_STEPPED: 1,
     FaultKind.BLACKOUT: 1,
     FaultKind.HUMAN_ORDERED: 3,
+    FaultKind.HUMAN_CANCELED: 1,
     FaultKind.TRANSFERRED: 2,
     FaultKind.MODE_ASKED: 2,
     FaultKind.KILL_SWITCHED: 2,

@@ -21,7 +21,7 @@ Beyond them: the latch (`_on_latch`), and the program itself (`blame`: a task or
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -50,6 +50,8 @@ from trading_orchestrator.trading.positions.position import assets_of
 NOT_FOUNDS_NEEDED = 3
 HELD_MOST = 400
 ITSELF = "desk"
+END_TOLD_S = 0.05
+"""For so long strategies, projections and the other node are still being told of an order's end."""
 LATCHED = ("killed", "halted", "draining")
 """Modes in which no order leaves."""
 
@@ -76,7 +78,7 @@ class Judge:
     """Implements `Witness` for one desk. Raises nothing into the system it watches: `violations` fills instead.
 
     `under_way` is set by whoever makes the network: the ids whose submit has left and not arrived. `on_order` hears of
-    every order that moved and for which something is still to come.
+    the state of every order of ours that moved.
     """
 
     def __init__(
@@ -95,7 +97,8 @@ class Judge:
         self.coverage = coverage
         self.sends: dict[str, int] = {}
         self.under_way: Callable[[], set[str]] = set
-        self.on_order: Callable[[Order], object] = lambda order: None
+        self.on_order: list[Callable[[At], object]] = []
+        self._ended: deque[tuple[float, str]] = deque()
         self.written_off: set[str] = set()
         self._has_strange_trades = False
         self._seen_quarantined: set[str] = set()
@@ -133,6 +136,7 @@ class Judge:
         self._exposures.begin_anew()
         self._silent = True
         self.catch_up()
+        self._ended.clear()
         self._silent = False
 
     def restored(self, reader: JournalReader, journal_id: str) -> None:
@@ -177,18 +181,23 @@ class Judge:
         self.coverage.faults += 1
         if not cl_ord_id:
             self.met_all(kind)
-        elif is_ours(cl_ord_id):
-            self.catch_up()
-            state = self.state_of(cl_ord_id)
-            if state is not None:
-                self.coverage.meet(kind, state)
+        elif (state := self.state_of(cl_ord_id)) is not None:
+            self.coverage.meet(kind, state)
 
     def met_all(self, kind: FaultKind) -> None:
-        """Note that it met every order of ours for which something is still to come."""
+        """Note that it met every order of ours for which something is still to come, or whose end is not told yet."""
+        for state in self.states_to_meet():
+            self.coverage.meet(kind, state)
+
+    def states_to_meet(self) -> list[At]:
+        """Return where the orders are that a fault of the whole node would meet now."""
         self.catch_up()
-        for order in self.book.unfinished_orders():
-            if not order.foreign:
-                self.coverage.meet(kind, order.status)
+        unfinished = {order.cl_ord_id: order.status for order in self.book.unfinished_orders() if not order.foreign}
+        oldest_s = self._now_s() - END_TOLD_S
+        while self._ended and self._ended[0][0] < oldest_s:
+            self._ended.popleft()
+        fresh = {each: self._closed[each] for _, each in self._ended if each in self._closed}
+        return list((fresh | unfinished).values())
 
     def asked(self, node: str) -> None:
         spent = self._meter.count(node, self._now_s())
@@ -325,6 +334,12 @@ class Judge:
         orders = self.book.open_orders()
         return [order.cl_ord_id for order in orders if not (order.foreign or order.strategy)]
 
+    def to_cancel_by_hand(self) -> list[str]:
+        """Return the open orders of strategies, those first whose cancel is on its way."""
+        self.catch_up()
+        orders = [order for order in self.book.open_orders() if not order.foreign]
+        return [order.cl_ord_id for order in orders if any(request.is_open for request in order.requests)]
+
     def reduces_by_itself(self) -> bool:
         """Return whether the desk, and no operator, decided that it may only reduce (F33): somebody must look."""
         self.catch_up()
@@ -357,14 +372,18 @@ class Judge:
         if order is None or order.foreign:
             return
         cl_ord_id = order.cl_ord_id
-        if not order.is_finished:
-            self.on_order(order)
         self._demand(order.cum_qty >= self._cum.get(cl_ord_id, ZERO), "I5", f"cum_qty of {cl_ord_id} fell")
         self._cum[cl_ord_id] = order.cum_qty
+        if order.is_closed and cl_ord_id not in self._closed:
+            self._ended.append((self._now_s(), cl_ord_id))
         if not order.is_closed:
             self._closed.pop(cl_ord_id, None)
+        else:
+            self._closed[cl_ord_id] = order.status
+        for look in list(self.on_order):
+            look(order.status)
+        if not order.is_closed:
             return
-        self._closed[cl_ord_id] = order.status
         live = cl_ord_id in self._exposures.open
         self._demand(not live, "I4", f"{cl_ord_id} is {order.status.value} in the journal and lives at the venue")
 
@@ -373,7 +392,10 @@ class Judge:
         return self.book.order(cl_ord_id) if cl_ord_id else None
 
     def state_of(self, cl_ord_id: str) -> At | None:
-        """Return where the journal has the order, None when it does not know it."""
+        """Return where the journal has one of our orders, None when it does not know it."""
+        if not is_ours(cl_ord_id):
+            return None
+        self.catch_up()
         order = self.book.order(cl_ord_id)
         return order.status if order is not None else self._closed.get(cl_ord_id)
 
@@ -410,6 +432,7 @@ class Judge:
         if snapshot is None:
             return
         book = Book.from_snapshot(snapshot)
+        book.on_timeline(self.book.timeline)  # as a follower does: a restore between may have minted a new one
         for fact in self._reader.facts_of_stream():
             book.apply_fact(fact)
         same = book.to_snapshot() == self.book.to_snapshot()

@@ -51,11 +51,13 @@ class Market:
         self._clock = clock
         self._chance = chance
         self.bid_px = START_BID_PX
+        self.is_still = False
 
     async def run(self) -> None:
         """Show quotes for ever."""
         while True:
-            self.step()
+            if not self.is_still:
+                self.step()
             await self._clock.sleep(self._chance.between(*STEP_S))
 
     def step(self) -> None:

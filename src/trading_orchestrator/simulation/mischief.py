@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from trading_orchestrator.simulation.account import Account
+from trading_orchestrator.simulation.aims import Aims
 from trading_orchestrator.simulation.chance import Chance
-from trading_orchestrator.simulation.faults import LARGE_KINDS, FaultKind, Rates, drawn
+from trading_orchestrator.simulation.faults import FaultKind, Rates
 from trading_orchestrator.simulation.restore import take_copy
 from trading_orchestrator.simulation.shaky_store import AtCommit
 from trading_orchestrator.simulation.simulated_node import SimulatedNode
 from trading_orchestrator.simulation.wire import Wire
 from trading_orchestrator.simulation.world import World
 from trading_orchestrator.trading.orders.life import At
-from trading_orchestrator.trading.orders.order import Order
 
 NOTHING = Rates()
 TURNS_TO_LIVE = 400
@@ -25,6 +25,8 @@ POINTS = (
     *("trade.booking", "trade.booked"),
 )
 MUTE_S, CUT_S, OUTAGE_S = (0.5, 4.0), (0.1, 2.0), (0.3, 4.0)
+BLIND_S, HIDDEN_BLIND_S, HIDDEN_QUIET_S = (0.5, 5.0), (4.8, 6.0), 4.5
+"""To hide orders takes longer than a quarantine takes to begin; then the stream speaks first."""
 STOPPED_S = (0.05, 6.0)
 STOPPED_BEYOND_TTL_S = (2.0, 6.0)
 REFUSING_S = (0.05, 2.0)
@@ -33,20 +35,24 @@ STEPS_S = (-3600.0, -2.0, -0.2, 0.2, 2.0, 3600.0)
 MODE_S, KILLED_S = (0.2, 1.5), (0.5, 2.0)
 MODES = ("halted", "draining", "reduce_only")
 EXPLAINED_S = (1.0, 6.0)
-RESTORED_RATIO = 0.3
 COPIED_S, PUT_BACK_S = (1.0, 12.0), (0.5, 8.0)
 LIFTED_S = 0.5
-AIMED_RATIO, AIM_S = 0.5, 1.5
+HIDDEN, HIDDEN_AFTER_S, STILL_AFTER_S = 4, 0.6, 0.3
+AIMED_RATIO, AIM_S, AIM_AT_NAMED_S = 0.5, 1.5, 8.0
+AIMED_TURNS_TO_LIVE = 20
+HAND_CANCELED_AFTER_S = 0.35
+"""Within a ban, so that cancels which wait for its end find their orders ended."""
 
 
 class Mischief:
     """Strikes again and again until it is cancelled; `heal` ends what still lasts."""
 
-    def __init__(self, world: World, rates: Rates, chance: Chance) -> None:
+    def __init__(self, world: World, rates: Rates, chance: Chance, aims: Aims) -> None:
         self._world = world
         self._rates = rates
         self._chance = chance
-        self._kinds: Sequence[FaultKind] = drawn(LARGE_KINDS)
+        self._aims = aims
+        self._turns_to_live = TURNS_TO_LIVE
         self._healed = False
         self._strikes: Mapping[FaultKind, Callable[[], None]] = {
             FaultKind.KILLED: self._kill,
@@ -66,7 +72,9 @@ class Mischief:
             FaultKind.MUTE: self._mute,
             FaultKind.CUT: self._cut,
             FaultKind.OUTAGE: self._outage,
+            FaultKind.BLIND: self._blind,
             FaultKind.HUMAN_ORDERED: self._order_by_hand,
+            FaultKind.HUMAN_CANCELED: self._cancel_by_hand,
             FaultKind.TRANSFERRED: self._transfer,
             FaultKind.MODE_ASKED: self._ask_mode,
             FaultKind.KILL_SWITCHED: self._switch_kill,
@@ -76,38 +84,63 @@ class Mischief:
         """Strike for ever, at chance intervals."""
         if self._rates.apart_s is None:
             return
+        for account in self._world.accounts:
+            account.network.aims = self._aims
         while True:
             await self._world.true_clock.sleep(self._chance.between(0.0, 2 * self._rates.apart_s))
-            kind = self._chance.pick(self._kinds)
-            if self._chance.hits(AIMED_RATIO):
-                await self._order_in(self._chance.pick(list(At)))
+            for state in self._aims.states_waited_for() if self._aims.is_named else ():
+                self._provoke(state)
+            kind, state = self._aims.next_larger()
+            account = self._chance.pick(self._world.accounts)
+            if self._aims.is_named:
+                self._provoke(state)
+            if self._aims.is_named or self._chance.hits(AIMED_RATIO):
+                account = await self._order_in(state, kind) or account
             if kind in self._strikes:
                 self._world.struck(kind)
                 self._strikes[kind]()
             else:
-                account = self._chance.pick(self._world.accounts)
                 self._world.struck(kind, account)
                 self._strikes_one[kind](account)
 
-    async def _order_in(self, state: At) -> None:
-        """Wait for an order in this state, as long as `AIM_S`: some states last for milliseconds."""
-        met = self._world.loop.create_future()
-        late = self._world.loop.call_later(AIM_S, _noted, met)
-
-        def look(order: Order) -> None:
-            if order.status is state:
-                _noted(met)
-
+    async def _order_in(self, state: At, kind: FaultKind) -> Account | None:
+        """Wait for an order in this state, for a while: some states last for milliseconds. Return whose it is."""
+        found: asyncio.Future[Account | None] = self._world.loop.create_future()
+        late = self._world.loop.call_later(AIM_AT_NAMED_S if self._aims.is_named else AIM_S, _noted, found, None)
+        looks = [(account.judge.on_order, partial(_look, found, account, state)) for account in self._world.accounts]
+        for listeners, look in looks:
+            listeners.append(look)
         for account in self._world.accounts:
-            account.judge.on_order = look
+            if state in account.judge.states_to_meet():
+                _noted(found, account)
         try:
-            await met
+            account_met = await found
         finally:
             late.cancel()
+            for listeners, look in looks:
+                listeners.remove(look)
+        if account_met is None:
+            self._aims.missed((kind, state))
+        self._turns_to_live = AIMED_TURNS_TO_LIVE if account_met is not None else TURNS_TO_LIVE
+        return account_met
+
+    def _provoke(self, state: At) -> None:
+        """Bring about what leads to this state, if it does not come by itself every second."""
+        account = self._chance.pick(self._world.accounts)
+        if state is At.REJECTED:
+            self._aims.push("submit", FaultKind.REFUSED, 3)
+        elif state is At.ABANDONED:
+            self._aims.push("submit", FaultKind.LOST, 3)
+        elif state is At.QUARANTINED and not account.network.is_blind:
+            self._hide(account)
+        elif state is At.CANCELED:
+            self._aims.push("submit", FaultKind.BANNED)
+            self._world.later(HAND_CANCELED_AFTER_S, self._cancel_by_hand, account)
 
     async def restore(self) -> None:
         """In some worlds, put the journal back once: to a copy some seconds old."""
-        if self._rates.apart_s is None or not self._chance.hits(RESTORED_RATIO):
+        state = self._aims.restored
+        if self._rates.apart_s is None or state is None:
             return
         sleep = self._world.true_clock.sleep
         await sleep(self._chance.between(*COPIED_S))
@@ -115,6 +148,7 @@ class Mischief:
             await sleep(LIFTED_S)
         copied_pos = take_copy(self._world.path)
         await sleep(self._chance.between(*PUT_BACK_S))
+        await self._order_in(state, FaultKind.RESTORED)
         self._world.struck(FaultKind.RESTORED)
         await self._world.restore(copied_pos, on_new_timeline=self._chance.hits(0.5))
         await sleep(LIFTED_S)
@@ -129,7 +163,8 @@ class Mischief:
         world = self._world
         self._healed = True
         for account in world.accounts:
-            account.network.is_out = False
+            network = account.network
+            network.is_out = network.is_blind = network.is_quiet = False
         world.host_clock.set_off(0)
         await self._let_go_on()
         for node in list(world.nodes):
@@ -138,6 +173,7 @@ class Mischief:
     async def calm(self) -> None:
         """End what befalls single messages, and the human's day; from here on nothing goes wrong."""
         await self._let_go_on()
+        self._aims.forget()
         for account in self._world.accounts:
             account.network.rates = NOTHING
             account.human.cancel_all()
@@ -183,11 +219,41 @@ class Mischief:
         account.network.is_out = True
         self._for_a_while(OUTAGE_S, lambda: setattr(account.network, "is_out", False))
 
+    def _blind(self, account: Account) -> None:
+        self._blind_for(account, quiet_s=BLIND_S, blind_s=BLIND_S)
+
+    def _blind_for(self, account: Account, *, quiet_s: tuple[float, float], blind_s: tuple[float, float]) -> None:
+        network = account.network
+        network.is_blind = network.is_quiet = True
+        self._for_a_while(quiet_s, lambda: setattr(network, "is_quiet", False))
+        self._for_a_while(blind_s, lambda: setattr(network, "is_blind", False))
+
+    def _hide(self, account: Account) -> None:
+        """Let orders rest at the venue that nobody can find, long enough for a quarantine; then the market moves on.
+
+        Some of them are to be canceled: nobody answered, and a replica knew nothing of them.
+        """
+        self._aims.push("cancel", FaultKind.LOST, HIDDEN)
+        self._aims.push("order", FaultKind.LAGGING, HIDDEN)
+        self._world.later(HIDDEN_AFTER_S, self._hide_now, account)
+
+    def _hide_now(self, account: Account) -> None:
+        if self._healed:
+            return
+        self._world.struck(FaultKind.BLIND, account)
+        self._blind_for(account, quiet_s=(HIDDEN_QUIET_S, HIDDEN_QUIET_S), blind_s=HIDDEN_BLIND_S)
+        self._aims.push("submit", FaultKind.GHOST, HIDDEN)
+        self._world.later(STILL_AFTER_S, setattr, account.market, "is_still", True)
+        self._world.later(HIDDEN_QUIET_S, setattr, account.market, "is_still", False)
+
     # -- people
 
     def _order_by_hand(self, account: Account) -> None:
         if account.judge.book.is_opened:  # before, it is in the opening balances
             account.human.trade()
+
+    def _cancel_by_hand(self, account: Account) -> None:
+        account.human.cancel(account.judge.to_cancel_by_hand())
 
     def _transfer(self, account: Account) -> None:
         if not account.judge.book.is_opened:
@@ -212,7 +278,7 @@ class Mischief:
 
     def _kill(self) -> None:
         if (node := self._victim()) is not None:
-            self._world.loop.after_turns(node.name, self._chance.below(TURNS_TO_LIVE), node.kill)
+            self._world.loop.after_turns(node.name, self._chance.below(self._turns_to_live), node.kill)
 
     def _kill_at_commit(self) -> None:
         if (node := self._victim()) is not None and node.store is not None:
@@ -263,6 +329,11 @@ class Mischief:
         self._for_a_while(STEPPED_S, lambda: clock.set_off(0))
 
 
-def _noted(met: asyncio.Future[None]) -> None:
-    if not met.done():
-        met.set_result(None)
+def _look(found: asyncio.Future[Account | None], account: Account, wanted: At, state: At) -> None:
+    if state is wanted:
+        _noted(found, account)
+
+
+def _noted(found: asyncio.Future[Account | None], account: Account | None) -> None:
+    if not found.done():
+        found.set_result(account)

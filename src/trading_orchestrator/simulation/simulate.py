@@ -13,6 +13,8 @@ from pathlib import Path
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.journal.verify import verify
 from trading_orchestrator.kernel.config import nearest
+from trading_orchestrator.simulation.aims import Aims
+from trading_orchestrator.simulation.aims import told as told_aim
 from trading_orchestrator.simulation.chance import Chance
 from trading_orchestrator.simulation.coverage import Cell
 from trading_orchestrator.simulation.event_loop import VirtualLoop
@@ -106,12 +108,21 @@ def nobody_is_told(progress: Progress) -> None:
     """The default: no progress is shown."""
 
 
-def simulate(seed: int, span: Span, *, faults: str, stop_early: bool = False, told: Told = nobody_is_told) -> Outcome:
+def simulate(
+    seed: int,
+    span: Span,
+    *,
+    faults: str,
+    aims: Sequence[Cell] = (),
+    stop_early: bool = False,
+    told: Told = nobody_is_told,
+) -> Outcome:
     """Run one simulation and judge it.
 
     Args:
         span: how long things go wrong, before healing.
         faults: "none", "light" or "heavy".
+        aims: the pairs of fault and order state to bring about; without any each seed is dealt its own.
         stop_early: end at the first violation instead of judging on.
         told: hears twenty times, or more, how far it is.
 
@@ -121,15 +132,16 @@ def simulate(seed: int, span: Span, *, faults: str, stop_early: bool = False, to
     if faults not in RATES:
         raise Refused(f"expected faults none, light or heavy, was `{faults}`; {nearest(faults, list(RATES))}")
     chance = Chance(seed)
+    replay = f"--seed {seed} {span.told()} --faults {faults}" + "".join(f" --aim {told_aim(cell)}" for cell in aims)
     folder = MEMORY_DISK if MEMORY_DISK.is_dir() and span.days <= MEMORY_DAYS else None
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=folder) as made, no_outside_world(), no_collector():
         loop = VirtualLoop(chance.fork("schedule"))
         try:
             return loop.run_until_complete(
-                _play(loop, chance, Path(made), seed, span, faults, stop_early=stop_early, told=told)
+                _play(loop, chance, Path(made), seed, span, faults, Aims(seed, aims), replay, stop_early, told)
             )
         except Exception as error:
-            error.add_note(f"replay: trading-orchestrator simulate --seed {seed} {span.told()} --faults {faults}")
+            error.add_note(f"replay: trading-orchestrator simulate {replay}")
             raise
         finally:
             loop.close()
@@ -142,14 +154,15 @@ async def _play(
     seed: int,
     span: Span,
     faults: str,
-    *,
+    aims: Aims,
+    replay: str,
     stop_early: bool,
     told: Told,
 ) -> Outcome:
     path = journal_path(folder)
     world = await World.make(loop, chance, path, RATES[faults])
     judges = [account.judge for account in world.accounts]
-    living = world.host.spawn(_live(world, span, told))
+    living = world.host.spawn(_live(world, span, aims, told))
     for judge in judges:
         judge.on_violation = living.cancel if stop_early else _not_now
     await asyncio.wait([living])
@@ -162,7 +175,7 @@ async def _play(
         judges[0].blame("chain", f"the journal does not verify: {report.broken}")
     outcome = Outcome(
         seed=seed,
-        replay=f"--seed {seed} {span.told()} --faults {faults}",
+        replay=replay,
         desks=len(judges),
         orders=sum(judge.order_count for judge in judges),
         trades=sum(len(judge.trade_ids) for judge in judges),
@@ -182,11 +195,11 @@ def _not_now() -> None:
     """Nobody ends the play for a violation: not at all, or not any more."""
 
 
-async def _live(world: World, span: Span, told: Told) -> None:
+async def _live(world: World, span: Span, aims: Aims, told: Told) -> None:
     markets = [world.host.spawn(account.market.run()) for account in world.accounts]
     for _ in range(NODES):
         world.add_node()
-    mischief = Mischief(world, world.accounts[0].network.rates, world.chance.fork("mischief"))
+    mischief = Mischief(world, world.accounts[0].network.rates, world.chance.fork("mischief"), aims)
     world.host.spawn(world.look_after_desks())
     trouble, restoring = world.host.spawn(mischief.run()), world.host.spawn(mischief.restore())
     await _until_over(world, span, told)

@@ -25,6 +25,7 @@ from trading_orchestrator.brokers.simulated.venue import SimulatedVenue
 from trading_orchestrator.errors import OrchestratorError, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.market.inbox import Inbox
+from trading_orchestrator.simulation.aims import Aims
 from trading_orchestrator.simulation.chance import Chance
 from trading_orchestrator.simulation.event_loop import VirtualLoop
 from trading_orchestrator.simulation.faults import (
@@ -36,6 +37,7 @@ from trading_orchestrator.simulation.faults import (
     Rates,
     drawn,
 )
+from trading_orchestrator.trading.orders.life import At
 
 T = TypeVar("T")
 _PURPOSE_OF = {"submit": Purpose.ORDER, "cancel": Purpose.CANCEL}
@@ -67,6 +69,9 @@ class Witness(Protocol):
 
     def struck(self, kind: FaultKind, cl_ord_id: str) -> None:
         """A fault struck a call or a report about an order."""
+
+    def state_of(self, cl_ord_id: str) -> At | None:
+        """Return where the journal has one of our orders now, None when it does not know it."""
 
     def asked(self, node: str) -> None:
         """A request of any kind leaves."""
@@ -101,7 +106,8 @@ class Network:
         self.rates = rates
         self.budget = budget
         self.names_orders = names_orders
-        self.is_out = False
+        self.is_out = self.is_blind = self.is_quiet = False
+        self.aims: Aims | None = None
         self._submit_kinds, self._call_kinds = drawn(SUBMIT_KINDS), drawn(CALL_KINDS)
         self._query_kinds, self._report_kinds = drawn(QUERY_KINDS), drawn(REPORT_KINDS)
         self.accepted_ns: dict[str, int] = {}
@@ -121,10 +127,11 @@ class Network:
     def strike(self, on: str, cl_ord_id: str) -> FaultKind | None:
         """Return what happens to this call or report, or None."""
         kinds, ratio = self._odds(on)
-        if not self.chance.hits(ratio):
-            return None
-        kind = self.chance.pick(kinds)
-        self.witness.struck(kind, cl_ord_id)
+        kind = self.chance.pick(kinds) if self.chance.hits(ratio) else None
+        if self.aims is not None and self.aims.wants_messages:
+            kind = self.aims.of_message(on, kinds, self.witness.state_of(cl_ord_id)) or kind
+        if kind is not None:
+            self.witness.struck(kind, cl_ord_id)
         return kind
 
     def _odds(self, on: str) -> tuple[Sequence[FaultKind], float]:
@@ -267,7 +274,7 @@ class Wire:
 
     def _on_report(self, report: OrderReport) -> None:
         network = self._network
-        if self.is_mute or self.is_cut or network.is_out:
+        if self.is_mute or self.is_cut or network.is_out or network.is_quiet:
             return
         fault = network.strike("report", report.cl_ord_id)
         if fault is FaultKind.DROPPED:
@@ -326,6 +333,8 @@ class _Request:
         fault, venue_ns = self._fault, self._network.venue_clock.wall_ns()
         if self._on not in ("connect", "time") and abs(venue_ns - self._stamped_ns) > VALIDITY_S * 1e9:
             raise Transient("-1021 Timestamp outside of the recvWindow.", venue_code="-1021", text="recvWindow")
+        if self._network.is_blind and self._on not in _PURPOSE_OF:
+            raise NoAnswer(f"{self._on}: 503", venue_code="503", text="simulated")
         if fault is FaultKind.BANNED:
             raise Transient(f"{self._on}: too many requests", retry_after_s=BAN_S, venue_code="-1003", text="banned")
         if fault is FaultKind.REFUSED:
