@@ -195,7 +195,7 @@ async def test_a_call_that_failed_is_tried_again_by_the_successor(point: str, tm
     assert (2, 1) == (len(calls), len(set(calls)))
 
 
-@pytest.mark.parametrize("point", [*CALLED, *FIRE_TO_RECORD[6:9]])
+@pytest.mark.parametrize("point", ["call.sending", "call.in_flight", "call.answered", "call.delivered.decided"])
 async def test_a_text_message_is_sent_though_the_caller_is_killed(point: str, tmp_path: Path) -> None:
     async with receiver(QUEUED) as one, mail_server() as mails:
         await killed_at(point, tmp_path, one, mails, ["fire"], "sms")

@@ -89,6 +89,20 @@ def test_a_new_alert_in_a_group_that_somebody_has_calls_people_from_the_first_ru
     assert (1310, "bob", ["a", "b"]) == duty.called()[-1]
 
 
+def test_a_call_names_first_what_nobody_has_and_of_that_the_newest() -> None:
+    duty = Duty()
+    duty.fires("c")
+    duty.passes(100)
+    duty.fires("b")
+    duty.passes(200)
+    duty.acknowledges("b")
+    duty.fires("a")
+    duty.passes(220)
+
+    message = list(duty.calls.outbox.values())[-1].message
+    assert ["a", "c", "b"] == [one.labels["host"] for one in message.alerts]
+
+
 def test_so_does_one_that_came_back_after_its_end_was_told() -> None:
     duty = Duty()
     duty.fires("a", "b")

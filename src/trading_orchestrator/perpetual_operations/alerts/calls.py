@@ -305,14 +305,14 @@ class Calls:
         return [body for name in heard for body in self.escalator.unmute(name, now_ns)]
 
     def _filled(self, contact: ef.ContactDue, now_ns: int) -> ef.ContactDue:
-        """Say which alerts the call names: what may be heard, and first what nobody has."""
+        """Say which alerts the call names: what may be heard, first what nobody has, and of that the newest."""
         news = [self.news[name] for name in contact.escalations if name in self.news]
-        listed = [(message, one.fingerprint) for message in news for one in message.alerts if one.status == "firing"]
-        names = list(dict.fromkeys(name for _, name in listed))
+        listed = [one for message in news for one in message.alerts if one.status == "firing"]
+        listed.sort(key=lambda one: (self.attention.of(one.fingerprint, now_ns) is not None, -one.starts_at_ns))
+        names = list(dict.fromkeys(one.fingerprint for one in listed))
         if self.engine is not None:
             heard = {name for message in news for name in audible(self.engine, message, now_ns, names)}
             names = [name for name in names if name in heard] or names
-        names.sort(key=lambda name: self.attention.of(name, now_ns) is not None)
         about, left = tuple(names[:ALERTS_A_CALL]), len(names[ALERTS_A_CALL:])
         more = left + sum(message.unlisted for message in news)
         return msgspec.structs.replace(contact, about=about, more=more)
