@@ -10,10 +10,12 @@ import pytest
 from tests.chaos.settling import settle_and_judge, wait_for_orders
 from tests.running_system import RunningSystem, wait_until
 from tests.venue_process import VenueProcess
+from trading_orchestrator.keeper.cpu_quota import ceiling_of
 
 OWN_DESK = {
     "TRADING_ORCHESTRATOR_TRADING__DESK__PRACTICE__ISOLATION": "process",
     "TRADING_ORCHESTRATOR_TRADING__DESK__PRACTICE__NICE": "5",
+    "TRADING_ORCHESTRATOR_TRADING__DESK__PRACTICE__CPU_MAX_RATIO": "0.9",
 }
 
 
@@ -29,6 +31,9 @@ def test_it_is_taken_over_and_handed_home(system: RunningSystem, venue: VenuePro
     pid, home = system.wait_trading()
     assert trades_at_home(system)
     assert 5 == os.getpriority(os.PRIO_PROCESS, pid)
+    assert (0.9 if "has no CPU ceiling here" not in system.log.read_text() else None) == ceiling_of(pid)
+    unlimited = [home] if ceiling_of(pid) is None else []
+    assert unlimited == [node for (node,) in system.query("SELECT node FROM facts WHERE kind = 'node.unlimited'")]
     wait_for_orders(system, home, at_least=20)
 
     os.kill(pid, signal.SIGKILL)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from trading_orchestrator.app.cpu_ceiling import tell_unlimited, wanted_here, watch_ceilings
 from trading_orchestrator.app.desk_watch import (
     offer_spared_strategies,
     offer_trading_repairs,
@@ -41,6 +42,7 @@ from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.journal.incarnation import Incarnation
 from trading_orchestrator.journal.leases import LeaseKeeper
 from trading_orchestrator.keeper.cluster import Cluster
+from trading_orchestrator.keeper.cpu_quota import ceiling_of
 from trading_orchestrator.keeper.heartbeat import keep_beating
 from trading_orchestrator.keeper.keeper import READY, REFUSED
 from trading_orchestrator.keeper.node import Node
@@ -107,6 +109,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         os.write(ready_fd, f"{READY}\n".encode())
         held = [row.holder for row in await store.leases()]
         await asyncio.to_thread(clear_dead, incarnations_dir(config.data_dir), keep=held)
+        await tell_unlimited(cluster, ceilings, partial(ceiling_of, os.getpid()))
 
     async def hand_over(because: str) -> bool:
         """Leave in order: the standby takes the leases, and the keeper starts a fresh process in this one's place."""
@@ -135,6 +138,8 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
     )
     neighbours = Neighbours(partial(cluster.others_ready, deaths.lives), cluster.has_left, deaths, clock)
     strategies = offer_trading_repairs(manager, neighbours)
+    ceilings = wanted_here(spec, config.settings.trading.desk)
+    watch_ceilings(manager, ceilings)
     if config.settings.keeper.nodes > 1:
         watch_standby(manager, neighbours)
     manager.watch()

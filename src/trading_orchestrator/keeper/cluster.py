@@ -31,6 +31,14 @@ class LeaseMove(msgspec.Struct, frozen=True):
     took_ms: float = 0.0
 
 
+class NodeUnlimited(msgspec.Struct, frozen=True):
+    """The body of node.unlimited: a desk's node has no CPU ceiling although the config asks for one."""
+
+    node: str
+    desk: str
+    wanted_ratio: float
+
+
 class IsAlive(Protocol):
     """Whether a node's incarnation lock is held."""
 
@@ -54,6 +62,10 @@ class Cluster:
     async def say_lease(self, move: Literal["claimed", "released", "lost"], body: LeaseMove) -> None:
         """Record what happened to a lease; it also wakes whoever waits for one."""
         await self._append(f"lease.{move}", body, [])
+
+    async def say_unlimited(self, desk: str, wanted_ratio: float) -> None:
+        """Record that this host gives the node of this desk no ceiling; the keeper's log says why."""
+        await self._append("node.unlimited", NodeUnlimited(self._node, desk, wanted_ratio), [])
 
     async def others_ready(self, is_alive: IsAlive) -> list[str]:
         """Return the other nodes that said READY and are alive."""

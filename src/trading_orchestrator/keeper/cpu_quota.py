@@ -43,3 +43,21 @@ class CpuQuota:
         """Remove the group; call when its process has ended."""
         with contextlib.suppress(OSError):
             self._group.rmdir()
+
+
+def ceiling_of(pid: int, *, v2: Path = V2, v1: Path = V1, proc: Path = Path("/proc")) -> float | None:
+    """Return the share of one core that the process's own group allows it at most, None when that is all.
+
+    Groups above it are not read: a host may be bounded as a whole, and that is no ceiling of ours.
+    """
+    for line in (proc / str(pid) / "cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        group = path.lstrip("/")
+        with contextlib.suppress(OSError, ValueError):
+            if not controllers:
+                quota, period = (v2 / group / "cpu.max").read_text().split()
+                return int(quota) / int(period)
+            if "cpu" in controllers.split(","):
+                quota_us = int((v1 / group / "cpu.cfs_quota_us").read_text())
+                return quota_us / int((v1 / group / "cpu.cfs_period_us").read_text()) if quota_us > 0 else None
+    return None
