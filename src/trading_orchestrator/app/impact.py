@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import msgspec
 
+from trading_orchestrator.app.impact_profit import BOOKED, Since, profit, trade_of
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 from trading_orchestrator.storage.ports import Fact, FactStore
-from trading_orchestrator.trading.facts import TradeBooked
 
 AROUND_NS = 2_000_000_000
 PAGE = 1_000
@@ -27,22 +27,29 @@ async def desk_impact(store: FactStore, incident: Incident) -> Sequence[str]:
     told: list[str] = []
     for head in await store.heads():
         if head.stream.startswith("desk/"):
-            facts = await _within(store, head.stream, since_ns, until_ns)
-            told += _sentences(head.stream.removeprefix("desk/"), facts, (until_ns - since_ns) / 1e9)
+            desk = head.stream.removeprefix("desk/")
+            since = await _since(store, head.stream, since_ns, until_ns)
+            told += _sentences(desk, since.window, (until_ns - since_ns) / 1e9)
+            told += await profit(store, desk, since)
     return told
 
 
-async def _within(store: FactStore, stream: str, since_ns: int, until_ns: int) -> Sequence[Fact]:
-    """Facts of the window, oldest first; the newest 50,000 of them at most."""
-    found: list[Fact] = []
+async def _since(store: FactStore, stream: str, since_ns: int, until_ns: int) -> Since:
+    """Facts since the window began; of those within it the newest 50,000 at most, oldest first."""
+    found = Since()
     before_pos: int | None = None
-    while len(found) < FACTS_MAX:
+    while len(found.window) < FACTS_MAX:
         page = await store.read_before(stream=stream, before_pos=before_pos, limit=PAGE)
-        found += [fact for fact in page if since_ns <= fact.at_ns <= until_ns]
+        for fact in page:
+            if fact.at_ns >= since_ns:
+                found.take(fact, until_ns)
+            else:
+                found.take_before(fact)
         if len(page) < PAGE or page[-1].at_ns < since_ns:
             break
         before_pos = page[-1].pos
-    return found[::-1]
+    found.window.reverse()
+    return found
 
 
 def _sentences(desk: str, facts: Sequence[Fact], seconds: float) -> Sequence[str]:
@@ -58,7 +65,7 @@ def _sentences(desk: str, facts: Sequence[Fact], seconds: float) -> Sequence[str
     if len(intents_ns) > 1:
         pause_s = max(later - earlier for earlier, later in zip(intents_ns, intents_ns[1:], strict=False)) / 1e9
         said.append(f"The longest pause between two orders was {pause_s:.2f} s.")
-    said += _money([fact for fact in facts if fact.kind == "trade.booked"])
+    said += _money([fact for fact in facts if fact.kind == BOOKED])
     modes = [fact for fact in facts if fact.kind in ("desk.mode_changed", "desk.killed", "desk.kill_lifted")]
     said += [_mode(fact) for fact in modes[:5]]
     return said
@@ -73,7 +80,7 @@ def _mode(fact: Fact) -> str:
 def _money(facts: Sequence[Fact]) -> Sequence[str]:
     if not facts:
         return []
-    trades = [msgspec.json.decode(fact.body, type=TradeBooked).trade for fact in facts]
+    trades = [trade_of(fact) for fact in facts]
     turnover: Amounts = defaultdict(Decimal)
     fees: Amounts = defaultdict(Decimal)
     for trade in trades:
