@@ -109,6 +109,10 @@ class DeskChild:
         self._process.kill()
         self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ended(self) -> int | None:
         """Return its exit code, or None while it runs."""
         return self._process.poll()

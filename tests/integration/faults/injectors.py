@@ -1,4 +1,4 @@
-"""Real faults: a small disk, failing syncs, a clock that steps.
+"""Real faults: a small disk, little memory, failing syncs, a clock that steps.
 
 Without the right to mount a test skips with the reason; without a tool it does so too, but in CI it fails.
 """
@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -77,6 +77,46 @@ def small_disk(at: Path, size: str = "2m") -> Iterator[Path]:
         yield at
     finally:
         subprocess.run(["umount", "-l", at], check=True)
+
+
+CGROUPS = (
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.swap.max"),
+)
+"""Where the memory controller of version 1 and of version 2 stands, its limit, and that of swap."""
+JOIN = 'echo $$ > "$0" && exec "$@"'
+
+
+@contextmanager
+def little_memory(limit_bytes: int) -> Iterator[list[str]]:
+    """Make a control group with this limit; yields the command that runs a process in it. Needs root and cgroups."""
+    if os.geteuid() != 0:
+        pytest.skip("a control group needs root")
+    for top, limit, swap in CGROUPS:
+        group = top / f"trading-orchestrator-test-{os.getpid()}"
+        if not _limited(group, limit, limit_bytes):
+            continue
+        try:
+            with suppress(OSError):  # a kernel without swap accounting has no such file
+                (group / swap).write_text(str(limit_bytes if top.name == "memory" else 0))
+            yield [need("sh", "joining a control group"), "-c", JOIN, str(group / "cgroup.procs")]
+        finally:
+            group.rmdir()
+        return
+    pytest.skip("no memory controller can be written here, of neither version of cgroups")
+
+
+def _limited(group: Path, limit: str, limit_bytes: int) -> bool:
+    try:
+        group.mkdir()
+    except OSError:
+        return False
+    try:
+        (group / limit).write_text(str(limit_bytes))
+    except OSError:  # a group without the controller
+        group.rmdir()
+        return False
+    return True
 
 
 def failing_syncs(first: int, times: int) -> list[str]:

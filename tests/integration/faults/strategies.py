@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
+import os
+from pathlib import Path
+
 import msgspec
 
 from trading_orchestrator.brokers.port import Side
@@ -34,10 +38,11 @@ class PairBuyer(Strategy[PairParams, PairState]):
 
 
 class HoarderParams(StrategyParams, frozen=True):
-    """`mib`: taken at each call of the timer and never given back."""
+    """`mib`: taken at each call of the timer and never given back, until the process has `most_mib` of its own."""
 
     symbol: str
     mib: int
+    most_mib: int = 1 << 20
 
 
 class Hoarder(Strategy[HoarderParams, StrategyState]):
@@ -46,10 +51,16 @@ class Hoarder(Strategy[HoarderParams, StrategyState]):
     State = StrategyState
 
     def wants(self) -> Wants:
-        self.hoard: list[bytearray] = []
+        self.hoard: list[bytes] = []
         return Wants(symbols=[self.params.symbol], timer_s=0.03)
 
     def on_timer(self) -> None:
         if self.quote(self.params.symbol) is not None:
             self.submit(self.params.symbol, Side.BUY, self.instrument(self.params.symbol).step_qty * 100)
-        self.hoard.append(bytearray(self.params.mib << 20))
+        if resident_bytes(os.getpid()) < self.params.most_mib << 20:
+            self.hoard.append(b"\x01" * (self.params.mib << 20))  # written to, so that it is really there
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory of its own a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * mmap.PAGESIZE
