@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.unit.alerts.calls_bench import Duty, name_of
@@ -379,3 +380,30 @@ def test_a_ladder_whose_receiver_has_none_any_more_is_closed() -> None:
 
     assert {} == duty.calls.escalator.state.open
     assert [(0, "ann", ["a"])] == duty.called()
+
+
+def test_facts_of_an_older_release_read_as_they_did() -> None:
+    """They name no alerts of a call, no end of an acknowledgement, and nobody who holds maintenance."""
+    duty = Duty()
+    duty.fires("a", "b")
+    duty.acknowledges("a")
+    newer = {"about", "more", "until_ns"}
+    duty.stored = [
+        (
+            kind,
+            msgspec.json.encode({key: value for key, value in msgspec.json.decode(body).items() if key not in newer}),
+        )
+        if kind in ("escalation.contact_due", "alert.acknowledged")
+        else (kind, body)
+        for kind, body in duty.stored
+        if kind != "call.dropped"
+    ]
+    duty.stored.append(("escalation.paused", b'{"at_ns": 0, "until_ns": 60000000000}'))
+
+    duty.dies()
+
+    (call,) = duty.calls.outbox.values()
+    assert (["a", "b"], 0) == ([one.labels["host"] for one in call.message.alerts], call.message.unlisted)
+    assert duty.attention.of(name_of("a"), 10**18) is not None
+    held = duty.calls.escalator.maintenance(0)
+    assert ("", 60 * 10**9) == (held and held.by, held and held.until_ns)
