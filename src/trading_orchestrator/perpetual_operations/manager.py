@@ -572,6 +572,7 @@ class PerpetualOperationsManager:
                 report=lambda: self.report,
                 last_good=self._data_dir / LAST_GOOD_ALERTS if self._is_dead is not None else None,
                 meter=self.meter,
+                history=self.history if self.config.history.enabled else None,
                 in_use=self._keep_channels,
             )
             self.register(self._alerts, for_readiness=False)

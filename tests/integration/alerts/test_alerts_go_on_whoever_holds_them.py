@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,12 +26,15 @@ from trading_orchestrator.perpetual_operations.alerts.history import HISTORY, Se
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
+from trading_orchestrator.perpetual_operations.alerts.past import SeriesPast
 from trading_orchestrator.perpetual_operations.alerts.readings import Reading
+from trading_orchestrator.perpetual_operations.alerts.rules.rule import Measure
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime, MonitorUnknown, Outside
 from trading_orchestrator.perpetual_operations.alerts.standing import standing
 from trading_orchestrator.perpetual_operations.alerts.starting import alerts_of
 from trading_orchestrator.perpetual_operations.alerts.switchboard import NODE_LOG, Switchboard
 from trading_orchestrator.perpetual_operations.alerts.tenure import LEASE, Tenure
+from trading_orchestrator.perpetual_operations.alerts.watching import ReadPast, nothing_is_kept
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.storage.boot_id import read_boot_id
 from trading_orchestrator.storage.ports import Fence, NewFact
@@ -91,6 +94,7 @@ class Place:
     readings: list[Reading] = field(default_factory=list)
     dead: set[str] = field(default_factory=set)
     graph: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    past: ReadPast = nothing_is_kept
 
     @property
     def path(self) -> Path:
@@ -109,7 +113,9 @@ class Place:
             return open_board
 
         tenure = Tenure(self.store, self.clock, holder=node, boot_id=read_boot_id(), is_dead=self.dead.__contains__)
-        outside = Outside(read=read, read_plan=self.plan, open_board=board, depends_on=lambda: self.graph)
+        outside = Outside(
+            read=read, read_plan=self.plan, open_board=board, past=self.past, depends_on=lambda: self.graph
+        )
         return AlertsRuntime(self.plan(), store=self.store, clock=self.clock, tenure=tenure, outside=outside)
 
     @asynccontextmanager
@@ -481,6 +487,70 @@ async def test_a_program_that_is_missed_stays_missed_whoever_listens(place: Plac
         await place.pass_time(3)
 
     assert [("firing", "BackupSilent"), ("resolved", "BackupSilent")] == place.told()
+
+
+WARM = """
+[[rules]]
+kind = "threshold"
+name = "Warm"
+metric = "warmth"
+function = "avg"
+window = 60
+threshold = 50
+"""
+
+
+@dataclass
+class Kept:
+    """A metrics history in memory: what was read of the warmth, and at what time."""
+
+    clock: VirtualClock
+    at_ns: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def keep(self, value: float) -> None:
+        self.at_ns.append(self.clock.wall_ns())
+        self.values.append(value)
+
+    async def past(self, windows: Mapping[str, Sequence[Measure]], now_ns: int) -> Sequence[SeriesPast]:
+        known = SeriesPast(metric="warmth", labels={"node": "a"}, at_ns=list(self.at_ns), values=list(self.values))
+        return [known] if self.at_ns and "warmth" in windows else []
+
+
+async def test_a_reload_forgets_nothing_of_a_window(place: Place) -> None:
+    place.path.write_text(PLAN + WARM)
+    async with place.running() as one:
+        place.readings = [("warmth", {"node": "a"}, 95.0)]
+        await place.pass_time(30)
+        await place.do(one.reload("anna"))
+        place.readings = [("warmth", {"node": "a"}, 20.0)]
+        await place.pass_time(35)
+        assert [("firing", "Warm")] == place.told()
+        await place.pass_time(18)
+
+    assert [("firing", "Warm"), ("resolved", "Warm")] == place.told()
+
+
+@pytest.mark.parametrize(("is_kept", "after_s"), [(True, 28), (False, 61)])
+async def test_after_a_restart_a_window_is_filled_from_the_history_or_by_time(
+    place: Place, is_kept: bool, after_s: int
+) -> None:
+    place.path.write_text(PLAN + WARM)
+    kept = Kept(place.clock)
+    async with place.running("a"):
+        place.readings = [("warmth", {"node": "a"}, 20.0)]
+        for _ in range(62):
+            kept.keep(20.0)
+            await place.pass_time(1)
+    place.past = kept.past if is_kept else nothing_is_kept
+    async with place.running("b"):
+        place.readings = [("warmth", {"node": "a"}, 95.0)]
+        await place.pass_time(after_s - 10)
+        told = place.told()
+        await place.pass_time(20)
+
+    assert [] == told
+    assert [("firing", "Warm")] == place.told()
 
 
 KEPT = """

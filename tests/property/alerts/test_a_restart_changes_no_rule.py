@@ -116,3 +116,44 @@ def test_a_heart_is_missed_at_the_same_times_however_often_its_listener_dies(bea
         for world in (plain, dying) if look in beats else ():
             world.beat(now_ns)
         assert plain.look(now_ns) == dying.look(now_ns)
+
+
+class Windowed(World):
+    """A rule with a window, and a metrics history that knows what the processes before had seen."""
+
+    def __init__(self, config: RulesConfig) -> None:
+        super().__init__(config)
+        self.seen: list[tuple[int, float]] = []
+
+    def see(self, now_ns: int, value: float) -> None:
+        self.seen.append((now_ns, value))
+        self.samples.add("lag", {"feed": "a"}, now_ns, value)
+
+    def die(self, now_ns: int) -> None:
+        super().die(now_ns)
+        if self.seen:
+            times, values = [at_ns for at_ns, _ in self.seen], [value for _, value in self.seen]
+            self.samples.fill("lag", {"feed": "a"}, times, values)
+        self.book.start(now_ns, {"lag": 0})
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 60.0, 150.0, 400.0]), min_size=2, max_size=40),
+    st.sampled_from(["avg", "max", "min", "increase", "delta", "changes", "until_above"]),
+    st.sets(st.integers(0, 40), min_size=1, max_size=6),
+)
+@settings(max_examples=200, deadline=None)
+def test_with_a_history_a_window_is_as_if_nothing_had_happened(
+    values: list[float], function: str, deaths: set[int]
+) -> None:
+    rule = {"kind": "threshold", "name": "High", "metric": "lag", "function": function, "window": 60, "threshold": 100}
+    config = msgspec.convert({"watch": [rule]}, RulesConfig)
+    plain, dying = Windowed(config), Windowed(config)
+
+    for look, value in enumerate(values):
+        now_ns = (1_000 + look * LOOK_S) * S
+        if look in deaths:
+            dying.die(now_ns - 1)
+        for world in (plain, dying):
+            world.see(now_ns, value)
+        assert plain.look(now_ns) == dying.look(now_ns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -58,6 +59,28 @@ async def test_what_was_recorded_is_written_in_time_and_the_rest_at_the_end(tmp_
     assert [0.25, 0.5] == whole.max
     assert ["cpu@a", "lag@a"] == [line.series for line in await history.series()]
     assert start_ns + 123_000_000 == (await history.series())[0].first_ns  # times are kept to the millisecond
+
+
+async def test_a_counters_past_is_read_in_few_samples_that_tell_every_fall(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    history = MetricsHistory(HistoryConfig(), clock=clock, path=tmp_path / "metrics.db", node="a")
+    start_ns = clock.wall_ns() // (3600 * SECOND_NS) * 3600 * SECOND_NS
+    values = [float(second % 1_000) for second in range(7_200)]
+    running = asyncio.create_task(history.run())
+    for second, value in enumerate(values):
+        history.record(start_ns + second * SECOND_NS, {"orders_total": value, "gone": float("nan")})
+    await until_written(history, clock, HealthState.HEALTHY)
+    await ended(running)
+    end_ns = start_ns + 7_200 * SECOND_NS
+
+    whole = await history.samples("orders_total@a", start_ns, end_ns)
+    few_ns, few = await history.samples("orders_total@a", start_ns, end_ns, sparse_before_ns=end_ns - 600 * SECOND_NS)
+
+    assert values == whole[1]
+    assert [999.0] * 7 == [before for before, after in pairwise(few) if after < before]
+    assert (start_ns, end_ns - SECOND_NS) == (few_ns[0], few_ns[-1])
+    assert 110 + 600 <= len(few) <= 130 + 600
+    assert ([], []) == await history.samples("gone@a", start_ns, end_ns)
 
 
 async def test_while_the_file_cannot_be_written_nothing_is_lost_and_health_says_why(tmp_path: Path) -> None:

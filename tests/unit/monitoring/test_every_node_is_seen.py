@@ -78,12 +78,15 @@ def test_one_answer_tells_of_every_node_under_its_name() -> None:
 def test_the_history_has_the_same_series_at_every_tick() -> None:
     meter, ticks = Meter(), MetricTicks()
     took = meter.histogram("took_seconds", "Time", bounds=(0.01, 0.1), desk="x")
-    meter.counter("trading_api_answers_total", "Answers", route="/many").add()
+    for route in ("/one", "/many"):
+        meter.counter("trading_api_answers_total", "Answers", route=route, status="200").add()
+        meter.histogram("answer_seconds", "Time", bounds=(0.01,), route=route).observe(0.05)
     took.observe(0.05)
     first = ticks.values_of(meter.read())
     second = ticks.values_of(meter.read())
 
-    assert {'took_seconds_count{desk="x"}': 1.0, 'took_seconds_p99{desk="x"}': 0.1} == first
+    summed = {'trading_api_answers_total{status="200"}': 2.0}
+    assert {'took_seconds_count{desk="x"}': 1.0, 'took_seconds_p99{desk="x"}': 0.1, **summed} == first
     assert list(first) == list(second)
     assert second['took_seconds_p99{desk="x"}'] != second['took_seconds_p99{desk="x"}']  # nan: nothing was timed
 

@@ -93,6 +93,10 @@ class Sampler:
         self._wanted = wanted
         self._seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
 
+    def adopt(self, other: Sampler) -> None:
+        """Go on where another sampler of this process was: what it saw and we see no more has ended."""
+        self._seen = {series for series in other._seen if self._wanted(series[0])}
+
     def take(self, readings: Iterable[Reading], now_ns: int) -> None:
         """Take one round in; metrics that no rule names are passed over."""
         seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()

@@ -36,7 +36,7 @@ from trading_orchestrator.perpetual_operations.alerts.rules.kinds.silent_source 
 from trading_orchestrator.perpetual_operations.alerts.rules_rider import RulesRider
 from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchboard
 from trading_orchestrator.perpetual_operations.alerts.tenure import LEASE, Tenure
-from trading_orchestrator.perpetual_operations.alerts.watching import Watching
+from trading_orchestrator.perpetual_operations.alerts.watching import ReadPast, Watching, nothing_is_kept
 from trading_orchestrator.storage.ports import FactStore, NewFact, Put, StaleEpoch
 
 log = logging.getLogger(__name__)
@@ -76,12 +76,14 @@ class Outside:
     """What the runtime is given by whoever starts it.
 
     read: everything that can be measured now. read_plan: reads the config anew. open_board: opens its channels.
+    past: returns what was measured of some metrics until now.
     depends_on: which parts of the program stand on which. in_use: hears which lanes carry letters now; () when none.
     """
 
     read: Read
     read_plan: Callable[[], Plan]
     open_board: Callable[[Plan], Switchboard]
+    past: ReadPast = nothing_is_kept
     depends_on: Callable[[], DependsOn] = dict
     in_use: Callable[[Sequence[Lane]], None] = lambda lanes: None
 
@@ -262,12 +264,17 @@ class AlertsRuntime:
             await self._say_plan(self.plan, "start")
         if self._refused:
             await self._say_refused(self._refused, "start")
+        watched: Watching | None = None
         while not held.lost.is_set():
             self._changed.clear()
-            await self._follow(self.plan, held)
+            watched = await self._follow(self.plan, held, watched)
 
-    async def _follow(self, plan: Plan, held: HeldLease) -> None:
-        """Run by this plan until it changes or the lease is lost."""
+    async def _follow(self, plan: Plan, held: HeldLease, before: Watching | None) -> Watching:
+        """Run by this plan until it changes or the lease is lost; returns what watched.
+
+        Args:
+            before: what watched under this lease until now.
+        """
         rules = RulesRider(plan.books())
         board = self._outside.open_board(plan)
         self._outside.in_use([*board.lanes.values()])
@@ -286,7 +293,13 @@ class AlertsRuntime:
             depends_on=self._outside.depends_on,
         )
         watching = Watching(
-            rules.books, self._store, self._clock, read=self._outside.read, interval_s=plan.config.interval_s
+            rules.books,
+            self._store,
+            self._clock,
+            read=self._outside.read,
+            interval_s=plan.config.interval_s,
+            past=self._outside.past,
+            before=before,
         )
         ends = [asyncio.ensure_future(held.lost.wait()), asyncio.ensure_future(self._changed.wait())]
         running = asyncio.create_task(self._run_both(manager, watching, board), name="alerts-running")
@@ -302,6 +315,7 @@ class AlertsRuntime:
             await asyncio.gather(running, *ends, return_exceptions=True)
             self._outside.in_use(())
             await board.close()
+        return watching
 
     async def _run_both(self, manager: AlertManager, watching: Watching, board: Switchboard) -> None:
         telling = asyncio.create_task(manager.run(), name="alert-manager")

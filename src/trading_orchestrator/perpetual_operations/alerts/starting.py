@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,11 +19,15 @@ from trading_orchestrator.perpetual_operations.alerts.dead_mans_switch import De
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
 from trading_orchestrator.perpetual_operations.alerts.measuring_operations import Measuring
+from trading_orchestrator.perpetual_operations.alerts.past import Past, SeriesPast
 from trading_orchestrator.perpetual_operations.alerts.progress import progress_of
+from trading_orchestrator.perpetual_operations.alerts.rules.rule import Measure
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime, Outside
 from trading_orchestrator.perpetual_operations.alerts.secret_reference import revealed
 from trading_orchestrator.perpetual_operations.alerts.tenure import Tenure
+from trading_orchestrator.perpetual_operations.alerts.watching import nothing_is_kept
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
+from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import MetricsHistory
 from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
 from trading_orchestrator.storage.boot_id import read_boot_id
 from trading_orchestrator.storage.ports import FactStore
@@ -43,6 +48,7 @@ def alerts_of(
     report: Callable[[], HealthReport],
     last_good: Path | None = None,
     meter: Meter | None = None,
+    history: MetricsHistory | None = None,
     in_use: Callable[[Sequence[Lane]], None] = lambda lanes: None,
 ) -> AlertsRuntime:
     """Return the component, not yet running.
@@ -52,6 +58,7 @@ def alerts_of(
             embeds us several times.
         meter: where alerts and channels are counted; None counts nowhere that is looked at.
         in_use: hears which lanes carry letters now; () when none.
+        history: what was measured, so that a start need not wait until the windows of its rules are covered.
         last_good: where the config in force is kept, for a successor that finds a broken one; None keeps none.
 
     Raises:
@@ -64,6 +71,7 @@ def alerts_of(
     outside = Outside(
         read=measuring.read,
         read_plan=read_plan,
+        past=nothing_is_kept if history is None else partial(_past, history),
         open_board=lambda plan: open_board(plan, clock, meter),
         depends_on=lambda: {part.name: part.depends_on for part in report().parts},
         in_use=in_use,
@@ -133,6 +141,13 @@ def _read(read_plan: Callable[[], Plan], clock: Clock, last_good: Path | None) -
         log.error("alerts take the last good config, for the present one cannot be used: %s", error.message)
         kept = msgspec.json.decode(last_good.read_bytes(), type=AlertsConfig)
         return load_alerts(kept, source=str(last_good)), error.message
+
+
+async def _past(history: MetricsHistory, windows: Mapping[str, Sequence[Measure]], now_ns: int) -> Sequence[SeriesPast]:
+    # Here and not above: a process that stands by need not pay for the metric library.
+    from trading_orchestrator.perpetual_operations.monitoring.metrics import OF_HOST, OF_NODE
+
+    return await Past(history, host=OF_HOST, node=OF_NODE).of(windows, now_ns)
 
 
 def _nobody(holder: str) -> bool:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted
+from trading_orchestrator.perpetual_operations.alerts.past import SeriesPast, known_from
 from trading_orchestrator.perpetual_operations.alerts.readings import Reading, Sampler
 from trading_orchestrator.perpetual_operations.alerts.rider import Body
 from trading_orchestrator.perpetual_operations.alerts.rules.config import Books
+from trading_orchestrator.perpetual_operations.alerts.rules.rule import Measure
 from trading_orchestrator.storage.ports import FactStore
 
+log = logging.getLogger(__name__)
 PAGE = 500
 LISTEN_S = 5.0
 LOOKS_APART_S = 0.05  # a desk that writes hundreds of facts a second is looked at in lots
 Read = Callable[[], Awaitable[Iterable[Reading]]]
+ReadPast = Callable[[Mapping[str, Sequence[Measure]], int], Awaitable[Sequence[SeriesPast]]]
+
+
+async def nothing_is_kept(windows: Mapping[str, Sequence[Measure]], now_ns: int) -> Sequence[SeriesPast]:
+    """Return what is known of the past where no history is kept."""
+    return ()
 
 
 class Tells(Protocol):
@@ -33,9 +43,21 @@ class Watching:
 
     Args:
         read: returns everything that can be measured now.
+        past: returns what was measured of these metrics, as far back as their measures look.
+        before: what watched in this process until now, by another config: its samples go on.
     """
 
-    def __init__(self, books: Books, store: FactStore, clock: Clock, *, read: Read, interval_s: float) -> None:
+    def __init__(
+        self,
+        books: Books,
+        store: FactStore,
+        clock: Clock,
+        *,
+        read: Read,
+        interval_s: float,
+        past: ReadPast = nothing_is_kept,
+        before: Watching | None = None,
+    ) -> None:
         self._books = books
         self._store = store
         self._clock = clock
@@ -44,17 +66,48 @@ class Watching:
         self._samples = books.rules.samples()
         wanted = books.rules.memory()
         self._sampler = Sampler(self._samples, wanted.__contains__)
+        self._past = past
+        self._before = before
+        self._known_from_ns: dict[str, int] = {}
         rules = books.facts.rules.values()
         self._kinds = sorted({kind for rule in rules for kind in (rule.fact, *rule.until)})
         self.broken: Mapping[str, OrchestratorError] = {}
 
     async def run(self, told: Tells) -> None:
         """Watch until cancelled; whatever ends one half ends both."""
+        await self._remember(told.now_ns())
         await told.tell([], self._books.beats.start(self._samples, told.now_ns()))
-        self._books.rules.start(told.now_ns())
+        self._books.rules.start(told.now_ns(), self._known_from_ns)
         async with asyncio.TaskGroup() as halves:
             halves.create_task(self._measure(told), name="alerts-measure")
             halves.create_task(self._listen(told), name="alerts-listen")
+
+    async def _remember(self, now_ns: int) -> None:
+        """Fill in the past: from what watched before, else from the history. Before the first start there is none."""
+        windows = self._books.rules.windows()
+        before, self._before = self._before, None
+        if not self._books.facts.pos:
+            self._known_from_ns = dict.fromkeys(windows, 0)
+        if before is not None:
+            self._known_from_ns |= self._adopt(before, now_ns)
+        left = {metric: measures for metric, measures in windows.items() if metric not in self._known_from_ns}
+        try:
+            past = await self._past(left, now_ns) if left else ()
+        except OrchestratorError as error:
+            log.warning("rules with a window wait until it is covered: %s", error.message)
+            return
+        for one in past:
+            self._samples.fill(one.metric, one.labels, one.at_ns, one.values)
+        self._known_from_ns = {**dict.fromkeys(windows, now_ns), **self._known_from_ns, **known_from(past)}
+
+    def _adopt(self, before: Watching, now_ns: int) -> dict[str, int]:
+        """Take over samples of which the other kept as much as we do; returns from when on they are known."""
+        kept_ns = before._books.rules.memory()
+        ours = [metric for metric, ns in self._books.rules.memory().items() if kept_ns.get(metric, 0) >= ns]
+        self._samples.adopt(before._samples, ours)
+        self._sampler.adopt(before._sampler)
+        known = {metric: before._known_from_ns[metric] for metric in ours if metric in before._known_from_ns}
+        return {metric: max(from_ns, now_ns - kept_ns[metric]) for metric, from_ns in known.items()}
 
     async def beat(self, monitor: str, told: Tells) -> None:
         """Take a sign of life of a monitored program; no restart forgets it once this returns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from trading_orchestrator.errors import Broken
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted
 from trading_orchestrator.perpetual_operations.alerts.labels import without_empty
+from trading_orchestrator.perpetual_operations.alerts.rules.coverage import covered_ns, may_begin, measures_of
 from trading_orchestrator.perpetual_operations.alerts.rules.life import Active, RuleState, next_life
 from trading_orchestrator.perpetual_operations.alerts.rules.measuring import LabelKey, Memo, View, holding, measured
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Measure, Rule, RuleRefused, check_rule
@@ -61,7 +62,8 @@ class RuleBook:
     """Rules and what is alive of them. Only changes are facts: an alert that goes on firing is posted, not recorded.
 
     After `start`, a rule whose series have not been seen again is left as it is for one look-back: a new process knows
-    no samples, and that neither ends an alert nor makes one.
+    no samples, and that neither ends an alert nor makes one. A rule with a window is left as it is until the window is
+    covered, by the metrics history or by time; it begins sooner only what the rest of the window could not take back.
     """
 
     def __init__(self, rules: Sequence[Rule], *, lookback_s: float = 300.0) -> None:
@@ -73,6 +75,7 @@ class RuleBook:
         self._lookback_ns = round(lookback_s * 1e9)
         self._alive: dict[str, dict[LabelKey, Known]] = {name: {} for name in self.rules}
         self._patient_until_ns = 0
+        self._covered_ns: dict[str, int] = {}
         self._memo: Memo = {}
 
     @property
@@ -81,10 +84,10 @@ class RuleBook:
         return max(self.memory().values(), default=self._lookback_ns)
 
     def memory(self) -> dict[str, int]:
-        """Return for each metric how much of its past the rules look at, in ns; a start can fill that in."""
+        """Return for each metric how much of its past the rules look at, in ns."""
         found: dict[str, int] = {}
         for rule in self.rules.values():
-            for measure in _measures(rule):
+            for measure in measures_of(rule):
                 window_ns = max(self._lookback_ns, round((measure.window or 0) * 1e9))
                 found[measure.metric] = max(found.get(measure.metric, 0), window_ns)
         return found
@@ -94,13 +97,30 @@ class RuleBook:
 
         Of long pasts that only counters are made of, what is older than an hour is kept once a minute.
         """
-        exact = {one.metric for rule in self.rules.values() for one in _measures(rule) if one.function not in COUNTERS}
+        measures = [one for rule in self.rules.values() for one in measures_of(rule)]
+        exact = {one.metric for one in measures if one.function not in COUNTERS}
         memory = self.memory()
         return Samples(keep_ns=self._lookback_ns, keep_by_metric=memory, thinned=frozenset(memory) - exact)
 
-    def start(self, now_ns: int) -> None:
-        """Take over: be patient with every series."""
+    def windows(self) -> Mapping[str, Sequence[Measure]]:
+        """Return by metric the measures that look at a window of it: what a start should fill in."""
+        found: dict[str, list[Measure]] = {}
+        for rule in self.rules.values():
+            for measure in measures_of(rule):
+                if measure.window is not None:
+                    found.setdefault(measure.metric, []).append(measure)
+        return found
+
+    def start(self, now_ns: int, known_from_ns: Mapping[str, int] | None = None) -> None:
+        """Take over: be patient with every series, and with windows of which too little is known.
+
+        Args:
+            known_from_ns: from when on each metric with a window is known; now, when nothing is said. A book that no
+                process had before needs no patience with windows: the past that it does not know was nobody's.
+        """
         self._patient_until_ns = now_ns + self._lookback_ns
+        known = {metric: (known_from_ns or {}).get(metric, now_ns) for metric in self.windows()}
+        self._covered_ns = {name: covered_ns(rule, known) for name, rule in self.rules.items()}
 
     def snapshot(self) -> list[RuleChanged]:
         """Return facts that make this state when applied to a new book."""
@@ -152,12 +172,14 @@ class RuleBook:
         alive = self._alive[rule.name]
         held = {known.source for known in alive.values() if known.active.state is not RuleState.KEPT}
         found = _alerts_of(rule, holding(rule, view, lambda source: source in held))
-        unseen = self._unseen(rule, view, alive, found)
+        unseen, undecided = self._unseen(rule, view, alive, found), self._undecided(rule, view.now_ns, alive, found)
         facts: list[RuleChanged] = []
         alerts: list[Posted] = []
         for key in {**alive, **found}:
             old = alive.get(key)
-            if key in unseen:
+            if key in undecided and old is not None:
+                alerts += _posted(rule, _as_it_was(rule, old, view.now_ns), old)
+            if key in undecided or key in unseen:
                 continue
             fact = self._next(rule, key, old, found.get(key), view.now_ns)
             if old is None or fact.active != old.active:
@@ -172,10 +194,23 @@ class RuleBook:
         """Return the alerts about which nothing can be said yet, soon after a start."""
         if view.now_ns >= self._patient_until_ns:
             return set()
-        if any(measure.function == "absent" for measure in _measures(rule)):
+        if _is_about_absence(rule):
             return set(found)
         seen = measured(rule, view)
         return {key for key, known in alive.items() if key not in found and known.source not in seen}
+
+    def _undecided(
+        self, rule: Rule, now_ns: int, alive: Mapping[LabelKey, Known], found: Mapping[LabelKey, object]
+    ) -> set[LabelKey]:
+        """Return the alerts about which the known part of the rule's windows says nothing yet."""
+        if now_ns >= self._covered_ns.get(rule.name, 0):
+            return set()
+        if _is_about_absence(rule):
+            return set(found)
+        not_over = set(alive.keys() - found.keys())
+        if may_begin(rule):
+            return not_over
+        return not_over | {key for key in found if key not in alive or alive[key].active.state is RuleState.PENDING}
 
     def _next(
         self, rule: Rule, key: LabelKey, old: Known | None, found: tuple[LabelKey, float] | None, now_ns: int
@@ -194,12 +229,19 @@ class RuleBook:
         )
 
 
-def _measures(rule: Rule) -> Iterator[Measure]:
-    left = [condition.measure for condition in rule.all_conditions()]
-    while left:
-        measure = left.pop()
-        yield measure
-        left += [other for other in (measure.per, measure.minus) if other is not None]
+def _is_about_absence(rule: Rule) -> bool:
+    return any(measure.function == "absent" for measure in measures_of(rule))
+
+
+def _as_it_was(rule: Rule, known: Known, now_ns: int) -> RuleChanged:
+    return RuleChanged(
+        at_ns=now_ns,
+        rule=rule.name,
+        labels=known.labels,
+        source=dict(known.source),
+        value=known.value,
+        active=known.active,
+    )
 
 
 def _alerts_of(rule: Rule, values: Mapping[LabelKey, float]) -> dict[LabelKey, tuple[LabelKey, float]]:

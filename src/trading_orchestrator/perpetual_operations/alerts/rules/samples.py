@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -100,6 +100,19 @@ class Samples:
         self._added += 1
         if self._added % FORGET_EVERY == 0:
             self._forget_ended(at_ns)
+
+    def fill(self, metric: str, labels: Labels, at_ns: list[int], values: list[float]) -> None:
+        """Take in the whole past of a series that is not known yet; it has ended until a new sample comes."""
+        by_labels = self._metrics.setdefault(metric, {})
+        if at_ns:
+            past = Series(dict(labels), [*at_ns, at_ns[-1] + 1], [*values, None])
+            by_labels.setdefault(tuple(sorted(labels.items())), past)
+
+    def adopt(self, other: Samples, metrics: Iterable[str]) -> None:
+        """Take over what another memory of this process knows of these metrics."""
+        for metric in metrics:
+            if metric in other._metrics:
+                self._metrics[metric] = other._metrics[metric]
 
     def _forget_ended(self, now_ns: int) -> None:
         """A series that has ended, and of which no window holds anything any more, is as if it had never been."""

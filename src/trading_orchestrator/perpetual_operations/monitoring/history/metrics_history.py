@@ -34,6 +34,7 @@ HISTORY_MODULES = (
     "trading_orchestrator.perpetual_operations.monitoring.history.reader",
     "trading_orchestrator.perpetual_operations.monitoring.history.writer",
     "trading_orchestrator.perpetual_operations.monitoring.history.sealing",
+    "trading_orchestrator.perpetual_operations.monitoring.history.sparse",
 )
 
 
@@ -106,6 +107,26 @@ class MetricsHistory:
             HistoryUnavailable: ask again. NotAHistory: the sentence says what to do with the file.
         """
         return await asyncio.to_thread(lambda: self._opened_reader().range(series, start_ns, end_ns, points))
+
+    async def samples(
+        self, series: str, start_ns: int, end_ns: int, *, sparse_before_ns: int = 0
+    ) -> tuple[list[int], list[float]]:
+        """Return times and values of every sample in [start, end) that is still kept by the second, nan left out.
+
+        Args:
+            sparse_before_ns: of a counter's samples before that, one a minute is enough.
+
+        Raises:
+            HistoryUnavailable: ask again. NotAHistory: the sentence says what to do with the file.
+        """
+
+        def read() -> tuple[list[int], list[float]]:
+            from trading_orchestrator.perpetual_operations.monitoring.history.sparse import sparse
+
+            times_ns, values = sparse(*self._opened_reader().samples(series, start_ns, end_ns), sparse_before_ns)
+            return times_ns.tolist(), values.tolist()
+
+        return await asyncio.to_thread(read)
 
     async def run(self) -> None:
         """Write every `flush_s` until cancelled, and what is left then."""

@@ -13,7 +13,8 @@ from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 
 DECIMALS = 6  # a µs, a millionth of a core: finer is noise of the clock, and noise is what costs bytes
 TAIL = 0.99
-NOT_KEPT = frozenset({"route", "metric"})  # labels of many values: /metrics shows each, the history would only grow
+# Labels of many values: /metrics shows each, the history would only grow. Of counters it keeps the sum over them.
+NOT_KEPT = frozenset({"route", "metric"})
 
 
 def values_of(sample: Sample) -> Mapping[str, float]:
@@ -36,17 +37,18 @@ class MetricTicks:
 
     def values_of(self, families: Sequence[Family]) -> Mapping[str, float]:
         """Return one value per series; nan is the p99 of a histogram that saw nothing since the last tick."""
-        return {
-            name: round(value, DECIMALS)
-            for family in families
-            for reading in family.readings
-            if NOT_KEPT.isdisjoint(dict(reading.labels))
-            for name, value in self._of_reading(family, reading)
-        }
+        found: dict[str, float] = {}
+        for family in families:
+            for reading in family.readings:
+                if NOT_KEPT.isdisjoint(dict(reading.labels)):
+                    found |= {name: round(value, DECIMALS) for name, value in self._of_reading(family, reading)}
+                elif family.kind is Kind.COUNTER:
+                    name = f"{family.name}{_shown(reading)}"
+                    found[name] = round(found.get(name, 0.0) + reading.value, DECIMALS)
+        return found
 
     def _of_reading(self, family: Family, reading: Reading) -> Iterator[tuple[str, float]]:
-        labels = ",".join(f'{key}="{value}"' for key, value in reading.labels).replace("@", "_at_")
-        shown = f"{{{labels}}}" if labels else ""
+        shown = _shown(reading)
         if family.kind is not Kind.HISTOGRAM:
             yield f"{family.name}{shown}", reading.value
             return
@@ -56,3 +58,9 @@ class MetricTicks:
         yield f"{family.name}_count{shown}", float(sum(reading.counts))
         fresh = [after - was for after, was in zip(reading.counts, before, strict=True)]
         yield f"{family.name}_p99{shown}", upper_quantile(family.bounds, fresh, TAIL) if any(fresh) else nan
+
+
+def _shown(reading: Reading) -> str:
+    kept = [(key, value) for key, value in reading.labels if key not in NOT_KEPT]
+    labels = ",".join(f'{key}="{value}"' for key, value in kept).replace("@", "_at_")
+    return f"{{{labels}}}" if labels else ""
