@@ -278,3 +278,32 @@ class Ticking(Strategy[StrategyParams, BuyerState]):
 
     def on_timer(self) -> None:
         self.state.sent += 1
+
+
+class HoarderParams(StrategyParams, frozen=True):
+    """`keeps_bytes` of each quote, for ever; an order at every `each`-th quote."""
+
+    keeps_bytes: int
+    each: int
+    qty: Decimal = Decimal(10)
+
+
+class HoarderState(StrategyState):
+    quotes: int = 0
+
+
+class Hoarder(Strategy[HoarderParams, HoarderState]):
+    """Buys and sells in turn, and forgets to forget what it saw."""
+
+    def on_start(self) -> None:
+        self.kept: list[bytes] = []
+
+    def wants(self) -> Wants:
+        return Wants(symbols=[SYMBOL])
+
+    def on_quote(self, quote: Quote) -> None:
+        self.kept.append(b"x" * self.params.keeps_bytes)
+        self.state.quotes += 1
+        if self.state.quotes % self.params.each == 0:
+            side = Side.BUY if self.state.quotes // self.params.each % 2 else Side.SELL
+            self.submit(SYMBOL, side, self.params.qty)
