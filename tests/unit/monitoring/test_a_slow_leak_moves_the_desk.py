@@ -6,6 +6,7 @@ import asyncio
 import tracemalloc
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -32,7 +33,7 @@ LEAK_BYTES_S = 3 * MB / HOUR_S
 QUOTE_EVERY_S, ORDER_EACH = 10, 6
 LONGEST_S = 12 * HOUR_S
 AFTERWARDS_S = 600
-UNHURRIED = {"poll_trades_s": 30.0, "poll_orders_s": 30.0, "poll_overlap_s": 60.0}
+UNHURRIED: dict[str, Any] = {"poll_trades_s": 30.0, "poll_orders_s": 30.0, "poll_overlap_s": 60.0}
 """Hours of virtual time need no poll a second: streams tell of every fill."""
 
 
