@@ -52,7 +52,7 @@ from trading_orchestrator.perpetual_operations.recovery.repairs import Repairs
 from trading_orchestrator.perpetual_operations.status import OperationsStatus, PartStatus
 from trading_orchestrator.storage.connection_pool import ConnectionPool, Connector, PoolConfig
 from trading_orchestrator.storage.connection_pool_manager import Measured, pools_of
-from trading_orchestrator.storage.ports import FactStore
+from trading_orchestrator.storage.ports import FactStore, StorageUnavailable
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
@@ -484,8 +484,16 @@ class PerpetualOperationsManager:
                 await self._settle()
             await self.at_stop.aclose()
             if was_running and self._watches_always and self._alerts is not None:
-                speaking = self._alerts.speak_last(self.incidents.touch)
+                speaking = self._alerts.speak_last(self._last_look)
                 self._last_word = asyncio.create_task(speaking, name="last word of alerts")
+
+    async def _last_look(self) -> None:
+        """Raise while the last look at the journal, which writes, found it taking nothing. A write of our own would
+        wait behind all that others wait with.
+        """
+        found = next((part for part in self.report.parts if part.name == "journal"), None)
+        if found is not None and found.state is HealthState.UNHEALTHY:
+            raise StorageUnavailable(found.reason)
 
     async def _end_last_word(self) -> None:
         task, self._last_word = self._last_word, None

@@ -229,10 +229,13 @@ class Desk:
             raise
 
     async def leave(self, deadline_s: float) -> None:
-        self._seat = None
+        seat, self._seat = self._seat, None
         await self._stop_beginning_again()
         shift, self._shift = self._shift, None
         if shift is not None:
+            if seat is not None and self._has_begun and not seat.may_act():
+                # Nobody renewed it. Where a lock keeps everybody out, nobody is refused soon and nobody can succeed.
+                self._begin_emergency(shift, seat)
             await shift.end(deadline_s)
         self._trouble = ""
         await self._drop_follower()

@@ -96,6 +96,8 @@ class EmergencyCancels:
 
     async def _stand_in(self) -> None:
         """Go on until ended, whatever happens: nobody else is left to cancel."""
+        if await self._has_successor():
+            return None
         log.warning(
             "%s: the journal takes nothing; cancels only, of %d open orders", self._seat.lease, len(self._known)
         )

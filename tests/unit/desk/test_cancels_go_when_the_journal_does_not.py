@@ -192,6 +192,45 @@ async def test_it_stays_unhealthy_when_its_lease_runs_out_until_somebody_holds_t
         assert "cancels only" not in node.desk.health().reason
 
 
+async def test_a_lease_that_ran_out_before_the_journal_refused_a_fact_is_stood_in_for(tmp_path: Path) -> None:
+    """Another program keeps the journal locked: appends wait longer than the lease lives, and nobody can succeed."""
+    async with await World.open(tmp_path) as world:
+        node = await start(world, Disk(world, tmp_path).notes("a-1"), {"px": "1.0900"})
+        await rest(world)
+        node.seat.acts = False
+        await world.until_done(node.desk.leave(0))
+        await world.run(AFTER_S - 0.5)
+        assert 1 == len(at_venue(world))
+        await world.run(1.0)
+
+        assert [] == at_venue(world)
+        assert "cancels only, 1 orders so far" in node.desk.health().reason
+
+
+async def test_a_lease_that_a_successor_claimed_is_not_stood_in_for(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        disk = Disk(world, tmp_path)
+        node = await start(world, disk.notes("a-1"), {"px": "1.0900"})
+        await rest(world)
+        await start(world, disk.notes("b-1"), {"orders": 0}, Succession.EXPIRED)
+        node.seat.acts = False
+        await world.until_done(node.desk.leave(0))
+        await world.run(AFTER_S + 1.0)
+
+        assert 1 == len(at_venue(world))
+        assert "cancels only" not in node.desk.health().reason
+
+
+async def test_a_desk_that_leaves_in_order_is_not_stood_in_for(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await start(world, Disk(world, tmp_path).notes("a-1"), {"px": "1.0900"})
+        await rest(world)
+        await world.until_done(node.desk.leave(1.0))
+        await world.run(AFTER_S + 1.0)
+
+        assert 1 == len(at_venue(world))
+
+
 async def test_a_cancel_that_cannot_be_noted_does_not_leave(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         notes = Disk(world, tmp_path).notes("a-1")
