@@ -140,3 +140,4 @@ def test_a_part_that_is_down_is_told_but_not_what_it_explains() -> None:
     assert [["Down journal"]] == fired(down, samples, [0])
     assert [["Down desk", "Down journal"]] == fired({**down, "causes_only": False}, samples, [0])
     assert [["Down feed", "Down journal"]] == fired({**down, "state": "degraded"}, samples, [0])
+    assert [["Down feed"]] == fired({**down, "state": "degraded", "or_worse": False}, samples, [0])

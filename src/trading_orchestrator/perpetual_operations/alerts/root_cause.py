@@ -17,10 +17,13 @@ class RootCauseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """An alert about a part inhibits alerts about every part that depends on it, however indirectly.
 
     label: the label that names the part. cause_matchers: alerts that say a part is broken, not only worse.
+    depends_on: edges besides those of the health graph. A full disk stops the journal, though its probe need not notice
+        before the next commit.
     """
 
     label: str = "part"
     cause_matchers: tuple[str, ...] = ('severity="critical"',)
+    depends_on: dict[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: {"journal": ("disk",)})
 
 
 class RootCauses:
@@ -28,16 +31,20 @@ class RootCauses:
 
     def __init__(self, config: RootCauseConfig, alert_of: Callable[[str], Alert | None]) -> None:
         self._label = config.label
+        self._besides = config.depends_on
         self._is_cause = m.parse_matchers(config.cause_matchers)
         self._alert_of = alert_of
         self._causes: dict[str, dict[str, None]] = {}
+        self._of_health: DependsOn = {}
         self._depends_on: DependsOn = {}
         self._below: dict[str, frozenset[str]] = {}
 
     def set_graph(self, depends_on: DependsOn) -> None:
         """Take the graph: which parts each part stands on."""
-        if depends_on != self._depends_on:
-            self._depends_on, self._below = depends_on, {}
+        if depends_on != self._of_health:
+            self._of_health, self._below = depends_on, {}
+            parts = (*depends_on, *self._besides)
+            self._depends_on = {part: (*depends_on.get(part, ()), *self._besides.get(part, ())) for part in parts}
 
     def add(self, alert: Alert) -> None:
         """Remember the alert if it says that a part is broken."""

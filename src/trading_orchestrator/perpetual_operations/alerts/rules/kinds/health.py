@@ -24,17 +24,21 @@ _FIRST_BAD = {"degraded": HealthState.DEGRADED, "down": HealthState.STOPPED, "un
 class HealthRule(EveryRule, frozen=True, kw_only=True, tag="health"):
     """Fires for every part that is `state` or worse; `down` is stopped, unknown or unhealthy.
 
+    or_worse: off, only for parts that are exactly `state`.
     parts: matchers on the label `part`; none takes all. causes_only: not for parts that another one explains.
     """
 
     state: Literal["degraded", "down", "unhealthy"] = "down"
     parts: tuple[str, ...] = ()
     causes_only: bool = True
+    or_worse: bool = True
 
     def rules(self) -> tuple[Rule, ...]:
         """Return it as a rule of measures."""
         bad = Condition(
-            measure=Measure(metric=HEALTH, where=self.parts), compare=">=", threshold=BADNESS[_FIRST_BAD[self.state]]
+            measure=Measure(metric=HEALTH, where=self.parts),
+            compare=">=" if self.or_worse else "==",
+            threshold=BADNESS[_FIRST_BAD[self.state]],
         )
         is_cause = Condition(measure=Measure(metric=CAUSE, where=self.parts), compare="==", threshold=1.0)
         return (self.rule(bad, is_cause) if self.causes_only else self.rule(bad),)
