@@ -17,6 +17,8 @@ DEATH, HANG = "node.death", "node.hang"
 LEFT_S = 15.0
 """A node that left in order is not missed before: its replacement imports, migrates and warms up meanwhile."""
 LOOK_EVERY_S = 0.25
+NOTE_LOOKS, NOTE_EVERY_S = 5, 0.05
+"""The keeper notes how a process ended as soon as it has reaped it; one that is gone itself notes nothing."""
 
 
 class Deaths(Protocol):
@@ -105,10 +107,10 @@ class Neighbours:
 
     async def _outlive(self, node: str) -> None:
         await self._deaths.wait_death(node)
-        words, at_boot_ns = self._deaths.words_of(node), self._clock.boot_ns()
+        at_boot_ns, now_ns = self._clock.boot_ns(), self._clock.monotonic_ns()
+        words = await self._noted(node)
         silent_s = (at_boot_ns - words.heartbeat_boot_ns) / 1e9 if words is not None else 0.0
-        now_ns = self._clock.monotonic_ns()
-        if words is not None and silent_s >= HUNG_S:
+        if words is not None and (words.ending.stood_still if words.ending else silent_s >= HUNG_S):
             at = f" in strategy {words.now_running}" if words.now_running else ""
             said = f"{node} had not turned its event loop for {silent_s:.1f} s{at} and was ended"
             self._ended = Ended(said, HANG, now_ns)
@@ -117,6 +119,15 @@ class Neighbours:
         else:
             self._ended = Ended(f"the process of {node} died", DEATH, now_ns)
         self._waits.pop(node, None)
+
+    async def _noted(self, node: str) -> LastWords | None:
+        """Return its last words, with the keeper's note on how it ended if that comes soon."""
+        for _ in range(NOTE_LOOKS):
+            words = self._deaths.words_of(node)
+            if words is None or words.ending is not None:
+                return words
+            await self._clock.sleep(NOTE_EVERY_S)
+        return self._deaths.words_of(node)
 
     async def _left(self, node: str) -> bool:
         try:

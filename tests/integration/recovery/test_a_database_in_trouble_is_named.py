@@ -18,6 +18,7 @@ from trading_orchestrator.perpetual_operations.config import HealthConfig, Opera
 from trading_orchestrator.perpetual_operations.health.probes.journal import JournalProbe
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
+from trading_orchestrator.perpetual_operations.recovery.default_ladders import DEFAULT_LADDERS
 from trading_orchestrator.storage.ports import StorageUnavailable
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
 
@@ -171,3 +172,17 @@ async def test_a_write_that_never_ends_is_slow_first_and_lost_after_the_ttl_of_a
 
     assert [(HealthState.DEGRADED, "database.slow")] * 3 == said[:3]
     assert (HealthState.UNHEALTHY, "database.lost") == said[3]
+
+
+@pytest.mark.parametrize("lanes", ["journal-reader", "journal-upkeep"])
+async def test_lanes_of_the_journal_climb_the_ladder_of_pools(
+    operations: PerpetualOperationsManager, lanes: str
+) -> None:
+    (ladder,) = [ladder for ladder in DEFAULT_LADDERS if ladder.failure == "pool.exhausted"]
+    assert lanes in {pool.name for pool in operations.pools.statuses()}
+    part = f"pool/{lanes}"
+    assert operations.health.watches(part)
+
+    for step in ladder.steps:
+        said = await operations.recovery.actions[step.action](Failure("i1", part, "pool.exhausted", "callers wait"))
+        assert said

@@ -27,6 +27,7 @@ from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import JournalProbe
+from trading_orchestrator.perpetual_operations.health.probes.progress import progress_probe
 from trading_orchestrator.perpetual_operations.incidents import facts as f
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.perpetual_operations.monitoring.gauge import Gauge
@@ -131,8 +132,9 @@ class NodeLike:
         await self.world.clock.advance(silent_s)
         self.living.pop("b-1").close()
         async with asyncio.timeout(30):
-            while self.neighbours.waits_for("b-1"):  # noqa: ASYNC110 - a thread waits in the lock
-                await asyncio.sleep(0.01)
+            while self.neighbours.waits_for("b-1"):
+                await asyncio.sleep(0.01)  # a thread waits in the lock
+                await self.world.clock.advance(0.01)
         return await self.neighbours.health()
 
     async def pressed(self, which: Resource, **numbers: float) -> Health:
@@ -167,6 +169,18 @@ async def crash_loop(host: NodeLike) -> tuple[str, Health]:
     health = host.manager.supervisor.children["worker"].health()
     host.worker.broken = False
     return "worker", health
+
+
+async def component_stuck(host: NodeLike) -> tuple[str, Health]:
+    host.worker.broken = False
+    host.manager.supervisor.start("worker")
+    arrived = 0.0
+    probe = progress_probe(lambda: 7.0, lambda: arrived, within_s=5.0, clock=host.world.clock)
+    for _ in range(8):
+        probe.health()
+        arrived += 1
+        await host.world.clock.advance(1.0)
+    return "progress/worker", probe.health()
 
 
 def written(error: OrchestratorError) -> Callable[[NodeLike], Awaitable[tuple[str, Health]]]:
@@ -316,6 +330,7 @@ def neighbour_ends(silent_s: float) -> Callable[[NodeLike], Awaitable[tuple[str,
 
 DETECTED: dict[str, Callable[[NodeLike], Awaitable[tuple[str, Health]]]] = {
     "component.crash_loop": crash_loop,
+    "component.stuck": component_stuck,
     "database.lost": written(StorageUnavailable("the disk reports an error")),
     "database.locked": written(StorageLocked("another process kept it locked too long")),
     "database.slow": slow,

@@ -13,7 +13,7 @@ import pytest
 from trading_orchestrator.app.desk_watch import offer_trading_repairs, watch_standby
 from trading_orchestrator.app.neighbours import Neighbours
 from trading_orchestrator.journal.deaths import Deaths
-from trading_orchestrator.journal.incarnation import Incarnation
+from trading_orchestrator.journal.incarnation import Ending, Incarnation, note_ending, path_of
 from trading_orchestrator.keeper.cluster import Cluster
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import HealthState
@@ -24,6 +24,7 @@ from trading_orchestrator.perpetual_operations.incidents.read import incidents_o
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.storage.sqlite import SqliteStore
 
+KILLED, STOOD_STILL = Ending(-9), Ending(-9, stood_still=True)
 BOOT = "00000000-0000-0000-0000-000000000000"
 WITHIN_S = 30.0
 
@@ -57,12 +58,15 @@ class Host:
         self.living[node] = Incarnation.hold(self.folder, node, clock=self.clock, boot_id=BOOT)
         await self.cluster_of(node).say_state("ready", self.clock.wall_ns())
 
-    async def ends(self, node: str) -> None:
-        """Its process is gone; return once this node has noticed."""
+    async def ends(self, node: str, ending: Ending | None = KILLED) -> None:
+        """Its process is gone, and its keeper notes how, if it can; return once this node has noticed."""
+        if ending is not None:
+            note_ending(path_of(self.folder, node), ending)
         self.living.pop(node).close()
         async with asyncio.timeout(WITHIN_S):
-            while self.neighbours.waits_for(node):  # noqa: ASYNC110 - a thread waits in the lock
-                await asyncio.sleep(0.01)
+            while self.neighbours.waits_for(node):
+                await asyncio.sleep(0.01)  # a thread waits in the lock
+                await self.clock.advance(0.01)
 
     async def passes(self, seconds: int) -> None:
         """Let every other node turn its loop for so long."""
@@ -86,14 +90,25 @@ async def host(tmp_path: Path, clock: VirtualClock, store: SqliteStore) -> Async
         incarnation.close()
 
 
-@pytest.mark.parametrize(("silent_s", "failure"), [(1.6, "node.hang"), (0.05, "node.death")])
-async def test_what_ended_it_is_told_from_its_last_sign_of_life(host: Host, silent_s: float, failure: str) -> None:
+@pytest.mark.parametrize(
+    ("silent_s", "ending", "failure"),
+    [
+        (1.6, STOOD_STILL, "node.hang"),
+        (1.6, KILLED, "node.death"),  # its host paused, and then somebody killed it
+        (0.05, KILLED, "node.death"),
+        (1.6, None, "node.hang"),  # no keeper is there to note anything: its last sign of life tells
+        (0.05, None, "node.death"),
+    ],
+)
+async def test_what_ended_it_is_told_by_its_keeper_or_its_last_sign_of_life(
+    host: Host, silent_s: float, ending: Ending | None, failure: str
+) -> None:
     await host.comes("b-1")
     assert (HealthState.HEALTHY, "") == await host.standby()
     host.living["b-1"].beat()
     await host.clock.advance(silent_s)
 
-    await host.ends("b-1")
+    await host.ends("b-1", ending)
 
     assert (HealthState.DEGRADED, failure) == await host.standby()
 
@@ -103,10 +118,11 @@ async def test_a_hang_names_the_strategy_that_had_the_loop(host: Host) -> None:
     await host.standby()
     host.living["b-1"].now_running("dizzy")
     await host.clock.advance(1.6)
-    await host.ends("b-1")
+    await host.ends("b-1", STOOD_STILL)
 
     told = (await host.neighbours.health()).reason
-    assert "b-1 had not turned its event loop for 1.6 s in strategy dizzy and was ended" == told.partition(";")[0]
+    assert told.startswith("b-1 had not turned its event loop for 1.")
+    assert " s in strategy dizzy and was ended; " in told
 
 
 async def test_an_end_is_told_once_although_its_replacement_is_ready_already(host: Host) -> None:
@@ -154,7 +170,7 @@ async def test_a_hang_is_detected_repaired_by_the_keeper_and_measured(host: Host
     hung = host.living.pop("b-1")
     await host.clock.advance(1.6)
     host.living["b-1"] = hung
-    await host.ends("b-1")
+    await host.ends("b-1", STOOD_STILL)
     await until(host, lambda: "standby" in host.manager.incidents.open)
     await host.passes(3)
     await host.comes("b-2")

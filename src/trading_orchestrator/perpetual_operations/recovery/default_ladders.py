@@ -14,6 +14,12 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
         halts_safely="The supervisor goes on trying at its longest wait. " + _PAGED,
     ),
     Ladder(
+        failure="component.stuck",
+        parts=("progress/*",),
+        steps=(Step(action="wait", proof_s=5), Step(action="restart_component", proof_s=15, tries=2, cooldown_s=60)),
+        halts_safely="It answers and does nothing; what waits for it waits on. " + _PAGED,
+    ),
+    Ladder(
         failure="database.lost",
         parts=("journal", "database", "database/*"),
         steps=(
