@@ -15,6 +15,7 @@ from tests.integration.faults.desk_child import METRONOME, DeskChild
 from tests.integration.faults.injectors import failing_syncs, small_disk
 from tests.integration.faults.scene import Scene
 from trading_orchestrator.journal.verify import verify
+from trading_orchestrator.kernel.tenancy import Succession
 
 FRAME_BYTES = 24 + 4096
 """Of SQLite's write-ahead log: a header and a page."""
@@ -105,6 +106,27 @@ async def test_f32_while_another_keeps_the_journal_locked_no_order_leaves(scene:
             other.execute("ROLLBACK")
         await trading(scene, child)
         child.kill()
+    await judge_on(scene, scene.journal)
+
+
+async def test_f32_a_lock_that_outlasts_patience_and_lease_lets_no_order_leave(scene: Scene) -> None:
+    """A minute of it, with keeper and nodes: tests/integration/app/test_a_system_on_a_full_disk_cancels_and_lives.py."""
+    with DeskChild(scene, "writer") as child:
+        await trading(scene, child)
+        with closing(apsw.Connection(str(scene.journal))) as other:
+            other.set_busy_timeout(2000)
+            other.execute("BEGIN IMMEDIATE")
+            stopped_at, known = await hush(scene, child), len(intents(scene.journal))
+            await scene.until(
+                scene.moving(lambda: "kept it locked too long" in child.reason()), what="its patience", within_s=20.0
+            )
+            await scene.until(scene.moving(beats(child, 10)), what="two seconds to pass", within_s=20.0)
+            assert (stopped_at, known) == (len(scene.accepted()), len(intents(scene.journal)))
+            other.execute("ROLLBACK")
+        heir = await scene.open(orders=1, succession=Succession.EXPIRED)
+        await scene.until(scene.moving(lambda: len(scene.accepted()) > stopped_at), what="an order of the heir")
+        child.kill()
+        await heir.leave(1.0)
     await judge_on(scene, scene.journal)
 
 
