@@ -10,8 +10,10 @@ import mmap
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,16 +26,23 @@ SHIM = """
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
-static volatile long *off_s;
+struct shift { long off_s, drift_ppm, since_ns; };
+static volatile struct shift *shift;
 __attribute__((constructor)) static void map_it(void) {
     int fd = open(getenv("CLOCK_STEP_FILE"), O_RDONLY);
-    off_s = mmap(0, sizeof(long), PROT_READ, MAP_SHARED, fd, 0);
+    shift = mmap(0, sizeof(struct shift), PROT_READ, MAP_SHARED, fd, 0);
 }
 int clock_gettime(clockid_t id, struct timespec *at) {
     static int (*real)(clockid_t, struct timespec *);
     if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
     int got = real(id, at);
-    if (id == CLOCK_REALTIME) at->tv_sec += *off_s;
+    if (id != CLOCK_REALTIME) return got;
+    struct timespec now;
+    real(CLOCK_MONOTONIC, &now);
+    long gained_ns = (now.tv_sec * 1000000000 + now.tv_nsec - shift->since_ns) / 1000000 * shift->drift_ppm;
+    long whole_ns = at->tv_nsec + (shift->drift_ppm ? gained_ns : 0);
+    at->tv_sec += shift->off_s + whole_ns / 1000000000 - (whole_ns % 1000000000 < 0);
+    at->tv_nsec = whole_ns % 1000000000 + (whole_ns % 1000000000 < 0) * 1000000000;
     return got;
 }
 int gettimeofday(struct timeval *at, void *zone) {
@@ -128,7 +137,7 @@ def failing_syncs(first: int, times: int) -> list[str]:
 
 
 class SteppingClock:
-    """The wall clock of a process that starts with `environ`: `step` moves it at once, whatever it is doing."""
+    """The wall clock of a process that starts with `environ`: moved whatever the process is doing."""
 
     def __init__(self, folder: Path) -> None:
         compiler = need("gcc", "moving a process's wall clock")
@@ -147,3 +156,21 @@ class SteppingClock:
     def step(self, seconds: int) -> None:
         """Let the clock be off by so much from now on."""
         self._map[:8] = bytes(ctypes.c_long(seconds))
+
+    def drift(self, ppm: int) -> None:
+        """Let it run fast from now on by so many millionths, below 0 slow."""
+        self._map[16:24] = bytes(ctypes.c_long(time.clock_gettime_ns(time.CLOCK_MONOTONIC)))
+        self._map[8:16] = bytes(ctypes.c_long(ppm))
+
+
+def zone_that_changes(in_s: int) -> str:
+    """Return a time zone, for TZ, whose summer begins so many seconds from now: local time then jumps by an hour."""
+    at = datetime.fromtimestamp(time.time() + in_s, UTC)
+    day = at.timetuple().tm_yday - 1  # counted from 0, leap days too
+    return f"WINTER0SUMMER,{day}/{at:%H:%M:%S},{(day + 30) % 365}"
+
+
+def offset_in(zone: str) -> str:
+    """Return what a process in this zone has as its distance from UTC at this moment, as +0100."""
+    environ = os.environ | {"TZ": zone}
+    return subprocess.run(["date", "+%z"], env=environ, capture_output=True, text=True, check=True).stdout.strip()

@@ -110,7 +110,7 @@ async def test_f32_while_another_keeps_the_journal_locked_no_order_leaves(scene:
 
 
 async def test_f32_a_lock_that_outlasts_patience_and_lease_lets_no_order_leave(scene: Scene) -> None:
-    """A minute of it, with keeper and nodes: tests/integration/app/test_a_system_on_a_full_disk_cancels_and_lives.py."""
+    """A minute of it, with a keeper: tests/integration/app/test_a_system_on_a_full_disk_cancels_and_lives.py."""
     with DeskChild(scene, "writer") as child:
         await trading(scene, child)
         with closing(apsw.Connection(str(scene.journal))) as other:
