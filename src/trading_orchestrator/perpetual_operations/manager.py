@@ -176,7 +176,8 @@ class PerpetualOperationsManager:
         for part in (*self.watching.parts, self.journal, self.health, *self.repairs.parts, self.features):
             self.supervisor.add(part)
         if is_dead is not None:
-            self.supervisor.add(DeadNodes(self.incidents, clock))
+            also = partial(self.guards.given_up.end_for_the_dead, is_dead)
+            self.supervisor.add(DeadNodes(self.incidents, clock, also))
         answer_s, slow_s = 0.8 * config.health.deadline_s, config.health.journal_slow_s
         look = JournalProbe(store, clock, self.incidents.touch, answer_s=answer_s, slow_s=slow_s)
         self.add_probe("journal", look)

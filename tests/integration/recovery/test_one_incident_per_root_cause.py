@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import pytest
@@ -20,6 +21,7 @@ from trading_orchestrator.perpetual_operations.incidents.incident import Inciden
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
 from trading_orchestrator.perpetual_operations.incidents.read import incidents_of, many_incidents
 from trading_orchestrator.perpetual_operations.incidents.report import report
+from trading_orchestrator.perpetual_operations.monitoring.resources.facts import GivenUp, LoadMoved
 from trading_orchestrator.perpetual_operations.recovery.statistics import StepTimes, statistics
 from trading_orchestrator.storage.ports import CommitUnknown, Fact, Fence, NewFact, Put, StorageUnavailable
 from trading_orchestrator.storage.sqlite import SqliteStore
@@ -341,3 +343,22 @@ async def test_a_living_console_ends_what_a_node_that_dies_under_it_left_open(
     for task in keeping_house:
         task.cancel()
     await asyncio.gather(*keeping_house, return_exceptions=True)
+
+
+async def test_a_living_console_ends_what_a_dead_node_gave_up_and_nothing_else(
+    nodes: Nodes, store: SqliteStore, clock: VirtualClock
+) -> None:
+    step = LoadMoved("a-1", "sampling", "cpu", 1.0, 0.9, "slower", "CPU of the host is at 100 %")
+    for node in ("a-1", "b-1"):
+        await GivenUp(store, node=node).tell("load.shed", replace(step, node=node))
+    also = partial(GivenUp(store, node="b-1").end_for_the_dead, nodes.gone.__contains__)
+    keeping_house = asyncio.create_task(DeadNodes(nodes.b.log, clock, also).run())
+    await clock.advance(20)
+    assert [] == await store.read(kinds=["load.eased"])
+
+    nodes.gone.add("a-1")
+    await clock.advance(20)
+
+    assert ["a-1"] == [msgspec.json.decode(fact.body)["node"] for fact in await store.read(kinds=["load.eased"])]
+    keeping_house.cancel()
+    await asyncio.gather(keeping_house, return_exceptions=True)

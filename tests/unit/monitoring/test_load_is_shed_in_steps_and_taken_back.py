@@ -114,7 +114,7 @@ async def test_lasting_pressure_takes_one_step_after_another_and_ease_undoes_the
     assert ["+dashboard_rate", "+sampling", "+optional_jobs"] == shed
     assert (HealthState.DEGRADED, "cpu.saturated") == (degraded.state, degraded.failure)
     assert ["-optional_jobs", "-sampling", "-dashboard_rate"] == host.moved[3:]
-    assert ["load.shed"] * 3 + ["load.restored"] * 3 == host.kinds()
+    assert ["load.shed"] * 3 + ["load.restored"] * 3 + ["load.eased"] == host.kinds()
     assert [] == list(host.monitor.shed)
     assert HealthState.HEALTHY is host.monitor.health_of(Resource.CPU).state
 
@@ -152,7 +152,39 @@ async def test_what_was_given_up_is_taken_back_at_the_end(host: Host) -> None:
     await asyncio.wait((running,))
 
     assert ["+dashboard_rate", "-dashboard_rate"] == host.moved
-    assert ["load.shed", "load.restored"] == host.kinds()
+    assert ["load.shed", "load.restored", "load.eased"] == host.kinds()
+
+
+async def test_the_last_word_is_said_until_the_journal_takes_it(host: Host) -> None:
+    await host.live(31, host_cpu_ratio=0.99, host_load_1m=40.0)
+    host.journal_is_full = True
+    await host.live(125, host_cpu_ratio=0.1, host_load_1m=0.1)
+    host.journal_is_full = False
+    await host.live(3)
+
+    assert ["load.shed", "load.eased"] == host.kinds()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "which", "said"),
+    [
+        (
+            {"host_cpu_ratio": 0.999, "host_load_1m": 40.0},
+            Resource.CPU,
+            "CPU of the host is at 99.9 %, its limit is 90 %",
+        ),
+        ({"host_memory_ratio": 0.97}, Resource.MEMORY, "memory of the host is at 97 %, its limit is 92 %"),
+        ({"process_rss_bytes": 1.2e9}, Resource.MEMORY, "memory of this node is at 1.2 GB, its limit is 1.0 GB"),
+        ({"disk_free_bytes": 4e8}, Resource.DISK, "400 MB are free on the disk, its floor is 1.0 GB"),
+        ({"loop_lag_s": 1.25}, Resource.LOOP, "the event loop is late by 1.2 s, its limit is 500 ms"),
+    ],
+)
+async def test_limits_are_told_with_their_units(
+    host: Host, numbers: dict[str, float], which: Resource, said: str
+) -> None:
+    await host.live(1, **numbers)
+
+    assert said == host.monitor.health_of(which).reason
 
 
 async def test_a_lever_that_breaks_stops_nobody(host: Host) -> None:
@@ -162,7 +194,7 @@ async def test_a_lever_that_breaks_stops_nobody(host: Host) -> None:
 
     assert ["+sampling", "-sampling"] == host.moved
     assert [] == list(host.monitor.shed)
-    assert ["load.shed_failed", "load.shed", "load.restored"] == host.kinds()
+    assert ["load.shed_failed", "load.shed", "load.restored", "load.eased"] == host.kinds()
     assert "dashboard_rate could not be given up: division by zero" == getattr(host.facts[0][1], "says", "")
 
 

@@ -16,6 +16,8 @@ from trading_orchestrator.perpetual_operations.console.page.profit import profit
 from trading_orchestrator.perpetual_operations.console.page.words import ago, moment, number
 from trading_orchestrator.perpetual_operations.console.verdict import judge
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine
+from trading_orchestrator.perpetual_operations.health.diagnosis import Finding
+from trading_orchestrator.perpetual_operations.health.diagnosis import verdict as diagnosis
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 
 FINE = HealthReport(1, HealthState.HEALTHY, "All well: journal.", (), ())
@@ -121,6 +123,21 @@ def test_a_desk_that_nobody_holds_comes_before_everything_else(state: str) -> No
     assert HealthState.UNHEALTHY is verdict.state
     assert "Event loop is degraded: late." in verdict.more
     assert "No standby is ready: node b is alone until another one is." in verdict.more
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("cpu", "CPU is degraded: busy."),
+        ("event_loop", "Event loop is degraded: busy."),
+        ("broker/practice", "broker/practice is degraded: busy."),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_and_a_name_keeps_its_letters(part: str, said: str) -> None:
+    finding = Finding(part, HealthState.DEGRADED, "busy")
+    health = HealthReport(1, HealthState.DEGRADED, diagnosis([finding]), (part,), (finding,))
+
+    assert said == judge(health, (), (), ()).sentence
 
 
 def test_nobody_can_overlook_a_desk_that_is_killed_or_waits_to_be_armed() -> None:

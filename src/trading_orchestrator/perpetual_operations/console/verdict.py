@@ -9,6 +9,7 @@ import msgspec
 
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.console.who_holds import THERE, LeaseLine, NodeLine
+from trading_orchestrator.perpetual_operations.health.diagnosis import as_sentence, spoken
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 
@@ -50,7 +51,7 @@ def _of_health(health: HealthReport) -> list[Worry]:
     if health.state is HealthState.HEALTHY:
         return []
     state = health.state if health.state in _WORST_FIRST else HealthState.UNHEALTHY
-    return [(state, health.verdict[:1].upper() + health.verdict[1:])]
+    return [(state, as_sentence(health.verdict))]
 
 
 def _of_desks(desks: Sequence[Mapping[str, Any]]) -> list[Worry]:
@@ -102,7 +103,7 @@ def _of_alerts(alerts: Sequence[Mapping[str, Any]]) -> list[Worry]:
 def _of_incidents(incidents: Sequence[Incident], living: set[str]) -> list[Worry]:
     """What other living nodes are repairing."""
     return [
-        (HealthState.UNHEALTHY, f"{one.part} is in trouble on node {one.node}: {one.reason}.")
+        (HealthState.UNHEALTHY, f"{as_sentence(spoken(one.part))} is in trouble on node {one.node}: {one.reason}.")
         for one in incidents
         if not one.is_over and one.node in living
     ]

@@ -102,13 +102,19 @@ def _any_down(
 
 
 def _listed(names: Sequence[str]) -> str:
-    spoken = [_spoken(name) for name in names]
-    return spoken[0] if len(spoken) == 1 else f"{', '.join(spoken[:-1])} and {spoken[-1]}"
+    words = [spoken(name) for name in names]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _spoken(name: str) -> str:
-    return name.replace("_", " ")
+def spoken(name: str) -> str:
+    """Return a part's name as it stands in a sentence."""
+    return "CPU" if name == "cpu" else name.replace("_", " ")
+
+
+def as_sentence(said: str) -> str:
+    """Begin with a capital, unless the first word is a name such as `desk/practice`, which keeps its letters."""
+    return said if "/" in said.split(" ", 1)[0] else said[:1].upper() + said[1:]
 
 
 def _told(cause: Finding) -> str:
-    return f"{_spoken(cause.name)} is {cause.state.value}: {cause.reason or 'no reason given'}"
+    return f"{spoken(cause.name)} is {cause.state.value}: {cause.reason or 'no reason given'}"

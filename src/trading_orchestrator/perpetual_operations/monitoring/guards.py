@@ -17,11 +17,11 @@ from trading_orchestrator.perpetual_operations.monitoring.leaks.tracer import Tr
 from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
 from trading_orchestrator.perpetual_operations.monitoring.resources.clean_up import CleanUp
 from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
+from trading_orchestrator.perpetual_operations.monitoring.resources.facts import GivenUp
 from trading_orchestrator.perpetual_operations.monitoring.resources.pressure import Resource
 from trading_orchestrator.perpetual_operations.monitoring.resources.resource_monitor import Lever, ResourceMonitor
-from trading_orchestrator.storage.ports import FactStore, NewFact
+from trading_orchestrator.storage.ports import FactStore
 
-STREAM = "cluster"
 SLOWER = 5
 PROBED = {Resource.CPU: "cpu", Resource.MEMORY: "memory", Resource.DISK: "disk", Resource.DESCRIPTORS: "descriptors"}
 
@@ -59,8 +59,7 @@ class Guards:
         hand_over: HandOver = nobody_takes_over,
         keeps_house: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._store = store
-        self._node = node
+        self.given_up = GivenUp(store, node=node)
         self._enabled = (resources.enabled, leaks.enabled)
         self.memory_bytes = resources.memory_limit_bytes(is_node=hand_over is not nobody_takes_over)
         self.relief = Relief()
@@ -71,7 +70,7 @@ class Guards:
             clock=clock,
             clean_up=clean_up,
             memory_bytes=self.memory_bytes,
-            tell=self._tell,
+            tell=self.given_up.tell,
             keeps_house=keeps_house,
         )
         self.leaks = MemoryLeakDetector(
@@ -82,7 +81,7 @@ class Guards:
             tracer=TracemallocTracer(),
             relief=self.relief,
             lag_s=watching.loop_lag.overdue_or_last_s,
-            tell=self._tell,
+            tell=self.given_up.tell,
             hand_over=hand_over,
         )
         self.resources.add_lever("caches", Lever(self.relief.relieve, None))
@@ -119,9 +118,6 @@ class Guards:
         """Make room on the disk; for recovery ladders."""
         removed = await self.resources.clean(make_room=part == "disk")
         return f"removed {removed.files} files of {removed.bytes / 1e6:.1f} MB"
-
-    async def _tell(self, kind: str, body: object) -> None:
-        await self._store.append([NewFact(STREAM, kind, body)], node=self._node, fence=None)
 
 
 def _of(resources: ResourceMonitor, which: Resource) -> Callable[[], Health]:

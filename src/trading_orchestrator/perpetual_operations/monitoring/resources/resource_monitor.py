@@ -10,21 +10,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
 
-import msgspec
-
 from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.deadline import Deadline, DeadlinePassed
 from trading_orchestrator.perpetual_operations.monitoring.resources.clean_up import CleanUp, Removed
 from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
+from trading_orchestrator.perpetual_operations.monitoring.resources.facts import LoadEased, LoadMoved
 from trading_orchestrator.perpetual_operations.monitoring.resources.hysteresis import Hysteresis, Move
 from trading_orchestrator.perpetual_operations.monitoring.resources.pressure import Reading, Resource, readings
 from trading_orchestrator.perpetual_operations.monitoring.resources.shedding import BUSY, STEPS, Step
 from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 
 log = logging.getLogger(__name__)
-LOOK_EVERY_S = 1.0
 LEVER_S = 5.0
 LAST_WORD_S = 1.0
 CLEAN_EVERY_NS = 3_600_000_000_000
@@ -36,7 +34,7 @@ FAILURES = {
     Resource.DESCRIPTORS: "descriptors.short",
 }
 TellFact = Callable[[str, object], Awaitable[None]]
-UNMEASURED = Reading(0.0, 0.0, "load")
+UNMEASURED = Reading(0.0, 0.0, "load", str)
 
 
 class NothingLeft(Refused):
@@ -55,17 +53,6 @@ class Lever:
 
     shed: Callable[[], object]
     restore: Callable[[], object] | None
-
-
-class LoadMoved(msgspec.Struct, frozen=True):
-    """The body of `load.shed`, `load.shed_failed` and `load.restored`."""
-
-    node: str
-    step: str
-    resource: str
-    used: float
-    limit: float
-    says: str
 
 
 @dataclass
@@ -117,8 +104,10 @@ class ResourceMonitor:
         }
         self._readings: Mapping[Resource, Reading] = {}
         self._sample: Sample | None = None
+        self._noted = asyncio.Event()
         self._taken: list[_Taken] = []
         self._failed: set[str] = set()
+        self._told_of: set[Resource] = set()
         self._cleaned_ns: int | None = None
         self._wants_room = False
 
@@ -139,6 +128,7 @@ class ResourceMonitor:
     def note(self, sample: Sample) -> None:
         """Take a sample; the next look judges it."""
         self._sample = sample
+        self._noted.set()
 
     def health(self) -> Health:
         if self._taken:
@@ -152,17 +142,18 @@ class ResourceMonitor:
         reading = self._readings.get(which)
         if reading is None:
             return Health(HealthState.HEALTHY, "not measured yet")
-        said = _said(which, reading)
+        said = reading.sentence
         if not self._waits[which].has_lasted:
             return Health(HealthState.HEALTHY, said)
         return Health(HealthState.DEGRADED, said, FAILURES[which])
 
     async def run(self) -> None:
-        """Look each second until cancelled; then take everything back."""
+        """Look at each sample until cancelled; then take everything back."""
         try:
             while True:
+                await self._noted.wait()
+                self._noted.clear()
                 await self.look()
-                await self._clock.sleep(LOOK_EVERY_S)
         finally:
             await self._take_all_back()
 
@@ -180,6 +171,7 @@ class ResourceMonitor:
             at_s = self._clock.monotonic_ns() / 1e9
             for which, reading in self._readings.items():
                 await self._move(which, reading, self._waits[which].take(at_s, reading))
+            await self._say_what_is_eased()
         await self._keep_house(sample)
 
     async def shed_load(self, which: Resource) -> str:
@@ -243,7 +235,7 @@ class ResourceMonitor:
 
     async def _take(self, step: Step, which: Resource, reading: Reading) -> bool:
         """Return whether the step was taken; one that fails is left alone until the pressure has ended once."""
-        log.warning("%s: %s", _said(which, reading), step.says)
+        log.warning("%s: %s", _because(reading), step.says)
         trouble = await self._pull(self._levers[step.lever].shed)
         if trouble:
             self._failed.add(step.lever)
@@ -252,6 +244,7 @@ class ResourceMonitor:
             await self._told("load.shed_failed", self._moved(step, which, reading, says))
             return False
         self._taken.append(_Taken(step, which))
+        self._told_of.add(which)
         await self._told("load.shed", self._moved(step, which, reading))
         return True
 
@@ -271,10 +264,22 @@ class ResourceMonitor:
             reading = self._readings.get(taken.resource, UNMEASURED)
             says = f"{taken.step.lever} is taken back, for this part ends"
             tell = self._told("load.restored", self._moved(taken.step, taken.resource, reading, says))
-            try:
-                await Deadline(self._clock, LAST_WORD_S).run(tell)
-            except DeadlinePassed:
-                log.warning("load.restored could not be journaled in time")
+            await self._in_time(tell)
+        await self._in_time(self._say_what_is_eased("its part of operations ended"))
+
+    async def _in_time(self, telling: Awaitable[object]) -> None:
+        try:
+            await Deadline(self._clock, LAST_WORD_S).run(telling)
+        except DeadlinePassed:
+            log.warning("what is taken back could not be journaled in time")
+
+    async def _say_what_is_eased(
+        self, says: str = "it is at ease again, and all that was given up is taken back"
+    ) -> None:
+        """Until the journal took it: an alert waits for this word."""
+        for which in sorted(self._told_of - {each.resource for each in self._taken}, key=lambda each: each.value):
+            if await self._told(LoadEased.kind, LoadEased(self._node, which.value, says)):
+                self._told_of.discard(which)
 
     def _still_needed(self, taken: _Taken) -> bool:
         """A step taken for one resource stays while another that it eases is pressed."""
@@ -308,17 +313,24 @@ class ResourceMonitor:
 
     def _moved(self, step: Step, which: Resource, reading: Reading, says: str = "") -> LoadMoved:
         return LoadMoved(
-            self._node, step.lever, which.value, round(reading.used, 6), round(reading.limit, 6), says or step.says
+            node=self._node,
+            step=step.lever,
+            resource=which.value,
+            used=round(reading.used, 6),
+            limit=round(reading.limit, 6),
+            says=says or step.says,
+            because=_because(reading),
         )
 
-    async def _told(self, kind: str, body: object) -> None:
+    async def _told(self, kind: str, body: object) -> bool:
         try:
             await self._tell(kind, body)
         except OrchestratorError as error:  # a full disk takes no fact, and room must be made all the same
             log.warning("%s could not be journaled: %s", kind, error.message)
+            return False
+        return True
 
 
-def _said(which: Resource, reading: Reading) -> str:
-    if which is Resource.DISK:
-        return f"{reading.limit / 1e9:.1f} GB are free on the disk, its floor is {reading.used / 1e9:.1f} GB"
-    return f"{reading.what} is at {reading.used:.4g}, its limit is {reading.limit:.4g}"
+def _because(reading: Reading) -> str:
+    """A recovery may ask for a step while the resource itself is at ease."""
+    return reading.sentence if reading.ratio >= 1 else "a recovery asked for it"
