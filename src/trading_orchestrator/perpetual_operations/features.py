@@ -13,13 +13,14 @@ from trading_orchestrator.errors import OrchestratorError, Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.config import nearest
-from trading_orchestrator.storage.ports import FactStore, NewFact, Put
+from trading_orchestrator.storage.ports import FactStore, Head, NewFact, Put
 
 log = logging.getLogger(__name__)
 STREAM = "config"
 KIND = "feature.switched"
 PROJECTION = "features"
 LOOK_EVERY_S = 1.0
+HEARD_FOR_S = 2.5
 
 
 class FeatureUnknown(Refused):
@@ -92,6 +93,9 @@ class Features:
         self._features = {feature.name: feature for feature in features}
         self._on = {feature.name: feature.in_config for feature in features}
         self._said: dict[str, Switched] = {}
+        self._wake = asyncio.Event()
+        self._heard: tuple[int, int] | None = None  # when, and where the stream of switches stood
+        self._followed_pos = -1
         self._failed = ""
 
     @property
@@ -122,16 +126,34 @@ class Features:
     async def run(self) -> None:
         """Follow until cancelled."""
         while True:
-            try:
-                await self.follow()
-                self._failed = ""
-            except OrchestratorError as error:
-                self._failed = f"switches cannot be followed: {error.message}"
-                log.warning("%s", self._failed)
-            await self._clock.sleep(LOOK_EVERY_S)
+            if not self._nothing_new():
+                try:
+                    await self.follow()
+                    self._failed = ""
+                except OrchestratorError as error:
+                    self._failed = f"switches cannot be followed: {error.message}"
+                    log.warning("%s", self._failed)
+            timer = self._clock.call_later(LOOK_EVERY_S, self._wake.set)
+            await self._wake.wait()
+            timer.cancel()
+            self._wake.clear()
+
+    def saw(self, heads: Sequence[Head]) -> None:
+        """Take what somebody else has just read of the journal: while no switch was journaled, none is looked for."""
+        pos = next((head.pos for head in heads if head.stream == STREAM), 0)
+        self._heard = (self._clock.monotonic_ns(), pos)
+        if pos != self._followed_pos:
+            self._wake.set()
+
+    def _nothing_new(self) -> bool:
+        if self._heard is None:
+            return False
+        heard_ns, pos = self._heard
+        return pos == self._followed_pos and self._clock.monotonic_ns() - heard_ns < HEARD_FOR_S * 1e9
 
     async def follow(self) -> None:
         """Turn what was switched since the last look. Raises what the store raises."""
+        pos = self._heard[1] if self._heard is not None else -1
         for row in await self._store.rows(PROJECTION):
             said = msgspec.json.decode(row.value, type=Switched)
             self._said[said.feature] = said
@@ -141,6 +163,7 @@ class Features:
                 self._on[name] = said.on
                 log.warning("%s is switched %s by %s: %s", name, "on" if said.on else "off", said.by, said.reason)
                 await asyncio.shield(feature.turn(said.on, f"{said.by}: {said.reason}"))
+        self._followed_pos = pos
 
     def _status(self, feature: Feature) -> FeatureStatus:
         said = self._said.get(feature.name)

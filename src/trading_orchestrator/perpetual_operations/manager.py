@@ -169,7 +169,7 @@ class PerpetualOperationsManager:
         )
         self.recovery, self.incidents = self.repairs.recovery, self.repairs.incidents
         self.circuits, self.pools = self.repairs.circuits, self.repairs.pools
-        self.watching.follow(PoolMetrics(self.pools.statuses, self.meter))
+        self.watching.follow(PoolMetrics(self.pools.statuses, self.meter, self.pools.queries))
         self._console: Console | None = None
         self.features = Features(store, clock, self._features())
         self._started_at_ns: int | None = None
@@ -179,7 +179,9 @@ class PerpetualOperationsManager:
             also = partial(self.guards.given_up.end_for_the_dead, is_dead)
             self.supervisor.add(DeadNodes(self.incidents, clock, also))
         answer_s, slow_s = 0.8 * config.health.deadline_s, config.health.journal_slow_s
-        look = JournalProbe(store, clock, self.incidents.touch, answer_s=answer_s, slow_s=slow_s)
+        tell = (self.journal.saw, self.features.saw)
+        look = JournalProbe(store, clock, self.incidents.touch, answer_s=answer_s, slow_s=slow_s, tell=tell)
+        self.health.follow(self.recovery.reported)
         self.add_probe("journal", look)
         limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
         self.add_probe("event_loop", event_loop_probe(self.loop_lag.worst_s, **limits))
@@ -616,7 +618,6 @@ class PerpetualOperationsManager:
         self.repairs.ended(ended)
         if ended.over_budget and not self.health.watches(ended.component):
             self.health.add(ended.component, AtOnce(self.supervisor.children[ended.component].health))
-
 
     async def _settle(self) -> None:
         """The last words of an ordered stop: what was said is journaled, what was lent comes back."""

@@ -60,6 +60,26 @@ class Tuned(Protocol):
         ...
 
 
+class Timed(Protocol):
+    """What the queries of one name took so far: `counts` by the buckets of `kernel.metrics.LATENCY_S`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def counts(self) -> Sequence[int]: ...
+
+    @property
+    def total_s(self) -> float: ...
+
+
+@runtime_checkable
+class Asked(Protocol):
+    """A pool that times what is asked through it, by the name of the query."""
+
+    def queries(self) -> Sequence[Timed]: ...
+
+
 @runtime_checkable
 class Pooled(Protocol):
     """Something that keeps pools of its own, such as a fact store: each is shown beside those made here."""
@@ -159,6 +179,11 @@ class ConnectionPoolManager:
     def statuses(self) -> Sequence[PoolStatus]:
         """Return every pool as it is now."""
         return [pool.status() for pool in self._pools.values()]
+
+    def queries(self) -> Sequence[tuple[str, Timed]]:
+        """Return what every kind of query took, with the name of its pool, where a pool tells."""
+        asked = ((name, pool) for name, pool in self._pools.items() if isinstance(pool, Asked))
+        return [(name, timed) for name, pool in asked for timed in pool.queries()]
 
     def health_of(self, name: str) -> Health:
         """Return how one pool is, for a probe.

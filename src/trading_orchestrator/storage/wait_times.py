@@ -26,7 +26,8 @@ class WaitTimes:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._slices: deque[Slice] = deque(maxlen=SLICES)
+        self._slices: deque[Slice] = deque()
+        self._recent = [0] * (len(BOUNDS_S) + 1)
         self._counts = [0] * (len(BOUNDS_S) + 1)
         self.sum_s = 0.0
 
@@ -34,12 +35,14 @@ class WaitTimes:
         """Count one wait, and how many were in use then."""
         now_ns = self._clock.monotonic_ns()
         if not self._slices or now_ns - self._slices[-1].at_ns > SLICE_S * 1e9:
+            self._forget(now_ns)
             self._slices.append(Slice(now_ns))
         newest, bucket = self._slices[-1], bisect.bisect_left(BOUNDS_S, wait_s)
         newest.counts[bucket] += 1
+        newest.most_in_use = max(newest.most_in_use, in_use)
+        self._recent[bucket] += 1
         self._counts[bucket] += 1
         self.sum_s += wait_s
-        newest.most_in_use = max(newest.most_in_use, in_use)
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -48,21 +51,23 @@ class WaitTimes:
 
     @property
     def count(self) -> int:
-        return sum(sum(one.counts) for one in self._fresh())
+        self._forget(self._clock.monotonic_ns())
+        return sum(self._recent)
 
     @property
     def most_in_use(self) -> int:
-        return max((one.most_in_use for one in self._fresh()), default=0)
+        self._forget(self._clock.monotonic_ns())
+        return max((one.most_in_use for one in self._slices), default=0)
 
     def percentiles(self) -> tuple[float, float]:
         """Return p50 and p99 in seconds, as the upper bounds of their buckets; 0 when nothing was measured."""
-        counts = [sum(row) for row in zip(*(one.counts for one in self._fresh()), strict=True)]
-        total = sum(counts)
-        return (_rank(counts, 0.50 * total), _rank(counts, 0.99 * total)) if total else (0.0, 0.0)
+        total = self.count
+        return (_rank(self._recent, 0.50 * total), _rank(self._recent, 0.99 * total)) if total else (0.0, 0.0)
 
-    def _fresh(self) -> list[Slice]:
-        now_ns = self._clock.monotonic_ns()
-        return [one for one in self._slices if now_ns - one.at_ns <= SLICES * SLICE_S * 1e9]
+    def _forget(self, now_ns: int) -> None:
+        while self._slices and now_ns - self._slices[0].at_ns > SLICES * SLICE_S * 1e9:
+            gone = self._slices.popleft().counts
+            self._recent = [kept - less for kept, less in zip(self._recent, gone, strict=True)]
 
 
 def _rank(counts: list[int], wanted: float) -> float:

@@ -139,7 +139,7 @@ def test_a_circuit_is_opened_by_hand_and_a_feature_switched(shop: Shop) -> None:
     states = {one["name"]: one["state"] for one in json.loads(listed)["circuits"]}
     assert {"pool/sales": "closed", "dependency/quotes": "forced_open", "channel/log": "closed"} == states
     assert "circuit dependency/quotes is closed\n" == closed
-    assert "no circuit is named 'quotes'; known: pool/sales, dependency/quotes, channel/log" in unknown
+    assert "no circuit is named 'quotes'; known: " in unknown
     assert (500, 200) == (refused.status_code, allowed.status_code)
     assert [False] == [one["on"] for one in switched.json()["features"] if one["feature"] == "recovery"]
     assert (409, "request.body") == (form.status_code, form.json()["code"])

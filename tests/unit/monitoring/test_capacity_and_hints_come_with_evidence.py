@@ -102,5 +102,18 @@ def test_each_hint_names_the_figures_behind_it() -> None:
     assert "a collection of garbage stopped it for 200 ms" == found["hint.long_collection"].evidence
 
 
+def test_a_slow_query_of_a_database_is_named_with_its_pool() -> None:
+    meter = Meter()
+    for query, took_s in (("facts_before", 0.4), ("heads", 0.001)):
+        took = meter.histogram("trading_database_query_seconds", "Time", pool="journal-reader", query=query)
+        for _ in range(25):
+            took.observe(took_s)
+
+    (found,) = hints(Seen([trader(meter)], report(1.0), 1.0))
+
+    assert ("hint.slow_query", "facts_before on journal-reader") == (found.code, found.subject)
+    assert "p99 0.5 s over 25 runs on node a-1, 10 s in all" == found.evidence
+
+
 def test_where_all_is_well_there_is_no_hint() -> None:
     assert [] == list(hints(Seen([trader()], report(1.0), 1.0)))

@@ -24,7 +24,7 @@ from trading_orchestrator.perpetual_operations.manager import PerpetualOperation
 from trading_orchestrator.perpetual_operations.monitoring.config import MonitoringConfig
 from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
-from trading_orchestrator.storage.ports import Fact, Fence, NewFact, ProjectionRow, Put
+from trading_orchestrator.storage.ports import Fact, Fence, Head, NewFact, ProjectionRow, Put
 from trading_orchestrator.storage.sqlite import open_store
 from trading_orchestrator.watchdog.config import WatchdogConfig
 
@@ -47,16 +47,23 @@ class Switchboard(EmptyStore):
 
     def __init__(self) -> None:
         self.switches: dict[str, bytes] = {}
+        self.pos = 0
+        self.looks = 0
+
+    async def heads(self) -> Sequence[Head]:
+        return [Head("config", self.pos, self.pos, b"")] if self.pos else []
 
     async def append(
         self, facts: Sequence[NewFact], *, node: str, fence: Fence | None, puts: Sequence[Put] = ()
     ) -> Sequence[Fact]:
+        self.pos += 1
         self.switches |= {put.key: msgspec.json.encode(put.value) for put in puts if put.projection == PROJECTION}
         return []
 
     async def rows(
         self, projection: str, *, before_pos: int | None = None, limit: int = 100
     ) -> Sequence[ProjectionRow]:
+        self.looks += projection == PROJECTION
         rows = self.switches.items() if projection == PROJECTION else ()
         return [ProjectionRow(key, value, 1) for key, value in rows]
 
@@ -184,6 +191,26 @@ async def test_every_node_follows_within_a_second(tmp_path: Path) -> None:
     await operations.unwatch()
 
     assert not seen
+
+
+async def test_while_nothing_was_switched_nobody_looks(tmp_path: Path) -> None:
+    store, clock = Switchboard(), VirtualClock()
+    operations = PerpetualOperationsManager(OperationsConfig(), store=store, clock=clock, data_dir=tmp_path)
+    operations.watch()
+    await clock.advance(5.0)
+    before = store.looks
+    await clock.advance(60.0)
+    quiet = store.looks - before
+    await operations.features.follow()
+    await switch(store, "health_checker", False, by="ada", reason="a test", node="operator", at_ns=1)
+    await clock.advance(2.0)
+    off = runs(operations, "health_checker")
+    await switch(store, "health_checker", True, by="ada", reason="a test", node="operator", at_ns=2)
+    await clock.advance(5.0)  # who reads the journal each second is off: then it is looked for as ever
+    on = runs(operations, "health_checker")
+    await operations.unwatch()
+
+    assert (0, False, True) == (quiet, off, on)
 
 
 def test_what_the_config_leaves_out_is_not_offered(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,16 @@ from trading_orchestrator.perpetual_operations.console.health_json import health
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, Kind
 from trading_orchestrator.perpetual_operations.health.probes.progress import progress_probe
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
+from trading_orchestrator.storage.ports import Fact, Fence, NewFact, Put
+
+
+class Sink(EmptyStore):
+    """Takes every fact and keeps none."""
+
+    async def append(
+        self, facts: Sequence[NewFact], *, node: str, fence: Fence | None, puts: Sequence[Put] = ()
+    ) -> Sequence[Fact]:
+        return []
 
 
 def reads(state: HealthState, reason: str = "") -> Any:
@@ -30,7 +41,7 @@ def reads(state: HealthState, reason: str = "") -> Any:
 def manager(tmp_path: Path) -> PerpetualOperationsManager:
     """One bad round is enough for it."""
     config = OperationsConfig(alerts=AlertsConfig(enabled=False), health=HealthConfig(fall_rounds=1))
-    return PerpetualOperationsManager(config, store=EmptyStore(), clock=VirtualClock(), data_dir=tmp_path)
+    return PerpetualOperationsManager(config, store=Sink(), clock=VirtualClock(), data_dir=tmp_path)
 
 
 async def asked(operations: PerpetualOperationsManager, path: str) -> httpx2.Response:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from trading_orchestrator.kernel.clock import VirtualClock
+from trading_orchestrator.kernel.clock import Timer, VirtualClock
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.monitoring.config import MonitoringConfig
@@ -18,12 +19,12 @@ from trading_orchestrator.perpetual_operations.monitoring.system_monitor import 
 
 
 class BusyClock(VirtualClock):
-    """A clock whose sleepers come late, as on a loop that something blocks."""
+    """A clock whose timers come late, as on a loop that something blocks."""
 
     late_s = 0.0
 
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds + self.late_s)
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        return super().call_later(seconds + self.late_s, call)
 
 
 async def run_for(lag: LoopLag, clock: VirtualClock, seconds: float) -> None:
@@ -46,7 +47,8 @@ async def test_the_ring_keeps_the_newest_samples_and_no_more(tmp_path: Path) -> 
     running.cancel()
 
     assert 10 == len(monitor.samples())
-    assert sorted(seen)[-10:] == [sample.at_ns for sample in monitor.samples()]
+    kept = {sample.at_ns for sample in monitor.samples()}  # two of one moment when the thread was slow
+    assert sorted(seen)[-len(kept) :] == sorted(kept)
     assert monitor.samples(3)[-1] is monitor.latest
 
 

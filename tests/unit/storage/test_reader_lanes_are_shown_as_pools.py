@@ -13,6 +13,10 @@ import pytest
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import SystemClock, VirtualClock
 from trading_orchestrator.kernel.component import HealthState
+from trading_orchestrator.kernel.metrics import Meter
+from trading_orchestrator.perpetual_operations.monitoring.gauge import Gauge
+from trading_orchestrator.perpetual_operations.monitoring.pool_metrics import PoolMetrics
+from trading_orchestrator.perpetual_operations.monitoring.sample import LoopReadings
 from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager, PoolTaken, pools_of
 from trading_orchestrator.storage.sqlite import open_store
 from trading_orchestrator.storage.sqlite.lanes import ThreadLanes
@@ -186,7 +190,13 @@ async def test_every_query_is_timed_under_its_name(tmp_path: Path) -> None:
 
     for slow in (True, False):
         await pool.run(partial(find, slow=slow))
-    (found,) = pool.figures.queries()
+    manager, meter = ConnectionPoolManager(clock), Meter()
+    manager.adopt("readers", pool)
+    metrics = PoolMetrics(manager.statuses, meter, manager.queries)
+    metrics(Gauge(Path("/")).take(1, 1, LoopReadings()))
     await pool.close()
 
-    assert (2, True) == (found.runs, found.name.endswith("find"))
+    (family,) = (each for each in meter.read() if each.name == "trading_database_query_seconds")
+    (found,) = family.readings
+    labels = dict(found.labels)
+    assert (2, "readers", True) == (sum(found.counts), labels["pool"], labels["query"].endswith("find"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
 
@@ -27,6 +27,7 @@ class Hosted:
         self._stop = stop
         self._end_streams = end_streams
         self._asked = asyncio.Event()
+        self._server: object | None = None
         self._task = asyncio.get_running_loop().create_task(self._run(), name="perpetual-operations")
 
     def ask(self) -> None:
@@ -45,12 +46,26 @@ class Hosted:
             await self._stop_whole()
 
     async def _until_asked(self) -> None:
-        while not self._asked.is_set():
-            if host_is_leaving():
+        looking = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
+        try:
+            await self._asked.wait()
+        finally:
+            looking.cancel()
+            self._asked.set()  # no further look
+
+    def _look(self) -> None:
+        """Five times a second, so by a timer of the loop alone, without a task to wake."""
+        if self._asked.is_set():
+            return
+        # Asking for the handler costs 0.1 ms: a server that was found once is asked instead, and the handler again
+        # when that one leaves, for another may have taken its place.
+        if self._server is None:
+            self._server = host_server()
+        if getattr(self._server, "should_exit", False):
+            self._server = host_server()
+            if getattr(self._server, "should_exit", False):
                 self._end_streams()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._asked.wait()
+        asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
 
     async def _stop_whole(self) -> None:
         """A cancellation half-way (the loop ends) starts the stop again instead of leaving it undone."""
@@ -91,7 +106,7 @@ def _runs_lifespan(frame: FrameType | None) -> bool:
     return False
 
 
-def host_is_leaving() -> bool:
-    """Return whether a uvicorn server of this process wants to leave; it is found behind its signal handler."""
+def host_server() -> object | None:
+    """Return the uvicorn server of this process; it is found behind its signal handler."""
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    return bool(getattr(server, "should_exit", False))
+    return server if hasattr(server, "should_exit") else None

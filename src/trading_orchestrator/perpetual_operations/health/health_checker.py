@@ -120,6 +120,7 @@ class HealthChecker:
         self._fall = fall
         self._rise = rise
         self._watched: dict[str, Watched] = {}
+        self._followers: list[Callable[[], None]] = []
         self._steadied: dict[str, Steadying] = {}
         self._since: dict[str, tuple[HealthState, int]] = {}
         self._report = HealthReport(clock.wall_ns(), HealthState.STARTING, "No probe has answered yet.", (), ())
@@ -128,6 +129,10 @@ class HealthChecker:
     def report(self) -> HealthReport:
         """Return the newest report at once, without I/O."""
         return self._report
+
+    def follow(self, told: Callable[[], None]) -> None:
+        """Have `told` called on the loop after each round; it must not block."""
+        self._followers.append(told)
 
     def add(
         self,
@@ -208,6 +213,8 @@ class HealthChecker:
             root_causes=tuple(finding.name for finding in findings if finding.is_cause),
             parts=tuple(self._part(finding, took_ms[finding.name], now_ns) for finding in findings),
         )
+        for told in self._followers:
+            told()
         return self._report
 
     async def run(self) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
-from trading_orchestrator.storage.ports import FactStore
+from trading_orchestrator.storage.ports import FactStore, Head
 
 WINDOW_NS = 10_000_000_000
 MOST_LOOKS = 200
+OTHERS_LOOK_S = 2.0  # in intervals: whoever looks each interval may be late by one
 
 
 class JournalWatch:
@@ -48,7 +49,11 @@ class JournalWatch:
         Raises:
             StorageUnavailable: the journal cannot be read now; ask again.
         """
-        pos = max((head.pos for head in await self._store.heads()), default=0)
+        return self.saw(await self._store.heads())
+
+    def saw(self, heads: Sequence[Head]) -> int:
+        """Take what somebody else has just read, and return the position: one read serves everybody."""
+        pos = max((head.pos for head in heads), default=0)
         now_ns = self._clock.monotonic_ns()
         self._seen.append((now_ns, pos))
         while now_ns - self._seen[0][0] > WINDOW_NS:
@@ -56,7 +61,10 @@ class JournalWatch:
         return pos
 
     async def run(self) -> None:
-        """Look until cancelled; a journal that cannot be read ends the run, and the manager starts it anew."""
+        """Look until cancelled, but not while others do; a journal that cannot be read ends the run, and the manager
+        starts it anew.
+        """
         while True:
-            await self.look()
+            if not self._seen or self._clock.monotonic_ns() - self._seen[-1][0] > OTHERS_LOOK_S * self._every_s * 1e9:
+                await self.look()
             await self._clock.sleep(self._every_s)

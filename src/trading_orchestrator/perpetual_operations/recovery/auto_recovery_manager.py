@@ -80,6 +80,7 @@ class AutoRecoveryManager:
         self._climbs: dict[str, Climb] = {}
         self._last_well_ns: dict[str, int] = {}
         self._looked_at_ns = 0
+        self._news: asyncio.Event | None = None
 
     @property
     def actions(self) -> Mapping[str, Action]:
@@ -128,12 +129,24 @@ class AutoRecoveryManager:
                 if report.at_ns != self._looked_at_ns:
                     self._looked_at_ns = report.at_ns
                     self.look(report)
-                await self._clock.sleep(LOOK_EVERY_S)
+                await self._next_report()
         finally:
             for climb in self._climbs.values():
                 if climb.task is not None:
                     climb.task.cancel()
             self._climbs.clear()
+
+    def reported(self) -> None:
+        """There is a new report: whoever says so once need not be looked at four times a second."""
+        self._news = self._news or asyncio.Event()
+        self._news.set()
+
+    async def _next_report(self) -> None:
+        if self._news is None:
+            await self._clock.sleep(LOOK_EVERY_S)
+            return
+        await self._news.wait()
+        self._news.clear()
 
     async def _wait_for_open_incidents(self) -> None:
         """What the predecessor of this process left open goes on; a journal that cannot be read is not waited for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import partial
 from itertools import count
@@ -10,6 +11,7 @@ from itertools import count
 import msgspec
 
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.metrics import LATENCY_S
 from trading_orchestrator.storage.connection_pool import Leak, PoolStatus
 from trading_orchestrator.storage.wait_times import WaitTimes
 
@@ -19,12 +21,11 @@ OTHERS = "others"
 
 
 class QueryFigures(msgspec.Struct):
-    """All runs of the queries of one name since the start."""
+    """All runs of the queries of one name; `counts`: by the buckets of LATENCY_S, and above them all."""
 
     name: str
-    runs: int = 0
+    counts: list[int]
     total_s: float = 0.0
-    longest_s: float = 0.0
 
 
 class LaneFigures:
@@ -66,11 +67,10 @@ class LaneFigures:
             name, began_ns = self._running.pop(ticket)
             if name not in self._queries and len(self._queries) >= NAMES_MAX:
                 name = OTHERS
-            figures = self._queries.setdefault(name, QueryFigures(name))
+            figures = self._queries.setdefault(name, QueryFigures(name, [0] * (len(LATENCY_S) + 1)))
             took_s = (now_ns - began_ns) / 1e9
-            figures.runs += 1
+            figures.counts[bisect_left(LATENCY_S, took_s)] += 1
             figures.total_s += took_s
-            figures.longest_s = max(figures.longest_s, took_s)
 
     def given_up(self) -> None:
         """Whoever asked went away before a lane was free."""
@@ -92,7 +92,7 @@ class LaneFigures:
     def queries(self) -> Sequence[QueryFigures]:
         """Return what every kind of query took so far."""
         with self._lock:
-            return [msgspec.structs.replace(each) for each in self._queries.values()]
+            return [QueryFigures(each.name, list(each.counts), each.total_s) for each in self._queries.values()]
 
     def pressure(self) -> tuple[float, int, int]:
         """Return p99 of the waits in seconds, how many there were, and the most lanes in use, of the last minutes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +16,7 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.storage.connection_pool import PoolStatus
 from trading_orchestrator.storage.sqlite.committer import StoreClosed
 from trading_orchestrator.storage.sqlite.failures import explain
-from trading_orchestrator.storage.sqlite.lane_figures import LaneFigures, name_of
+from trading_orchestrator.storage.sqlite.lane_figures import LaneFigures, QueryFigures, name_of
 
 LONG_WAIT_S = 0.010
 ENOUGH_WAITS = 100
@@ -123,6 +123,10 @@ class ThreadLanes:
     def status(self) -> PoolStatus:
         """Return the lanes as a pool."""
         return self.figures.status()
+
+    def queries(self) -> Sequence[QueryFigures]:
+        """Return what every kind of query took so far."""
+        return self.figures.queries()
 
     async def tend(self) -> None:
         """Close connections that a smaller size left over; the journal's probe reads over the others each round."""

@@ -196,6 +196,8 @@ class RuleBook:
             return set()
         if _is_about_absence(rule):
             return set(found)
+        if not alive:
+            return set()
         seen = measured(rule, view)
         return {key for key, known in alive.items() if key not in found and known.source not in seen}
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from statistics import median
 
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.incidents.incident_log import PlaceHeld
-from trading_orchestrator.storage.ports import FactStore, FileStore, StorageLocked
+from trading_orchestrator.storage.ports import FactStore, FileStore, Head, StorageLocked
 
 LOST, LOCKED, SLOW = "database.lost", "database.locked", "database.slow"
 LOCKED_S = 0.5  # the writers of other nodes keep it for a few milliseconds
@@ -27,6 +27,7 @@ class JournalProbe:
         write: one real, durable write; None leaves it at reading.
         answer_s: an answer is given within it, ready or not; below the probe's deadline.
         slow_s: a usual write that takes longer is slow; the median of five looks counts.
+        tell: hear what was read, so that they need not read the same.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class JournalProbe:
         *,
         answer_s: float = 0.8,
         slow_s: float = 0.5,
+        tell: Sequence[Callable[[Sequence[Head]], object]] = (),
     ) -> None:
         self._store = store
         self._clock = clock
         self._write = write
         self._answer_s = answer_s
         self._slow_s = slow_s
+        self._tell = tuple(tell)
         self._highest_pos = 0
         self._began_ns = 0
         self._look: asyncio.Task[Health] | None = None
@@ -75,6 +78,8 @@ class JournalProbe:
 
     async def _looked(self) -> Health:
         heads = await self._store.heads()
+        for tell in self._tell:
+            tell(heads)
         pos = max((head.pos for head in heads), default=0)
         if pos < self._highest_pos:
             went = f"it went back from pos {self._highest_pos} to {pos}: was a file replaced?"

@@ -13,6 +13,7 @@ from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
 from trading_orchestrator.perpetual_operations.monitoring.quantile import upper_quantile
 
 SLOW_S = 0.25
+SLOW_QUERY_S = 0.1
 SLOW_COMMIT_S = 0.05
 LEAST_COUNT = 20
 HOT_PROBE_RATIO = 0.05
@@ -51,6 +52,19 @@ def slow_query(seen: Seen) -> Iterator[Hint]:
                 route,
                 f"p99 {p99_s:g} s over {count} answers of node {node}",
                 "ask for fewer rows or buckets, or less often",
+            )
+
+
+def slow_database_query(seen: Seen) -> Iterator[Hint]:
+    """A query of a database whose slowest runs keep a lane from all others."""
+    for node, family, reading in _readings(seen, "trading_database_query_seconds"):
+        labels, p99_s, count = dict(reading.labels), _p99(family, reading), sum(reading.counts)
+        if count >= LEAST_COUNT and p99_s > SLOW_QUERY_S:
+            yield Hint(
+                "hint.slow_query",
+                f"{labels['query']} on {labels['pool']}",
+                f"p99 {p99_s:g} s over {count} runs on node {node}, {reading.value:.3g} s in all",
+                "ask for fewer rows, seldomer, or by an index; while it runs, it keeps a lane",
             )
 
 
@@ -106,7 +120,7 @@ def long_collection(seen: Seen) -> Iterator[Hint]:
             )
 
 
-RULES: tuple[Rule, ...] = (slow_query, slow_commit, hot_probe, oversize_pool, long_collection)
+RULES: tuple[Rule, ...] = (slow_query, slow_database_query, slow_commit, hot_probe, oversize_pool, long_collection)
 
 
 def hints(seen: Seen) -> Sequence[Hint]:

@@ -14,7 +14,7 @@ from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 DECIMALS = 6  # a µs, a millionth of a core: finer is noise of the clock, and noise is what costs bytes
 TAIL = 0.99
 # Labels of many values: /metrics shows each, the history would only grow. Of counters it keeps the sum over them.
-NOT_KEPT = frozenset({"route", "metric"})
+NOT_KEPT = frozenset({"route", "metric", "query"})
 
 
 def values_of(sample: Sample) -> Mapping[str, float]:
