@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,6 +90,7 @@ def history(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")] = 30,
     url: UrlOption = None,
     config: ConfigOption = None,
+    tries: Annotated[bool, typer.Option("--tries", help="Below each message every try, by channel.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List what was sent to whom, when, and with which answer, newest first."""
@@ -97,7 +98,8 @@ def history(
     if as_json:
         print(json_line(found))
         return
-    show_table(screen(), "Sent", SENT, [_sent(line) for line in found])
+    rows = [row for line in found for row in (_sent(line), *(_tried(line) if tries else ()))]
+    show_table(screen(), "Sent", SENT, rows)
 
 
 def acknowledge(
@@ -199,6 +201,13 @@ def _sent(line: Mapping[str, Any]) -> tuple[object, ...]:
     about = ", ".join(line["about"].values())
     return (local_moment(line["at_ns"]), line["receiver"], line["status"], about, line["alerts"], line["outcome"],
             line["tries"], line["answer"])  # fmt: skip
+
+
+def _tried(line: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    for one in line["log"]:
+        for answer in one["answers"]:
+            how = "taken" if answer["is_taken"] else "not taken"
+            yield local_moment(one["at_ns"]), f"  by {answer['channel']}", "", "", "", how, "", answer["said"]
 
 
 def _pair(label: str) -> tuple[str, str]:

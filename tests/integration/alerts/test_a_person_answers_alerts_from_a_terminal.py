@@ -76,6 +76,8 @@ async def test_a_person_sees_takes_silences_and_resolves(url: str) -> None:
     sent = json.loads(await run("history", "--json", at))
     assert {("desk", "firing"), ("anna by paper", "call")} <= {(one["receiver"], one["status"]) for one in sent}
     assert {"delivered"} == {one["outcome"] for one in sent if one["status"] != "resolved"}
+    assert {"paper: logged"} == {one["answer"] for one in sent if one["outcome"] == "delivered"}
+    assert "by paper" in await run("history", "--tries", at)
 
 
 async def test_a_silence_may_end_with_what_it_covers_or_unused_and_act_in_windows_only(url: str) -> None:

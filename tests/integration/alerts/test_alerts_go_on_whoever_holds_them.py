@@ -414,7 +414,7 @@ async def test_every_message_stands_in_the_history_with_its_answer(place: Place)
         await place.pass_time(4)
 
     lines = [msgspec.json.decode(row.value, type=SentLine) for row in await place.store.rows(HISTORY)]
-    assert {("people", "firing", "delivered", "200"), ("anna by log", "call", "delivered", "200")} == {
+    assert {("people", "firing", "delivered", "log: 200"), ("anna by log", "call", "delivered", "log: 200")} == {
         (line.receiver, line.status, line.outcome, line.answer) for line in lines
     }
     assert all(line.ended_at_ns is not None and 1 == line.tries for line in lines)

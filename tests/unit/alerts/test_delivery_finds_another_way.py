@@ -11,10 +11,12 @@ from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
 from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery, Way, Ways
-from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue
+from trading_orchestrator.perpetual_operations.alerts.facts import Answer, NotificationDue
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing
+
+Answers = tuple[Answer, ...]
 
 
 @dataclass
@@ -22,18 +24,22 @@ class Scribe:
     """Stands in for the engine: writes down what it is told became of each message."""
 
     said: list[tuple[str, str, str]] = field(default_factory=list)
+    tries: list[list[tuple[str, str, bool]]] = field(default_factory=list)
 
-    def delivered(self, name: str, now_ns: int, answer: str) -> list[object]:
-        return self._note("delivered", name, answer)
+    def delivered(self, name: str, now_ns: int, answer: str, answers: Answers) -> list[object]:
+        return self._note("delivered", name, answer, answers)
 
-    def failed(self, name: str, now_ns: int, answer: str, retry_after_s: float | None) -> list[object]:
-        return self._note(f"again after {retry_after_s:g}", name, answer)
+    def failed(
+        self, name: str, now_ns: int, answer: str, retry_after_s: float | None, answers: Answers
+    ) -> list[object]:
+        return self._note(f"again after {retry_after_s:g}", name, answer, answers)
 
-    def refused(self, name: str, now_ns: int, answer: str) -> list[object]:
-        return self._note("refused", name, answer)
+    def refused(self, name: str, now_ns: int, answer: str, answers: Answers) -> list[object]:
+        return self._note("refused", name, answer, answers)
 
-    def _note(self, what: str, name: str, answer: str) -> list[object]:
+    def _note(self, what: str, name: str, answer: str, answers: Answers) -> list[object]:
         self.said.append((what, name, answer))
+        self.tries.append([(one.channel, one.said, one.is_taken) for one in answers])
         return []
 
 
@@ -79,9 +85,9 @@ async def test_a_message_that_failed_often_also_goes_to_the_fallback(office: Off
         await office.post(delivery, tries=tries)
 
     assert [
-        ("again after 4", "n-1", "away"),
-        ("again after 4", "n-1", "away"),
-        ("delivered", "n-1", "sms: 200 (away)"),
+        ("again after 4", "n-1", "mail: away"),
+        ("again after 4", "n-1", "mail: away"),
+        ("delivered", "n-1", "mail: away; sms: 200"),
     ] == office.scribe.said
 
 
@@ -89,7 +95,7 @@ async def test_a_critical_message_goes_to_the_fallback_after_its_first_failure(o
     office.mail.errors = [Transient("away")]
     await office.post(office.delivery(office.one_after_the_other()), told=letter(severity="critical").message)
 
-    assert [("delivered", "n-1", "sms: 200 (away)")] == office.scribe.said
+    assert [("delivered", "n-1", "mail: away; sms: 200")] == office.scribe.said
 
 
 async def test_while_a_channel_is_down_every_message_takes_the_fallback_at_once(office: Office) -> None:
@@ -107,15 +113,15 @@ async def test_what_a_channel_refuses_the_fallback_may_take(office: Office) -> N
     office.mail.errors = [Refused("no such mailbox")]
     await office.post(office.delivery(office.one_after_the_other()))
 
-    assert [("delivered", "n-1", "sms: 200 (no such mailbox)")] == office.scribe.said
+    assert [("delivered", "n-1", "mail: no such mailbox; sms: 200")] == office.scribe.said
 
 
 @pytest.mark.parametrize(
     ("mail", "sms", "end"),
     [
-        (Refused("never"), Refused("not me"), ("refused", "n-1", "never")),
-        (Refused("never"), Transient("away"), ("again after 0", "n-1", "away")),
-        (Transient("gone"), Refused("not me"), ("again after 0", "n-1", "gone")),
+        (Refused("never"), Refused("not me"), ("refused", "n-1", "mail: never; sms: not me")),
+        (Refused("never"), Transient("away"), ("again after 0", "n-1", "mail: never; sms: away")),
+        (Transient("gone"), Refused("not me"), ("again after 0", "n-1", "mail: gone; sms: not me")),
     ],
 )
 async def test_a_message_is_given_up_only_when_every_lane_refuses_it(
@@ -133,7 +139,11 @@ async def test_a_message_to_two_channels_is_tried_again_only_where_it_did_not_ar
     await office.post(delivery)
     await office.post(delivery, tries=1)
 
-    assert [("again after 4", "n-1", "200; away"), ("delivered", "n-1", "200; 200")] == office.scribe.said
+    assert [
+        ("again after 4", "n-1", "mail: 200; sms: away"),
+        ("delivered", "n-1", "mail: 200; sms: 200"),
+    ] == office.scribe.said
+    assert [[("mail", "200", True), ("sms", "away", False)], [("sms", "200", True)]] == office.scribe.tries
     assert (["n-1"], ["n-1", "n-1"]) == (office.mail.letters, office.sms.letters)
 
 
@@ -141,7 +151,7 @@ async def test_a_channel_that_refuses_does_not_hold_up_the_other(office: Office)
     office.sms.errors = [Refused("no such number")]
     await office.post(office.delivery(office.both()))
 
-    assert [("delivered", "n-1", "200; no such number")] == office.scribe.said
+    assert [("delivered", "n-1", "mail: 200; sms: no such number")] == office.scribe.said
 
 
 async def test_a_message_to_a_receiver_that_is_gone_is_let_go(office: Office) -> None:

@@ -34,6 +34,7 @@ class CallFailed(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
     answer: str
     retry_at_ns: int
+    answers: tuple[f.Answer, ...] = ()
 
 
 class CallDelivered(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ class CallDelivered(msgspec.Struct, frozen=True, kw_only=True):
     contact_id: str
     at_ns: int
     answer: str
+    answers: tuple[f.Answer, ...] = ()
 
 
 class CallDropped(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,7 @@ class CallDropped(msgspec.Struct, frozen=True, kw_only=True):
     contact_id: str
     at_ns: int
     reason: str
+    answers: tuple[f.Answer, ...] = ()
 
 
 class CallsKept(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,19 +168,27 @@ class Calls:
         """Return the calls to try now."""
         return [one for one in self.outbox.values() if one.retry_at_ns <= now_ns]
 
-    def delivered(self, name: str, now_ns: int, answer: str = "") -> Sequence[Body]:
+    def delivered(self, name: str, now_ns: int, answer: str = "", answers: tuple[f.Answer, ...] = ()) -> Sequence[Body]:
         """The person's channel has the call."""
-        return self._decide(name, CallDelivered(contact_id=name, at_ns=now_ns, answer=answer))
+        return self._decide(name, CallDelivered(contact_id=name, at_ns=now_ns, answer=answer, answers=answers))
 
-    def failed(self, name: str, now_ns: int, answer: str = "", retry_after_s: float | None = None) -> Sequence[Body]:
+    def failed(
+        self,
+        name: str,
+        now_ns: int,
+        answer: str = "",
+        retry_after_s: float | None = None,
+        answers: tuple[f.Answer, ...] = (),
+    ) -> Sequence[Body]:
         """The call did not arrive, or nobody knows."""
         tries = self.outbox[name].tries + 1 if name in self.outbox else 1
         retry_at_ns = now_ns + wait_ns(tries, retry_after_s)
-        return self._decide(name, CallFailed(contact_id=name, at_ns=now_ns, answer=answer, retry_at_ns=retry_at_ns))
+        failed = CallFailed(contact_id=name, at_ns=now_ns, answer=answer, retry_at_ns=retry_at_ns, answers=answers)
+        return self._decide(name, failed)
 
-    def refused(self, name: str, now_ns: int, answer: str = "") -> Sequence[Body]:
+    def refused(self, name: str, now_ns: int, answer: str = "", answers: tuple[f.Answer, ...] = ()) -> Sequence[Body]:
         """The channel will never take this call."""
-        return self._decide(name, CallDropped(contact_id=name, at_ns=now_ns, reason=answer))
+        return self._decide(name, CallDropped(contact_id=name, at_ns=now_ns, reason=answer, answers=answers))
 
     # -- how it decides
 

@@ -18,6 +18,7 @@ from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneCon
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing
 
 Deed = Callable[[Engine, int], Sequence[f.Body]]
+SAID_LEN = 300
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,14 @@ class Way:
 
 
 Ways = Sequence[Way]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What the lanes of a way said, in the order they were asked; `error`: why none has the letter."""
+
+    answers: tuple[f.Answer, ...]
+    error: OrchestratorError | None = None
 
 
 class Delivery:
@@ -70,7 +79,7 @@ class Delivery:
         self._carries = carries
         self._trying: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, int] = {}
-        self._taken: dict[str, dict[str, str]] = {}
+        self._taken: dict[str, dict[str, Carried]] = {}
 
     @property
     def lanes(self) -> Sequence[Lane]:
@@ -103,26 +112,28 @@ class Delivery:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def carry(self, way: Way, letter: Letter, *, tries: int = 0) -> str:
-        """Return the answer of the first lane that took the letter; another than the first is named in it.
+    async def carry(self, way: Way, letter: Letter, *, tries: int = 0) -> Carried:
+        """Return what the lanes said, up to the first that took the letter.
+
+        Its error is Refused only when every lane refuses.
 
         Args:
             tries: how often this letter failed before.
-
-        Raises:
-            Transient, Unknown, Refused: none took it; Refused only when every lane refuses.
         """
+        answers: list[f.Answer] = []
         failures: list[OrchestratorError] = []
         for lane in way.lanes:
             try:
                 answer = await self._by(lane, letter)
             except OrchestratorError as error:
                 failures.append(error)
+                answers.append(f.Answer(lane.name, error.message[:SAID_LEN], is_taken=False))
                 if _may_wait(error, lane, letter, tries):
                     break
             else:
-                return f"{lane.name}: {answer} ({failures[0].message})" if failures else answer
-        raise next((error for error in failures if not isinstance(error, Refused)), failures[0])
+                return Carried((*answers, f.Answer(lane.name, answer[:SAID_LEN], is_taken=True)))
+        last = next((error for error in failures if not isinstance(error, Refused)), failures[0])
+        return Carried(tuple(answers), last)
 
     async def _by(self, lane: Lane, letter: Letter) -> str:
         async with self._turn(lane, letter):
@@ -151,35 +162,32 @@ class Delivery:
         letter = Letter(message, f"{self._key_prefix}-{name}", lambda: self._unlisted(message))
         taken = self._taken.setdefault(name, {})
         left = [way for way in self.ways.get(message.receiver, ()) if way.name not in taken]
-        failures: list[OrchestratorError] = []
-        for way, end in zip(left, await self._carry_all(left, letter, tries), strict=True):
-            if isinstance(end, str):
-                taken[way.name] = end
-            else:
-                failures.append(end)
+        before = list(taken.values())
+        ends = await self._carry_all(left, letter, tries)
+        taken |= {way.name: end for way, end in zip(left, ends, strict=True) if end.error is None}
         self._trying.pop(name, None)
-        self._report(_deed(name, list(taken.values()), failures))
+        self._report(_deed(name, before, ends))
 
-    async def _carry_all(self, ways: Ways, letter: Letter, tries: int) -> Sequence[str | OrchestratorError]:
-        async def told(way: Way) -> str | OrchestratorError:
-            try:
-                return await self.carry(way, letter, tries=tries)
-            except OrchestratorError as error:
-                return error
-
-        return await asyncio.gather(*(told(way) for way in ways))
+    async def _carry_all(self, ways: Ways, letter: Letter, tries: int) -> Sequence[Carried]:
+        return await asyncio.gather(*(self.carry(way, letter, tries=tries) for way in ways))
 
 
-def _deed(name: str, answers: Sequence[str], failures: Sequence[OrchestratorError]) -> Deed:
-    """What the ends of all ways mean: arrived where nobody is left to be tried again and somebody took it."""
-    said = "; ".join([*answers, *(error.message for error in failures)])
-    again = [error for error in failures if not isinstance(error, Refused)]
+def _deed(name: str, before: Sequence[Carried], ends: Sequence[Carried]) -> Deed:
+    """What the ends of all ways mean: arrived where nobody is left to be tried again and somebody took it.
+
+    Args:
+        before: what was taken at an earlier try.
+    """
+    answers = tuple(answer for end in ends for answer in end.answers)
+    said = f.in_words([*(answer for end in before for answer in end.answers), *answers])
+    again = [end.error for end in ends if end.error is not None and not isinstance(end.error, Refused)]
     if again:
         wait_s = min(getattr(error, "retry_after_s", None) or 0.0 for error in again)
-        return lambda engine, now_ns: engine.failed(name, now_ns, said, wait_s)
-    if answers:
-        return lambda engine, now_ns: engine.delivered(name, now_ns, said)
-    return lambda engine, now_ns: engine.refused(name, now_ns, said or "no channel reaches the receiver any more")
+        return lambda engine, now_ns: engine.failed(name, now_ns, said, wait_s, answers)
+    if any(end.error is None for end in (*before, *ends)):
+        return lambda engine, now_ns: engine.delivered(name, now_ns, said, answers)
+    said = said or "no channel reaches the receiver any more"
+    return lambda engine, now_ns: engine.refused(name, now_ns, said, answers)
 
 
 def _may_wait(error: OrchestratorError, lane: Lane, letter: Letter, tries: int) -> bool:

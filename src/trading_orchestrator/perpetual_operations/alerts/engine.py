@@ -154,14 +154,23 @@ class Engine:
             self._decide(f.SilenceSet(at_ns=now_ns, silence=ended(silence, now_ns)))
         return self._taken()
 
-    def delivered(self, notification_id: str, now_ns: int, answer: str = "") -> Sequence[f.Body]:
+    def delivered(
+        self, notification_id: str, now_ns: int, answer: str = "", answers: tuple[f.Answer, ...] = ()
+    ) -> Sequence[f.Body]:
         """The receiver has the message. An answer about a message that is settled already changes nothing."""
         if self._is_open(notification_id):
-            self._decide(f.NotificationDelivered(notification_id=notification_id, at_ns=now_ns, answer=answer))
+            self._decide(
+                f.NotificationDelivered(notification_id=notification_id, at_ns=now_ns, answer=answer, answers=answers)
+            )
         return self._taken()
 
     def failed(
-        self, notification_id: str, now_ns: int, answer: str = "", retry_after_s: float | None = None
+        self,
+        notification_id: str,
+        now_ns: int,
+        answer: str = "",
+        retry_after_s: float | None = None,
+        answers: tuple[f.Answer, ...] = (),
     ) -> Sequence[f.Body]:
         """The message did not arrive, or nobody knows: it will be tried again."""
         outgoing = self.state.outbox.get(notification_id)
@@ -169,15 +178,23 @@ class Engine:
             retry_at_ns = now_ns + wait_ns(outgoing.tries + 1, retry_after_s)
             self._decide(
                 f.NotificationFailed(
-                    notification_id=notification_id, at_ns=now_ns, answer=answer, retry_at_ns=retry_at_ns
+                    notification_id=notification_id,
+                    at_ns=now_ns,
+                    answer=answer,
+                    retry_at_ns=retry_at_ns,
+                    answers=answers,
                 )
             )
         return self._taken()
 
-    def refused(self, notification_id: str, now_ns: int, answer: str = "") -> Sequence[f.Body]:
+    def refused(
+        self, notification_id: str, now_ns: int, answer: str = "", answers: tuple[f.Answer, ...] = ()
+    ) -> Sequence[f.Body]:
         """The receiver will never take this message; the group's next flush makes another."""
         if self._is_open(notification_id):
-            self._decide(f.NotificationDropped(notification_id=notification_id, at_ns=now_ns, reason=answer))
+            self._decide(
+                f.NotificationDropped(notification_id=notification_id, at_ns=now_ns, reason=answer, answers=answers)
+            )
         return self._taken()
 
     # -- what it says

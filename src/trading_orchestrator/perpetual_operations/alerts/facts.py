@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -137,6 +138,19 @@ class NotificationListed(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[DigestPart, ...] = ()
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What one channel said to a message, or what kept it from saying anything; `is_taken`: it has the message."""
+
+    channel: str
+    said: str
+    is_taken: bool
+
+
+def in_words(answers: Sequence[Answer]) -> str:
+    """Return the answers as one text that names their channels."""
+    return "; ".join(f"{one.channel}: {one.said}" for one in answers)
+
+
 class NotificationFailed(msgspec.Struct, frozen=True, kw_only=True):
     """A try did not arrive, or nobody knows; the next one comes at `retry_at_ns`."""
 
@@ -145,6 +159,7 @@ class NotificationFailed(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
     answer: str
     retry_at_ns: int
+    answers: tuple[Answer, ...] = ()
 
 
 class NotificationDelivered(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +169,7 @@ class NotificationDelivered(msgspec.Struct, frozen=True, kw_only=True):
     notification_id: str
     at_ns: int
     answer: str
+    answers: tuple[Answer, ...] = ()
 
 
 class NotificationDropped(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +179,7 @@ class NotificationDropped(msgspec.Struct, frozen=True, kw_only=True):
     notification_id: str
     at_ns: int
     reason: str
+    answers: tuple[Answer, ...] = ()
 
 
 class SilenceSet(msgspec.Struct, frozen=True, kw_only=True):

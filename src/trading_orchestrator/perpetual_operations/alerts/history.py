@@ -16,12 +16,21 @@ from trading_orchestrator.perpetual_operations.alerts.rider import Body
 from trading_orchestrator.storage.ports import Put
 
 HISTORY = "alerts/history"
+FIRST_TRIES, LAST_TRIES = 3, 7
+
+
+class Try(msgspec.Struct, frozen=True):
+    """One try, and what each channel answered."""
+
+    at_ns: int
+    answers: tuple[f.Answer, ...]
 
 
 class SentLine(msgspec.Struct, frozen=True, kw_only=True):
     """One message. `outcome`: on its way, delivered or dropped; `answer`: what the receiver, or we, said last.
 
     A rung behind whose target nobody stood is a line too, of the outcome `nobody`: a call that could not be made.
+    `log`: what each channel answered to each try, of many the first and the last ones.
     """
 
     kind: ClassVar[str] = "alert.history_line"
@@ -35,6 +44,7 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
     ended_at_ns: int | None = None
     tries: int = 0
     answer: str = ""
+    log: tuple[Try, ...] = ()
 
 
 class History:
@@ -121,6 +131,7 @@ class History:
             outcome=outcome,
             answer=answer,
             tries=line.tries + 1 if outcome != "dropped" else line.tries,
+            log=_logged(line.log, body),
             ended_at_ns=None if failed else body.at_ns,
         )
         if failed:
@@ -128,6 +139,13 @@ class History:
         else:
             del self._open[name]
         return line
+
+
+def _logged(log: tuple[Try, ...], body: Body) -> tuple[Try, ...]:
+    if not body.answers:
+        return log
+    longer = (*log, Try(body.at_ns, body.answers))
+    return longer if len(longer) <= FIRST_TRIES + LAST_TRIES else (*longer[:FIRST_TRIES], *longer[-LAST_TRIES:])
 
 
 def _not_called(body: NobodyFound) -> SentLine:
