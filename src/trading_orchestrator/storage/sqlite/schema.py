@@ -110,7 +110,7 @@ def migrate(
                 _apply(connection, step, clock)
         if have == 0:
             journal_id = new_id(clock.wall_ns(), random_bytes)
-            connection.execute("INSERT INTO meta VALUES ('journal_id', ?)", (journal_id,))
+            connection.execute("INSERT INTO meta (key, value) VALUES ('journal_id', ?)", (journal_id,))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -138,7 +138,8 @@ def _check_applied(connection: apsw.Connection, path: Path, steps: Sequence[Migr
 def _apply(connection: apsw.Connection, step: Migration, clock: Clock) -> None:
     connection.execute(step.sql)
     connection.execute(
-        "INSERT INTO migrations VALUES (?, ?, ?, ?)", (step.version, step.name, step.checksum, clock.wall_ns())
+        "INSERT INTO migrations (version, name, checksum, applied_at_ns) VALUES (?, ?, ?, ?)",
+        (step.version, step.name, step.checksum, clock.wall_ns()),
     )
     connection.execute(f"PRAGMA user_version = {step.version}")
 

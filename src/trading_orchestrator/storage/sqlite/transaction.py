@@ -12,6 +12,14 @@ from trading_orchestrator.storage.chain import ZERO_HASH, fact_hash
 from trading_orchestrator.storage.ports import Fact, Fence, LeaseRow, StaleEpoch
 from trading_orchestrator.storage.sqlite.queries import last_pos
 
+# Columns are named, so that a release beside us may add one (a rolling upgrade).
+_ADD_FACT = (
+    "INSERT INTO facts (pos, stream, seq, at_ns, node, epoch, kind, body, prev_hash, hash)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_PUT_LEASE = "REPLACE INTO leases (name, holder, epoch, expires_ns, boot_id) VALUES (?, ?, ?, ?, ?)"
+_PUT_ROW = "REPLACE INTO projection (name, key, value, pos) VALUES (?, ?, ?, ?)"
+
 
 class Draft(msgspec.Struct, frozen=True):
     """A fact whose body is already canonical JSON, before it has a place."""
@@ -95,7 +103,9 @@ class WriteTransaction:
         sql = "SELECT id, seq, pos, hash FROM heads WHERE stream = ?"
         row = self._connection.execute(sql, (stream,)).fetchone()
         if row is None:
-            self._connection.execute("INSERT INTO heads VALUES (NULL, ?, 0, 0, ?)", (stream, ZERO_HASH))
+            self._connection.execute(
+                "INSERT INTO heads (stream, seq, pos, hash) VALUES (?, 0, 0, ?)", (stream, ZERO_HASH)
+            )
             row = (self._connection.last_insert_rowid(), 0, 0, ZERO_HASH)
         tip = self._tips[stream] = _Tip(*row)
         return tip
@@ -110,14 +120,14 @@ class WriteTransaction:
 
     def store_lease(self, row: LeaseRow) -> None:
         """Write the lease; later works of the same transaction see it."""
-        self._connection.execute("REPLACE INTO leases VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(row))
+        self._connection.execute(_PUT_LEASE, msgspec.structs.astuple(row))
         self._leases[row.name] = self._stored_lease = row
 
     def flush(self) -> None:
         """Write everything staged; COMMIT is the caller's."""
         if not self._facts:
             return
-        self._connection.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._facts)
+        self._connection.executemany(_ADD_FACT, self._facts)
         self._connection.executemany(
             "UPDATE heads SET seq = ?, pos = ?, hash = ? WHERE id = ?",
             [(tip.seq, tip.pos, tip.hash, tip.id) for tip in self._tips.values() if tip.moved],
@@ -128,7 +138,7 @@ class WriteTransaction:
     def _flush_rows(self) -> None:
         kept = [(*at, value, pos) for at, (value, pos) in self._rows.items() if value is not None]
         gone = [at for at, (value, _) in self._rows.items() if value is None]
-        self._connection.executemany("REPLACE INTO projection VALUES (?, ?, ?, ?)", kept)
+        self._connection.executemany(_PUT_ROW, kept)
         self._connection.executemany("DELETE FROM projection WHERE name = ? AND key = ?", gone)
 
     def landed(self, connection: apsw.Connection) -> bool:

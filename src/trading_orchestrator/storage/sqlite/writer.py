@@ -178,7 +178,7 @@ def _write_back(connection: apsw.Connection) -> None:
 def _overwrite_log_tail(connection: apsw.Connection) -> None:
     connection.execute(
         "BEGIN IMMEDIATE;"
-        "INSERT INTO meta VALUES ('failed_commits', '1')"
+        "INSERT INTO meta (key, value) VALUES ('failed_commits', '1')"
         " ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1;"
         "COMMIT"
     )
