@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trading_orchestrator.cli import ladders, on_call, silences
+from trading_orchestrator.cli import channels, ladders, on_call, silences
 from trading_orchestrator.cli.alert_words import ByOption, NameArgument, NoteOption, find, me, seconds
 from trading_orchestrator.cli.console_calls import UrlOption, call
 from trading_orchestrator.cli.display import Column, local_moment, screen, show_table
@@ -28,9 +28,10 @@ def build() -> typer.Typer:
     """Return the sub-commands."""
     app = typer.Typer(help="See alerts of the running system, and answer them.", no_args_is_help=True)
     for name, command in (("list", list_), ("show", show), ("history", history), ("ack", acknowledge),
-                          ("resolve", resolve), ("test", try_channel), ("reload", reload)):  # fmt: skip
+                          ("resolve", resolve), ("reload", reload)):  # fmt: skip
         app.command(name)(command)
     silences.add_to(app)
+    channels.add_to(app)
     ladders.add_to(app)
     app.add_typer(on_call.build(), name="oncall")
     routes = typer.Typer(help="The routing tree.", no_args_is_help=True)
@@ -124,17 +125,6 @@ def resolve(
     one = find(name, url, config)
     call(f"/api/alerts/{one['fingerprint']}/resolve", {"by": me(by), "note": note}, url=url, config=config)
     print(f"{one['name']} is resolved by {me(by)}")
-
-
-def try_channel(
-    channel: Annotated[str, typer.Argument(help="The channel's name in the config.")],
-    by: ByOption = None,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Send a test message by one channel and print the receiver's answer."""
-    said = call(f"/api/alerts/channels/{channel}/test", {"by": me(by)}, url=url, config=config)
-    print(f"{channel} answered: {said['answer']}")
 
 
 def reload(by: ByOption = None, url: UrlOption = None, config: ConfigOption = None) -> None:

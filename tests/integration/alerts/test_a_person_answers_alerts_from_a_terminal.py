@@ -115,6 +115,13 @@ async def test_a_silence_may_end_with_what_it_covers_or_unused_and_act_in_window
 async def test_channels_and_people_are_asked_for(url: str) -> None:
     at = f"--url={url}"
     assert "paper answered: " in await run("test", "paper", at)
+    assert "no limit" in await run("channels", at)
+    paper, node = json.loads(await run("channels", "--json", at))
+    assert ("paper", "log", "healthy", "closed", 1, "logged") == tuple(
+        paper[key] for key in ("name", "kind", "state", "circuit", "sent_total", "last_answer")
+    )
+    assert (["desk"], ["anna", "ben"], None) == (paper["receivers"], paper["people"], paper["budget_left"])
+    assert ("log", [], None) == (node["name"], node["receivers"], node["last_answer_at_ns"])
     assert "day: anna until " in await run("oncall", at)
     assert "no channel is named 'pager'" in await run("test", "pager", at, fails=True)
     assert "is named 'Nothing', none" in await run("ack", "Nothing", at, fails=True)

@@ -13,10 +13,14 @@ from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.kernel.config import ConfigRefused, build
 from trading_orchestrator.kernel.metrics import Meter
+from trading_orchestrator.perpetual_operations.alerts.board import open_board
+from trading_orchestrator.perpetual_operations.alerts.channel_status import channel_statuses
 from trading_orchestrator.perpetual_operations.alerts.channels.kinds import KINDS, KindUnknown, kind_named
 from trading_orchestrator.perpetual_operations.alerts.channels.log.channel import LogRefused
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
+from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig, ReceiverConfig
+from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
 from trading_orchestrator.perpetual_operations.alerts.secret_reference import SecretRefused, revealed
 from trading_orchestrator.perpetual_operations.alerts.switchboard import (
     ChannelUnknown,
@@ -190,6 +194,31 @@ async def test_channels_are_unwell_when_one_without_a_fallback_is_down() -> None
     assert HealthState.DEGRADED == one.health().state
     one.lanes["b"].breaker.open(by="test", reason="test")
     assert HealthState.UNHEALTHY == one.health().state
+
+
+async def test_how_a_channel_does_is_told_with_its_circuit_budget_and_answers(tmp_path: Path) -> None:
+    paper = {"kind": "log", "path": str(tmp_path / "alerts.log"), "budget_per_min": 60, "burst": 5, "fallback": "log"}
+    receivers = {"r": ReceiverConfig(channels=("paper",))}
+    config = AlertsConfig(default_rules=False, channels={"paper": paper}, receivers=receivers)
+    plan = load_alerts(config, source="a test")
+    one = open_board(plan, VirtualClock())
+    lane = one.lanes["paper"]
+    async with lane.turn(is_critical=False):
+        await lane.carry(letter(), is_critical=False)
+    lane.figures.failed(Transient("answered 503"), 7)
+    lane.breaker.open(by="anna", reason="noise")
+
+    paper_now, log_now = channel_statuses(plan, one)
+    await one.close()
+
+    assert ("paper", "log", "unhealthy", "forced_open", "log") == (
+        paper_now.name, paper_now.kind, paper_now.state, paper_now.circuit, paper_now.fallback,
+    )  # fmt: skip
+    assert (60.0, 4, 1, 1, "logged", "answered 503", 7) == (
+        paper_now.budget_per_min, paper_now.budget_left, paper_now.sent_total, paper_now.failed_total,
+        paper_now.last_answer, paper_now.last_error, paper_now.last_error_at_ns,
+    )  # fmt: skip
+    assert (("r",), None, None) == (paper_now.receivers, log_now.budget_left, log_now.last_answer_at_ns)
 
 
 def test_every_refusal_of_a_channel_is_final() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from trading_orchestrator.kernel.clock import Clock
 
 ROUNDING = 1e-9
@@ -22,6 +24,14 @@ class Budget:
         self._clock = clock
         self._left = self._burst
         self._at_ns = clock.monotonic_ns()
+
+    @property
+    def left(self) -> int | None:
+        """Return how many may go now, or None without limit."""
+        if not self._per_s:
+            return None
+        self._fill()
+        return max(0, math.floor(self._left + ROUNDING))
 
     def wait_s(self) -> float:
         """Return how long until one more may go; 0 when it may go now."""

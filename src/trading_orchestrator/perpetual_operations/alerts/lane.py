@@ -91,13 +91,18 @@ class Lane:
         """Return whether the channel is held to be down, so that its fallback is asked at once."""
         return self.breaker.state in (Circuit.OPEN, Circuit.FORCED_OPEN)
 
+    @property
+    def budget_left(self) -> int | None:
+        """Return how many messages may go at once now, or None without limit; critical ones ask for none."""
+        return self._budget.left
+
     def health(self) -> Health:
         """Return how the channel does, in one sentence."""
         figures = self.figures
         if self.breaker.state is not Circuit.CLOSED:  # half open as well: nobody knows before a letter came through
             return Health(HealthState.UNHEALTHY, f"{self.name} is down: {figures.last_error}")
-        if self._pause_left_s():
-            return Health(HealthState.DEGRADED, f"{self.name} asks for {self._pause_left_s():.0f} s of pause")
+        if self.pause_left_s:
+            return Health(HealthState.DEGRADED, f"{self.name} asks for {self.pause_left_s:.0f} s of pause")
         if figures.has_failed_last and self._failed_lately():
             return Health(HealthState.DEGRADED, f"{self.name} failed: {figures.last_error}")
         if figures.waiting > MANY_WAIT:
@@ -142,7 +147,7 @@ class Lane:
             CircuitOpen, ChannelPaused: nothing was sent.
             Transient, Unknown, Refused: as `Channel.send`.
         """
-        if not is_critical and (left_s := self._pause_left_s()):
+        if not is_critical and (left_s := self.pause_left_s):
             raise ChannelPaused(f"{self.name} asked for a pause", retry_after_s=left_s, channel=self.name)
         if is_critical and self.is_down:
             return await self.tried(letter)
@@ -159,11 +164,11 @@ class Lane:
         except OrchestratorError as error:
             self._failed_ns = self._clock.monotonic_ns()
             self._heed(error)
-            self.figures.failed(error)
+            self.figures.failed(error, self._clock.wall_ns())
             raise
         finally:
             self.figures.goes(-1)
-        self.figures.sent(answer, (self._clock.monotonic_ns() - began_ns) / 1e9)
+        self.figures.sent(answer, (self._clock.monotonic_ns() - began_ns) / 1e9, self._clock.wall_ns())
         return answer
 
     async def close(self) -> None:
@@ -199,7 +204,9 @@ class Lane:
         if isinstance(error, ReceiverBusy) and error.retry_after_s:
             self._paused_until_ns = self._clock.monotonic_ns() + round(error.retry_after_s * 1e9)
 
-    def _pause_left_s(self) -> float:
+    @property
+    def pause_left_s(self) -> float:
+        """Return what is left of a pause that the receiver asked for."""
         return max(0.0, (self._paused_until_ns - self._clock.monotonic_ns()) / 1e9)
 
 

@@ -11,7 +11,7 @@ LATENCY_BOUNDS_S = (0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 class LaneFigures:
     """The figures of one channel. Channels of one name in one process are counted together, reopened ones too.
 
-    `last_answer`, `last_error` and `has_failed_last` are this lane's alone.
+    `last_answer`, `last_error`, when they came (on the wall clock) and `has_failed_last` are this lane's alone.
     """
 
     def __init__(self, meter: Meter, channel: str) -> None:
@@ -27,7 +27,9 @@ class LaneFigures:
             channel=channel,
         )
         self.last_answer = ""
+        self.last_answer_at_ns: int | None = None
         self.last_error = ""
+        self.last_error_at_ns: int | None = None
         self.has_failed_last = False
 
     @property
@@ -63,13 +65,13 @@ class LaneFigures:
         """One more is under way, or one less."""
         self._under_way.set(self._under_way.value + by)
 
-    def sent(self, answer: str, took_s: float) -> None:
+    def sent(self, answer: str, took_s: float, at_ns: int) -> None:
         """Count a letter that arrived."""
         self._sent.add()
         self._latency.observe(took_s)
-        self.last_answer, self.has_failed_last = answer, False
+        self.last_answer, self.last_answer_at_ns, self.has_failed_last = answer, at_ns, False
 
-    def failed(self, error: OrchestratorError) -> None:
+    def failed(self, error: OrchestratorError, at_ns: int) -> None:
         """Count a try that did not arrive, or that was refused for good."""
         (self._refused if isinstance(error, Refused) else self._failed).add()
-        self.last_error, self.has_failed_last = error.message, True
+        self.last_error, self.last_error_at_ns, self.has_failed_last = error.message, at_ns, True

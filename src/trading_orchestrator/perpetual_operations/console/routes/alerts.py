@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.perpetual_operations.alerts.attention import EPISODES, Episode, mean_times
+from trading_orchestrator.perpetual_operations.alerts.channel_status import channel_statuses
 from trading_orchestrator.perpetual_operations.alerts.history import HISTORY
 from trading_orchestrator.perpetual_operations.alerts.route import Route
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
@@ -103,6 +104,11 @@ def _config(router: APIRouter, runtime: Runtime) -> None:
         said = await read_json(request, RouteTest)
         found = runtime().plan.policy.tree.match(said.labels)
         return json_answer({"receivers": [route.receiver for route in found], "routes": [_route(one) for one in found]})
+
+    @router.get("/api/alerts/channels", summary="The channels: health, circuit, budget and last answer of each")
+    async def channels() -> Response:
+        alerts = runtime()
+        return json_answer({"channels": channel_statuses(alerts.plan, alerts.board)})
 
     @router.post("/api/alerts/channels/{channel}/test", summary="Send a test message by one channel")
     async def test_channel(channel: str, request: Request) -> Response:
