@@ -102,5 +102,5 @@ def off_s(scene: Scene) -> float:
     taken = {order["client_order_id"]: order["at_ms"] / 1e3 for order in scene.accepted()}
     for fact in reversed(scene.facts("order.intended")):
         if fact.node == "drifting" and (at_s := taken.get(fact.body["order"]["cl_ord_id"])):
-            return fact.at_ns / 1e9 - at_s
+            return fact.at_ns / 1e9 - float(at_s)
     return 0.0

@@ -52,6 +52,12 @@ async def fail(world: World, node: Node) -> None:
     await world.run(0.1)
 
 
+def lose(node: Node) -> None:
+    """Let its lease run out."""
+    assert node.seat is not None
+    node.seat.acts = False
+
+
 def at_venue(world: World) -> list[str]:
     return [report.cl_ord_id for report in world.venue.open_orders([SYMBOL])]
 
@@ -197,7 +203,7 @@ async def test_a_lease_that_ran_out_before_the_journal_refused_a_fact_is_stood_i
     async with await World.open(tmp_path) as world:
         node = await start(world, Disk(world, tmp_path).notes("a-1"), {"px": "1.0900"})
         await rest(world)
-        node.seat.acts = False
+        lose(node)
         await world.until_done(node.desk.leave(0))
         await world.run(AFTER_S - 0.5)
         assert 1 == len(at_venue(world))
@@ -213,7 +219,7 @@ async def test_a_lease_that_a_successor_claimed_is_not_stood_in_for(tmp_path: Pa
         node = await start(world, disk.notes("a-1"), {"px": "1.0900"})
         await rest(world)
         await start(world, disk.notes("b-1"), {"orders": 0}, Succession.EXPIRED)
-        node.seat.acts = False
+        lose(node)
         await world.until_done(node.desk.leave(0))
         await world.run(AFTER_S + 1.0)
 
