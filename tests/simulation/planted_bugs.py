@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 from trading_orchestrator.brokers.budget import Purpose, RequestBudget
 from trading_orchestrator.brokers.port import CancelRefused, NewOrder, OrderReport, TradeReport, VenueStatus
 from trading_orchestrator.errors import OrchestratorError, Refused
+from trading_orchestrator.simulation.coverage import Cell
+from trading_orchestrator.simulation.faults import FaultKind
 from trading_orchestrator.storage.sqlite.transaction import WriteTransaction
 from trading_orchestrator.trading import (
     facts,
@@ -26,6 +28,7 @@ from trading_orchestrator.trading import (
     resolve,
     sender,
 )
+from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.answers import of_cancel_failure
 from trading_orchestrator.trading.orders.finding import NOTHING, Finding
@@ -345,6 +348,51 @@ def replace_before_the_cancel_is_proved(patch: Patch) -> None:
     patch.setattr(replacing.Replacing, "look", at_once)
 
 
+def abandon_whatever_the_balance_says(patch: Patch) -> None:
+    """Rule R4 without its last condition: a fill that no list of trades shows yet has moved the account already."""
+
+    async def explains(self: Any, **more: Any) -> bool:
+        return True
+
+    patch.setattr(BalanceCheck, "explains", explains)
+
+
+def abandon_whatever_the_trades_say(patch: Patch) -> None:
+    """Rule R4 without trades: one that names only the venue's id of its order is somebody else's, isn't it?"""
+    patch.setattr(resolve.Resolver, "_may_have_traded", lambda self, doubt: False)
+
+
+def abandon_before_a_late_packet_would_be_refused(patch: Patch) -> None:
+    """Three not-founds are three not-founds, however early."""
+    patch.setattr(resolve.Resolver, "_proof_ns", lambda self, doubt: 0)
+
+
+def never_compare_balances(patch: Patch) -> None:
+    async def nothing(self: Any) -> None:
+        return
+
+    patch.setattr(polls.Polls, "compare", nothing)
+
+
+def never_poll_orders(patch: Patch) -> None:
+    """The stream tells what ends, doesn't it?"""
+
+    async def nothing(self: Any) -> None:
+        return
+
+    patch.setattr(polls.Polls, "poll_orders", nothing)
+
+
+AIMED: Mapping[Plant, Sequence[Cell]] = {
+    look_at_the_lease_a_turn_too_early: [(FaultKind.STOPPED_AT_SEND, At.PENDING_NEW)] * 12,
+    let_a_deposed_node_cancel: [(FaultKind.STOPPED_AT_SEND, At.NEW)] * 12,
+    never_poll_trades: [(FaultKind.DROPPED, At.NEW)] * 40,
+    verify_a_kill_without_a_look: [(FaultKind.KILL_SWITCHED, At.NEW)] * 6,
+    book_a_difference_away: [(FaultKind.TRANSFERRED, At.NEW)] * 6,
+    abandon_whatever_the_balance_says: [(FaultKind.FORGOTTEN, At.UNKNOWN)] * 8,
+    abandon_whatever_the_trades_say: [(FaultKind.FORGOTTEN, At.UNKNOWN)] * 8,
+}
+"""What shows the bugs that need a rare moment: the seeds aim at it, so that finding them takes no luck."""
 PLANTED: Sequence[Plant] = (
     resend_on_timeout,
     reject_on_timeout,
@@ -377,4 +425,9 @@ PLANTED: Sequence[Plant] = (
     mint_lost_ids_again,
     forget_trades_in_a_snapshot,
     replace_before_the_cancel_is_proved,
+    abandon_whatever_the_balance_says,
+    abandon_whatever_the_trades_say,
+    abandon_before_a_late_packet_would_be_refused,
+    never_compare_balances,
+    never_poll_orders,
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
 
-from tests.simulation.planted_bugs import PLANTED
+from tests.simulation.planted_bugs import AIMED, PLANTED
+from trading_orchestrator.simulation.coverage import Cell
 from trading_orchestrator.simulation.simulate import Span, simulate
 
 SEEDS = range(1, 25)
@@ -22,9 +23,11 @@ BY_NAME = {plant.__name__: plant for plant in PLANTED}
 def first_seed_that_finds(name: str) -> int | None:
     """Search in a process of its own, since a planted bug is everywhere in a process."""
     logging.disable(logging.CRITICAL)
+    aims = AIMED.get(BY_NAME[name], ())
     with pytest.MonkeyPatch.context() as patch:
         BY_NAME[name](patch)
-        return next((seed for seed in SEEDS if not simulate(seed, SPAN, faults="heavy", stop_early=True).ok), None)
+        played = (simulate(seed, SPAN, faults="heavy", aims=aims, stop_early=True) for seed in SEEDS)
+        return next((outcome.seed for outcome in played if not outcome.ok), None)
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +47,13 @@ def searches(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[int
 )
 def test_a_planted_bug_is_found(name: str, searches: Mapping[str, Future[int | None]]) -> None:
     assert searches[name].result() in SEEDS
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("aims", [pytest.param(aims, id=plant.__name__) for plant, aims in AIMED.items()])
+def test_without_the_bug_the_same_aims_find_nothing(aims: Sequence[Cell]) -> None:
+    logging.disable(logging.CRITICAL)
+    try:
+        assert [] == list(simulate(1, SPAN, faults="heavy", aims=aims).violations)
+    finally:
+        logging.disable(logging.NOTSET)

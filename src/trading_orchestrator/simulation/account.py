@@ -18,8 +18,8 @@ from trading_orchestrator.simulation.event_loop import VirtualLoop
 from trading_orchestrator.simulation.faults import Rates
 from trading_orchestrator.simulation.human import Human
 from trading_orchestrator.simulation.journal_reader import JournalReader
-from trading_orchestrator.simulation.judge import Judge, Terms, Violation
-from trading_orchestrator.simulation.market_wire import Market
+from trading_orchestrator.simulation.judge import SLEEPER, Judge, Terms, Violation
+from trading_orchestrator.simulation.market_wire import LEAST_BID_PX, Market
 from trading_orchestrator.simulation.wire import Network
 from trading_orchestrator.trading.config import DeskConfig
 
@@ -94,6 +94,7 @@ def open_account(
 def _config(terms: Terms, every_s: float) -> DeskConfig:
     """Return a desk with little patience and tight limits, so that minutes hold what months bring."""
     params = {"symbol": SYMBOL, "every_s": every_s}
+    sleeps = {"symbol": SYMBOL, "px": str(LEAST_BID_PX / 2)}
     values = {
         "broker": terms.account,
         "symbols": [SYMBOL],
@@ -109,6 +110,9 @@ def _config(terms: Terms, every_s: float) -> DeskConfig:
         "clock_offset_every_s": 5.0,
         "clock_offset_limit_s": 0.25,
         "risk": {"max_orders_per_s": 40, "max_open_orders": 16, "max_position_qty": terms.max_position_qty},
-        "strategies": [{"name": "fidget", "class": "trading_orchestrator.simulation.fidget:Fidget", "params": params}],
+        "strategies": [
+            {"name": "fidget", "class": "trading_orchestrator.simulation.fidget:Fidget", "params": params},
+            {"name": SLEEPER, "class": "trading_orchestrator.simulation.sleeper:Sleeper", "params": sleeps},
+        ],
     }
     return build(DeskConfig, values, source="simulation")

@@ -67,9 +67,11 @@ class Aims:
         """Let this strike the next messages of this sort: what it causes is what is aimed at."""
         self._pushed += [(on, kind)] * times
 
-    def states_waited_for(self) -> list[At]:
-        """Return the states for which some fault of a message still waits."""
-        return [state for state, kinds in self._waiting.items() if kinds]
+    def waited_for(self) -> list[Cell]:
+        """Return a pair of each state, and of the kind that needs most, for which some fault of a message waits."""
+        hard = FaultKind.FORGOTTEN
+        waiting = {state: kinds for state, kinds in self._waiting.items() if kinds}
+        return [(hard if hard in kinds else kinds[0], state) for state, kinds in waiting.items()]
 
     def forget(self) -> None:
         """Aim at nothing any more."""

@@ -21,6 +21,7 @@ class FaultKind(Enum):
     BANNED = "turned away unread, with a time to wait (F8)"
     DOUBLED = "a proxy sends it twice: refused as a duplicate while it lives (F9, F10)"
     LAGGING = "a replica answers that does not know it yet (F6)"
+    FORGOTTEN = "a replica does not know an order that has filled, for longer than the grace (F6)"
     # a report on the stream
     DROPPED = "a report lost while the stream stays up (F11, F12)"
     TWICE = "a report delivered two times (F11)"
@@ -69,8 +70,11 @@ QUERY_KINDS: Mapping[FaultKind, int] = {
     FaultKind.BANNED: 1,
     FaultKind.LAGGING: 3,
 }
+FORGOTTEN_RATIO = 0.3
+"""Of the questions for orders that have filled unheard: only for those a replica may lag longer than the grace, since
+no rule can tell a live order that all questions deny from one that never came."""
 REPORT_KINDS: Mapping[FaultKind, int] = {FaultKind.DROPPED: 1, FaultKind.TWICE: 1, FaultKind.DELAYED: 1}
-MESSAGE_KINDS: Sequence[FaultKind] = tuple({**SUBMIT_KINDS, **QUERY_KINDS, **REPORT_KINDS})
+MESSAGE_KINDS: Sequence[FaultKind] = (*SUBMIT_KINDS, FaultKind.LAGGING, FaultKind.FORGOTTEN, *REPORT_KINDS)
 
 
 class Rates(msgspec.Struct, frozen=True):

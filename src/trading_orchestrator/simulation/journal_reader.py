@@ -56,7 +56,12 @@ class JournalReader:
 
     def holder(self, lease: str) -> str:
         """Return who holds the lease by its row, "" when nobody ever did."""
-        return next((row.holder for row in queries.leases(self._connection) if row.name == lease), "")
+        return self.holder_and_epoch(lease)[0]
+
+    def holder_and_epoch(self, lease: str) -> tuple[str, int]:
+        """Return who holds the lease by its row, and since which epoch."""
+        rows = queries.leases(self._connection)
+        return next(((row.holder, row.epoch) for row in rows if row.name == lease), ("", 0))
 
     def digest(self) -> str:
         """Return one hash over every stream's head, so over every fact."""

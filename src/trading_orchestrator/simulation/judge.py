@@ -7,14 +7,16 @@ I1   `sent` (once a client id, over restores too), `_on_intended` (once an inten
 I2   `sent`, `cancel_sent`, and `_on_report` for what reaches the venue whoever sent it
 I3   `_on_booked` (once each, as the venue has it), AccountAdjusted in `_before` (nothing is booked away) and `at_rest`
      (none missing; position and cash are the venue's)
-I4   `_on_report` and `_after` from both sides; `_on_evidence` and `_before`: nobody is quoted who did not speak
+I4   `_on_report` and `_after` from both sides; `_on_evidence` and `_before`: nobody is quoted who did not speak;
+     `_on_abandoned`: the venue has nothing of what is given up, and no packet brings it any more
 I5   `_judge_fact` (a fact that contradicts the others does not fold) and `_after` (cum_qty never falls)
 I6   `at_rest` after every crash, at every await; `at_rest` folds from the newest snapshot and from the first fact
 I7   `at_rest` after reports that were lost, doubled, late and overtaken
 I8   `sent` by the venue's record, `_on_intended` by the journal's; reduce_only and blocked symbols only reduce
 I9   `sent` and `cancel_sent` (who holds the lease), `_judge_fact` (epochs never fall)
 I10  `asked` (the budget's own arithmetic, done here again), `cancel_waited`, and memory in `_on_intended`
-I11  `at_rest`: nothing unsettled or blocked, everybody may trade; `to_write_off`: who may need a human's help
+I11  `at_rest`: nothing unsettled or blocked, everybody may trade; `to_write_off`: who may need a human's help;
+     `exam.py`: what ended without a word is found, and money that moved blocks its symbol, in bounded time
 I12  `_on_evidence`, `_on_abandoned` (rule R4 by the answers that truly came) and OrderRefused in `_before`
 Beyond them: the latch (`_on_latch`), and the program itself (`blame`: a task or node that ended by a bug).
 """
@@ -29,7 +31,14 @@ from decimal import Decimal
 import msgspec
 
 from trading_orchestrator.brokers.budget import BudgetConfig, BudgetSpent
-from trading_orchestrator.brokers.port import NewOrder, OrderNotFound, OrderRefused, OrderReport, TradeReport
+from trading_orchestrator.brokers.port import (
+    NewOrder,
+    OrderNotFound,
+    OrderRefused,
+    OrderReport,
+    TradeReport,
+    VenueStatus,
+)
 from trading_orchestrator.brokers.simulated.venue import SimulatedVenue
 from trading_orchestrator.errors import Broken, Transient
 from trading_orchestrator.kernel.money import ZERO
@@ -50,6 +59,8 @@ from trading_orchestrator.trading.positions.position import assets_of
 NOT_FOUNDS_NEEDED = 3
 HELD_MOST = 400
 ITSELF = "desk"
+SLEEPER = "sleeper"
+"""The strategy whose orders nobody touches."""
 END_TOLD_S = 0.05
 """For so long strategies, projections and the other node are still being told of an order's end."""
 LATCHED = ("killed", "halted", "draining")
@@ -133,6 +144,7 @@ class Judge:
         self._booked: dict[str, int] = {}
         self._adjusted: Counter[tuple[str, Decimal]] = Counter()
         self._mode_by = ""
+        self._reconciled_epoch = 0
         self._exposures.begin_anew()
         self._silent = True
         self.catch_up()
@@ -274,6 +286,8 @@ class Judge:
             self._adjusted[body.asset, body.qty] += 1
             moved = self._adjusted[body.asset, body.qty] <= self._transfers[body.asset, body.qty]
             self._demand(moved, "I3", f"{body.qty} {body.asset} are adjusted, and nobody moved them")
+        elif isinstance(body, f.DeskReconciled):
+            self._reconciled_epoch = fact.epoch
         elif isinstance(body, f.DeskModeChanged):
             self._mode_by = body.by
         elif isinstance(body, f.DeskKillVerified):
@@ -305,6 +319,9 @@ class Judge:
     def _on_abandoned(self, body: f.OrderAbandoned, node: str) -> None:
         """Rule R4, by the answers that truly reached the node: enough of them, far enough apart, and late enough."""
         cl_ord_id, grace_s = body.cl_ord_id, self._terms.grace_s
+        known, under_way = self._venue.known(cl_ord_id), cl_ord_id in self.under_way()
+        self._demand(known is None, "I4", f"{cl_ord_id} was abandoned, and the venue has it: {known}")
+        self._demand(not under_way, "R4", f"{cl_ord_id} was abandoned while its packet is under way")
         if body.request_pos:
             written_off = cl_ord_id in self.written_off
             self._demand(written_off, "R5", f"{cl_ord_id} was written off, and nobody asked for it")
@@ -327,6 +344,36 @@ class Judge:
         self._seen_quarantined = found
         self.written_off |= absent - self.under_way()
         return sorted(absent - self.under_way())
+
+    def sleeping(self) -> list[str]:
+        """Return the open orders that no strategy will touch."""
+        self.catch_up()
+        return [order.cl_ord_id for order in self.book.open_orders() if order.strategy == SLEEPER]
+
+    def trades(self) -> bool:
+        """Return whether the lease's holder has begun: its reconciliation is in the journal."""
+        self.catch_up()
+        holder, epoch = self._reader.holder_and_epoch(self._lease)
+        return bool(holder) and epoch == self._reconciled_epoch
+
+    def blocked_by(self) -> str:
+        """Return why the symbol takes no entries, "" when it does."""
+        self.catch_up()
+        return self.book.blocked.get(self._terms.symbol, "")
+
+    def is_settled(self) -> bool:
+        """Return whether nothing is to come any more, by the journal and by the venue."""
+        self.catch_up()
+        open_orders = any(not order.foreign for order in self.book.unfinished_orders()) or self._exposures.open
+        booked_all = len(self._venue.trades(self._terms.symbol)) == len(self._booked)
+        return not open_orders and booked_all and not self.book.blocked and self.book.mode == "normal"
+
+    def has_untold_fills(self, cl_ord_id: str) -> bool:
+        """Return whether the order has filled at the venue, and the journal does not know it yet."""
+        self.catch_up()
+        known, order = self._venue.known(cl_ord_id), self.book.order(cl_ord_id)
+        filled = known is not None and known.status is VenueStatus.FILLED
+        return filled and order is not None and not order.is_closed and order.venue_cum == order.cum_qty == ZERO
 
     def adopted(self) -> list[str]:
         """Return the open orders that no strategy owns: the journal lost them, and found them at the venue (F33)."""

@@ -38,6 +38,11 @@ TABLE: Sequence[Pairs] = (
         (At.FILLED, At.CANCELED, At.EXPIRED, At.REJECTED, At.ABANDONED),
         "the venue says an order's last word before anybody can know it, and of an abandoned one it never says a word",
     ),
+    Pairs(
+        [FaultKind.FORGOTTEN],
+        (At.PARTIALLY_FILLED, At.FILLED, At.CANCELED, At.EXPIRED, At.REJECTED, At.ABANDONED),
+        "it strikes orders that have filled at the venue, and nobody has heard of any fill",
+    ),
     Pairs(_CALLS, [At.ABANDONED], "nobody cancels what is proved not to be there"),
 )
 _PAIR: Mapping[tuple[FaultKind, At], Pairs] = {

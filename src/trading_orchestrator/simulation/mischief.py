@@ -37,6 +37,7 @@ MODES = ("halted", "draining", "reduce_only")
 EXPLAINED_S = (1.0, 6.0)
 COPIED_S, PUT_BACK_S = (1.0, 12.0), (0.5, 8.0)
 LIFTED_S = 0.5
+UNTOLD_S = (0.3, 0.6)
 HIDDEN, HIDDEN_AFTER_S, STILL_AFTER_S = 4, 0.6, 0.3
 AIMED_RATIO, AIM_S, AIM_AT_NAMED_S = 0.5, 1.5, 8.0
 AIMED_TURNS_TO_LIVE = 20
@@ -88,12 +89,12 @@ class Mischief:
             account.network.aims = self._aims
         while True:
             await self._world.true_clock.sleep(self._chance.between(0.0, 2 * self._rates.apart_s))
-            for state in self._aims.states_waited_for() if self._aims.is_named else ():
-                self._provoke(state)
+            for cell in self._aims.waited_for() if self._aims.is_named else ():
+                self._provoke(*cell)
             kind, state = self._aims.next_larger()
             account = self._chance.pick(self._world.accounts)
             if self._aims.is_named:
-                self._provoke(state)
+                self._provoke(kind, state)
             if self._aims.is_named or self._chance.hits(AIMED_RATIO):
                 account = await self._order_in(state, kind) or account
             if kind in self._strikes:
@@ -124,9 +125,11 @@ class Mischief:
         self._turns_to_live = AIMED_TURNS_TO_LIVE if account_met is not None else TURNS_TO_LIVE
         return account_met
 
-    def _provoke(self, state: At) -> None:
-        """Bring about what leads to this state, if it does not come by itself every second."""
+    def _provoke(self, kind: FaultKind, state: At) -> None:
+        """Bring about what leads to this pair, if it does not come by itself every second."""
         account = self._chance.pick(self._world.accounts)
+        if kind is FaultKind.FORGOTTEN:
+            self._tell_nothing_of_some(account)
         if state is At.REJECTED:
             self._aims.push("submit", FaultKind.REFUSED, 3)
         elif state is At.ABANDONED:
@@ -227,6 +230,12 @@ class Mischief:
         network.is_blind = network.is_quiet = True
         self._for_a_while(quiet_s, lambda: setattr(network, "is_quiet", False))
         self._for_a_while(blind_s, lambda: setattr(network, "is_blind", False))
+
+    def _tell_nothing_of_some(self, account: Account) -> None:
+        """Let some orders arrive, and fill perhaps, of which neither an answer nor a report tells."""
+        account.network.is_quiet = True
+        self._aims.push("submit", FaultKind.GHOST, HIDDEN)
+        self._for_a_while(UNTOLD_S, lambda: setattr(account.network, "is_quiet", False))
 
     def _hide(self, account: Account) -> None:
         """Let orders rest at the venue that nobody can find, long enough for a quarantine; then the market moves on.

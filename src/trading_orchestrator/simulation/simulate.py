@@ -18,6 +18,7 @@ from trading_orchestrator.simulation.aims import told as told_aim
 from trading_orchestrator.simulation.chance import Chance
 from trading_orchestrator.simulation.coverage import Cell
 from trading_orchestrator.simulation.event_loop import VirtualLoop
+from trading_orchestrator.simulation.exam import examine
 from trading_orchestrator.simulation.faults import RATES
 from trading_orchestrator.simulation.mischief import Mischief
 from trading_orchestrator.simulation.outside import no_collector, no_outside_world
@@ -25,11 +26,8 @@ from trading_orchestrator.simulation.simulated_node import journal_path
 from trading_orchestrator.simulation.world import NODES, World
 
 DAY_S = 86_400.0
-CALM_S, HEAL_S, REST_S = 2.0, 1.0, 12.0
-"""After the larger faults messages are still lost for a while; then nothing goes wrong; then the market stands still.
-
-A doubt may take the time-out, the validity window and the grace, and the answer to a cancel as long again.
-"""
+CALM_S, HEAL_S = 2.0, 1.0
+"""After the larger faults messages are lost for a while; then nothing goes wrong; then the market stands still."""
 MEMORY_DISK = Path("/dev/shm")
 """A journal in a simulation needs no disk, and is faster without."""
 
@@ -212,7 +210,7 @@ async def _live(world: World, span: Span, aims: Aims, told: Told) -> None:
     await _until(world, span, lambda: world.order_count >= span.orders)
     for market in markets:
         market.cancel()
-    await world.true_clock.sleep(REST_S)
+    await examine(world)
     for account in world.accounts:
         account.judge.at_rest()
 

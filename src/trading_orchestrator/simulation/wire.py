@@ -30,6 +30,7 @@ from trading_orchestrator.simulation.chance import Chance
 from trading_orchestrator.simulation.event_loop import VirtualLoop
 from trading_orchestrator.simulation.faults import (
     CALL_KINDS,
+    FORGOTTEN_RATIO,
     QUERY_KINDS,
     REPORT_KINDS,
     SUBMIT_KINDS,
@@ -47,6 +48,8 @@ VALIDITY_S = 0.5
 TIMEOUT_S = 0.25
 LATENCY_S = (0.0005, 0.02)
 LAG_S = 1.0
+FORGOTTEN_S = (2.6, 4.5)
+"""Longer than the grace, and shorter than trades are asked for again (`poll_overlap_s`)."""
 BAN_S = 0.5
 CANCEL_MAY_WAIT_S = 0.05
 """A cancel goes to the bottom of the budget and waits for other cancels at most: one more refills in this time."""
@@ -72,6 +75,9 @@ class Witness(Protocol):
 
     def state_of(self, cl_ord_id: str) -> At | None:
         """Return where the journal has one of our orders now, None when it does not know it."""
+
+    def has_untold_fills(self, cl_ord_id: str) -> bool:
+        """Return whether one of our orders has filled at the venue, and the journal does not know it yet."""
 
     def asked(self, node: str) -> None:
         """A request of any kind leaves."""
@@ -108,6 +114,7 @@ class Network:
         self.names_orders = names_orders
         self.is_out = self.is_blind = self.is_quiet = False
         self.aims: Aims | None = None
+        self._forgotten: dict[str, tuple[float, bool]] = {}
         self._submit_kinds, self._call_kinds = drawn(SUBMIT_KINDS), drawn(CALL_KINDS)
         self._query_kinds, self._report_kinds = drawn(QUERY_KINDS), drawn(REPORT_KINDS)
         self.accepted_ns: dict[str, int] = {}
@@ -128,11 +135,22 @@ class Network:
         """Return what happens to this call or report, or None."""
         kinds, ratio = self._odds(on)
         kind = self.chance.pick(kinds) if self.chance.hits(ratio) else None
+        if on == "order" and ratio and self.witness.has_untold_fills(cl_ord_id):
+            kinds = [*kinds, FaultKind.FORGOTTEN]
+            kind = FaultKind.FORGOTTEN if self.chance.hits(FORGOTTEN_RATIO) else kind
         if self.aims is not None and self.aims.wants_messages:
             kind = self.aims.of_message(on, kinds, self.witness.state_of(cl_ord_id)) or kind
+        if kind is FaultKind.FORGOTTEN:
+            until_s = self.loop.time() + self.chance.between(*FORGOTTEN_S)
+            self._forgotten.setdefault(cl_ord_id, (until_s, self.chance.hits(0.5)))
         if kind is not None:
             self.witness.struck(kind, cl_ord_id)
         return kind
+
+    def is_forgotten(self, cl_ord_id: str, *, trades_too: bool = False) -> bool:
+        """Return whether the replicas that answer do not know this order now, or not even its trades."""
+        until_s, with_trades = self._forgotten.get(cl_ord_id, (0.0, False))
+        return self.loop.time() < until_s and (with_trades or not trades_too)
 
     def _odds(self, on: str) -> tuple[Sequence[FaultKind], float]:
         if on == "submit":
@@ -228,6 +246,7 @@ class Wire:
     # -- requests
 
     def _named(self, trades: list[TradeReport]) -> list[TradeReport]:
+        trades = [trade for trade in trades if not self._network.is_forgotten(trade.cl_ord_id, trades_too=True)]
         return trades if self._network.names_orders else [structs.replace(trade, cl_ord_id="") for trade in trades]
 
     async def _pass_budget(self, on: str, cl_ord_id: str = "") -> None:
@@ -339,6 +358,8 @@ class _Request:
             raise Transient(f"{self._on}: too many requests", retry_after_s=BAN_S, venue_code="-1003", text="banned")
         if fault is FaultKind.REFUSED:
             raise OrderRefused(f"{self._on}: refused", venue_code="-2010", text="simulated")
+        if self._on == "order" and self._network.is_forgotten(self._cl_ord_id):
+            raise OrderNotFound("-2013 Order does not exist.", venue_code="-2013", text="Order does not exist.")
         found = self._do()
         if fault is FaultKind.DOUBLED and any(
             report.cl_ord_id == self._cl_ord_id for report in self._network.venue.open_orders([_symbol(found)])

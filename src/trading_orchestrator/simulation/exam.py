@@ -1,0 +1,51 @@
+"""The last questions, asked when nothing goes wrong any more: does a desk notice by itself what nobody tells it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from trading_orchestrator.simulation.account import Account
+from trading_orchestrator.simulation.world import World
+from trading_orchestrator.trading.polls import UNEXPLAINED
+
+LOOK_EVERY_S = 0.25
+NOTICED_WITHIN_S = 10.0
+"""Two comparisons of balances, each of them in two looks, with a deferral while trades are fresh; and some of our
+accounts have so small a budget of requests that polls wait for their turn."""
+REST_LEAST_S, REST_MOST_S = 5.0, 14.0
+"""Nothing is under way after the first. A doubt may take the time-out, the validity window and the grace, and the
+answer to a cancel as long again; the second holds all of that after money was explained."""
+
+
+async def examine(world: World) -> None:
+    """Take away what rests and move money, both behind the desks' backs; return when everything is settled, or late.
+
+    What the venue ended without a word has to be found by asking for open orders: `Judge.at_rest` sees whether it was.
+    """
+    await _until(world, REST_MOST_S, lambda account: account.judge.trades())
+    began_s = world.loop.time()
+    moved = {account.desk: _move_behind(account) for account in world.accounts}
+    await _until(world, NOTICED_WITHIN_S, lambda account: account.judge.blocked_by() == UNEXPLAINED)
+    for account in world.accounts:
+        asset, qty = moved[account.desk]
+        if account.judge.blocked_by() != UNEXPLAINED:
+            account.judge.blame("I3", f"{qty} {asset} moved, and nobody noticed for {NOTICED_WITHIN_S} s")
+        await world.operator.explain(account.desk, asset, qty)
+    await world.true_clock.sleep(max(0.0, began_s + REST_LEAST_S - world.loop.time()))
+    await _until(world, REST_MOST_S, lambda account: account.judge.is_settled())
+
+
+def _move_behind(account: Account) -> tuple[str, Decimal]:
+    account.network.is_quiet = True
+    account.human.cancel(account.judge.sleeping())
+    account.network.is_quiet = False
+    asset, qty = account.human.transfer()
+    account.judge.moved(asset, qty)
+    return asset, qty
+
+
+async def _until(world: World, most_s: float, holds: Callable[[Account], bool]) -> None:
+    ends_s = world.loop.time() + most_s
+    while world.loop.time() < ends_s and not all(holds(account) for account in world.accounts):
+        await world.true_clock.sleep(LOOK_EVERY_S)
