@@ -39,12 +39,6 @@ def differences(expected: Sequence[Message], sent: Sequence[Message]) -> list[st
     return found + [late for message, place in pairs if (late := _late(message, sent[place]))] + _disorder(pairs)
 
 
-def is_part_of(short: Sequence[Message], long: Sequence[Message]) -> bool:
-    """Return whether `long` says everything `short` says, in its order, times aside."""
-    rest = iter([content(message) for message in long])
-    return all(content(message) in rest for message in short)
-
-
 def _late(expected: Message, sent: Message) -> str:
     if expected["t"] is None or abs(expected["t"] - sent["t"]) <= expected["tolerance"] + ROUNDING_S:
         return ""
