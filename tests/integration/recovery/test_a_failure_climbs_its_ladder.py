@@ -108,6 +108,30 @@ async def test_a_rung_cools_down(make_scene: MakeScene) -> None:
     assert ["helps feed"] * 2 == scene.done
 
 
+async def test_a_step_of_the_clock_opens_no_budget_again(make_scene: MakeScene) -> None:
+    rung = Step(action="helps", budget=1, budget_s=600)
+    scene = make_scene(Ladder(failure="x", steps=(rung,), again_s=5000))
+    scene.part("feed")
+    for _ in range(2):
+        scene.breaks("feed", "x")
+        await scene.pass_time(10)
+        scene.clock.step_wall(3_600_000_000_000)
+
+    assert ["helps feed"] == scene.done
+
+
+async def test_a_climb_under_a_step_of_the_clock_took_as_long_as_it_took(make_scene: MakeScene) -> None:
+    scene = make_scene(Ladder(failure="x", steps=(Step(action="hangs", deadline_s=2, proof_s=1),)))
+    scene.part("feed")
+    scene.breaks("feed", "x")
+    await scene.pass_time(1.5)
+    scene.clock.step_wall(3_600_000_000_000)
+    await scene.pass_time(10)
+
+    (incident,) = await scene.told()
+    assert 2000.0 == incident.steps[0].took_ms
+
+
 async def test_a_part_without_a_class_climbs_the_ladder_of_its_name(make_scene: MakeScene) -> None:
     scene = make_scene(Ladder(failure="broker.disconnected", parts=("broker/*",), steps=(Step(action="helps"),)))
     scene.part("broker/paper")

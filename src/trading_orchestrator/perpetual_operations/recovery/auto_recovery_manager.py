@@ -259,19 +259,19 @@ class AutoRecoveryManager:
 
     async def _take(self, failure: Failure, climb: Climb, number: int, step: Step, attempt: int) -> bool:
         """Run one rung once; return whether it was used at all."""
-        began_ns = self._clock.wall_ns()
+        at_ns, began_ns = self._clock.wall_ns(), self._clock.monotonic_ns()  # a step of the clock lengthens no budget
         about = {"incident_id": failure.incident_id, "step": number, "action": step.action, "attempt": attempt}
         refusal = self._allowance.refusal(failure.part, step, began_ns) if attempt == 1 else ""
         if refusal:
-            body = f.StepEnded(**about, at_ns=began_ns, outcome="skipped", said=refusal, took_ms=0.0)  # type: ignore[arg-type]
+            body = f.StepEnded(**about, at_ns=at_ns, outcome="skipped", said=refusal, took_ms=0.0)  # type: ignore[arg-type]
             self.incidents.say(body)
             return False
         self._allowance.use(failure.part, step, began_ns)
-        self.incidents.say(f.StepStarted(**about, at_ns=began_ns))  # type: ignore[arg-type]
+        self.incidents.say(f.StepStarted(**about, at_ns=at_ns))  # type: ignore[arg-type]
         climb.last = step.action
         outcome, said = await self._act(failure, step)
+        took_ms = round((self._clock.monotonic_ns() - began_ns) / 1e6, 3)
         at_ns = self._clock.wall_ns()
-        took_ms = round((at_ns - began_ns) / 1e6, 3)
         body = f.StepEnded(**about, at_ns=at_ns, outcome=outcome, said=said, took_ms=took_ms)  # type: ignore[arg-type]
         self.incidents.say(body)
         return True
