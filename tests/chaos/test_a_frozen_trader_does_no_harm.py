@@ -1,4 +1,4 @@
-"""SIGSTOP for three TTLs, then SIGCONT: the successor trades, and the zombie sends nothing that counts."""
+"""F27: SIGSTOP for three TTLs, then SIGCONT: the successor trades, and the zombie sends nothing that counts."""
 
 from __future__ import annotations
 

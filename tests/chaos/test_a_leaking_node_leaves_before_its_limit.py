@@ -1,4 +1,4 @@
-"""A strategy leaks half a megabyte a second: its line is named, and its node hands over in order before the limit."""
+"""F37: a leak of half a megabyte a second: its line is named, and its node hands over in order before the limit."""
 
 from __future__ import annotations
 

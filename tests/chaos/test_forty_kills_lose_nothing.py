@@ -1,4 +1,4 @@
-"""Kill the trader again and again, aimed and at random: nothing lost, nothing doubled, the successor trades.
+"""F26: kill the trader again and again, aimed and at random: nothing lost, nothing doubled, the successor trades.
 
 CHAOS_KILLS sets how many times (half of them aimed); the judge reads only the venue's log and the journal.
 """

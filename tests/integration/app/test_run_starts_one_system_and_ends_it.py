@@ -92,6 +92,7 @@ def test_it_fills_shows_it_and_ctrl_c_leaves_nothing(practice: PracticeRun) -> N
 
 
 def test_a_second_start_on_the_same_data_directory_is_refused(practice: PracticeRun) -> None:
+    """F28, of two keepers."""
     practice.wait_for_standby()
     command = practice.command()
     command[command.index("--port") + 1] = str(free_port())

@@ -29,6 +29,7 @@ def named(case: tuple[str, dict[str, Any]]) -> str:
 @pytest.mark.parametrize("px", [RESTING_PX, None], ids=["resting", "filled"])
 @pytest.mark.parametrize("case", AMBIGUOUS, ids=named)
 async def test_accepted_and_not_answered(scene: Scene, case: tuple[str, dict[str, Any]], px: str | None) -> None:
+    """F1, F2, F3 and F10: taken, and the answer is lost, broken or an error that tempts to send again."""
     fault, extra = case
     scene.venue.fault("F12", times=1000)
     scene.venue.fault(fault, times=1000, **extra)
