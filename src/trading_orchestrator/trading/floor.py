@@ -118,6 +118,11 @@ class TradingFloor:
     def performers(self) -> Sequence[Performer]:
         return tuple(self._performers.values())
 
+    @property
+    def is_closed(self) -> bool:
+        """Return whether nothing new is decided here any more."""
+        return self._closed
+
     def enter(self, performer: Performer) -> None:
         """Let a strategy trade from now on."""
         self._performers[performer.name] = performer
@@ -140,12 +145,12 @@ class TradingFloor:
     # -- events for strategies
 
     def on_quote(self, quote: Quote) -> None:
-        for performer in self._performers.values():
+        for performer in self.performers:  # as they are now: while a callback turns the loop, one may come or go
             if quote.symbol in performer.wants.symbols:
                 self._call(performer, performer.strategy.on_quote, quote)
 
     def on_bar(self, bar_s: int, bar: Bar) -> None:
-        for performer in self._performers.values():
+        for performer in self.performers:
             if bar_s == performer.wants.bar_s and bar.symbol in performer.wants.symbols:
                 self.hand_bar(performer, bar)
 
@@ -186,7 +191,8 @@ class TradingFloor:
 
     def save_all(self) -> None:
         """Save the state of every strategy that moved without deciding anything."""
-        unsaved = [performer for performer in self._performers.values() if performer.unsaved]
+        whole = [performer for performer in self._performers.values() if performer.name != self.at_work]
+        unsaved = [performer for performer in whole if performer.unsaved]
         if unsaved and not self._record.is_lost:
             self._record.write(*(self._saved(performer) for performer in unsaved))
 
@@ -334,7 +340,7 @@ class TradingFloor:
         *args: Any,
         mark: Callable[[], None] | None = None,
     ) -> None:
-        """Give one event to one strategy, if it may be called now.
+        """Give one event to one strategy: now, or after the step during which a callback turns the loop itself.
 
         Args:
             mark: notes the event as seen; called only when the strategy is, so that what it was not given is
@@ -343,18 +349,22 @@ class TradingFloor:
         if performer.stopped_by:
             return
         performer.progress.came(self._clock.monotonic_ns())
+        self._held.append(partial(self._perform, performer, callback, *args, mark=mark))
+        while self._held and self._decisions is None:
+            self._held.popleft()()
+
+    def _perform(
+        self, performer: Performer, callback: Callable[..., None], *args: Any, mark: Callable[[], None] | None
+    ) -> None:
+        if performer.stopped_by or self._performers.get(performer.name) is not performer:
+            return
         if self._closed or self._record.is_lost:
             performer.behind = performer.behind or mark is not None
-            return
-        if self._decisions is not None:  # a callback turns the loop itself: one step at a time all the same
-            self._held.append(partial(self._call, performer, callback, *args, mark=mark))
             return
         if mark is not None:
             mark()
             performer.unsaved = True
         self._step(performer, callback, *args)
-        while self._held:
-            self._held.popleft()()
 
     def _step(self, performer: Performer, callback: Callable[..., None], *args: Any) -> None:
         self._decisions = _Decisions()
@@ -433,7 +443,7 @@ class TradingFloor:
 
     def _saved(self, performer: Performer) -> StrategySaved:
         performer.unsaved = False
-        if not performer.behind:
+        if not performer.behind and not self._held:
             performer.seq = self._told_seq() or performer.seq
         return StrategySaved(
             strategy=performer.name, state=saved(performer.strategy.state, performer.seq, performer.bars)

@@ -320,19 +320,35 @@ class Shift:
             raise CallbackUnderWay(f"a callback of {name} has not returned", strategy=name)
         self._returning[name] = []
         try:
-            self._drop(name)
-            performer = self._restored(name, loaded)
-            if performer is None:
-                raise Refused(f"{name} stays out: {self.left_out[name]}", strategy=name)
-            await self.record.flush()
-            nothing_kept = RecentTrades(self.record.book.seq + 1)
-            missed = await self._missed_trades([performer], nothing_kept, self._returning[name])
+            performer, missed = await self._begun_anew(name, loaded)
+        except BaseException as error:
+            self._stays_away(name, error)
+            raise
         finally:
             del self._returning[name]
         performer.behind = True
         self._enter(performer, missed)
         performer.behind = bool(performer.stopped_by)
         self.record.write(StrategyRestarted(strategy=name, reason=reason))
+
+    async def _begun_anew(self, name: str, loaded: LoadedStrategy) -> tuple[Performer, list[tuple[BookedTrade, Order]]]:
+        self._drop(name)
+        performer = self._restored(name, loaded)
+        if performer is None:
+            raise Refused(f"{name} stays out: {self.left_out[name]}", strategy=name)
+        await self.record.flush()
+        nothing_kept = RecentTrades(self.record.book.seq + 1)
+        missed = await self._missed_trades([performer], nothing_kept, self._returning[name])
+        if self.floor.is_closed:
+            raise Refused(f"{name} leaves with its desk", strategy=name)
+        return performer, missed
+
+    def _stays_away(self, name: str, error: BaseException) -> None:
+        """Say so of a strategy that did not come back, and cancel what nobody looks after now."""
+        if self.floor.is_closed:
+            return
+        why = self.left_out.setdefault(name, f"it could not begin anew: {type(error).__name__}: {error}")
+        self.floor.withdraw(self.floor.orders(name), f"strategy {name} stays out: {why}")
 
     def disable(self, name: str, failure: str, reason: str, *, reduce_only: bool) -> None:
         """Let one strategy decide nothing more until a human says "normal", and cancel what it left open."""

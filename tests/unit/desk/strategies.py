@@ -229,6 +229,7 @@ class MoodyParams(StrategyParams, frozen=True):
 
     orders: int = 2
     px: Decimal | None = None
+    timer_s: float | None = None
     fails_at: Decimal = Decimal(0)
     turns_at: Decimal = Decimal(0)
 
@@ -239,7 +240,7 @@ class Moody(Strategy[MoodyParams, BuyerState]):
     turn_on: ClassVar[list[bool]] = []
 
     def wants(self) -> Wants:
-        return Wants(symbols=[SYMBOL])
+        return Wants(symbols=[SYMBOL], timer_s=self.params.timer_s)
 
     def on_quote(self, quote: Quote) -> None:
         if quote.bid_px == self.params.fails_at:

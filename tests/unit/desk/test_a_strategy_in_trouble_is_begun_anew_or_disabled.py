@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.kernel.tenancy import Succession
+from trading_orchestrator.storage.ports import StorageUnavailable
 from trading_orchestrator.trading.facts import DeskModeChanged, StrategyDisabled, StrategySaved
 from trading_orchestrator.trading.mode_requests import mode_requested
 from trading_orchestrator.trading.shift import CallbackUnderWay
@@ -103,6 +105,44 @@ async def test_what_it_was_not_given_before_a_handover_its_successor_gets(tmp_pa
         assert "4" == await filled_qty(world)
 
 
+async def test_one_that_cannot_come_back_stays_out_and_leaves_no_order_behind(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Moody", {"px": "1.0900", "orders": 1}))
+        await world.quote("1.1000")
+        await world.run(0.5)
+
+        async def fails(**_: Any) -> None:
+            raise StorageUnavailable("the disk is away")
+
+        node.store.read_before = fails  # type: ignore[attr-defined]
+        with pytest.raises(StorageUnavailable):
+            await world.until_done(node.desk.restart_strategy("s", "it is stuck"))
+        await world.run(0.5)
+
+        assert CRASHED == said(node)
+        assert ["canceled"] == await world.order_states()
+
+        del node.store.read_before  # type: ignore[attr-defined]
+        await world.until_done(node.desk.restart_strategy("s", "again"))
+        assert WELL == said(node)
+
+
+async def test_a_restart_that_is_given_up_is_no_end_of_watching(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Moody", {"px": "1.0900", "orders": 1}))
+        await world.quote("1.1000")
+        await world.run(0.5)
+        node.store.read_before = lambda **_: world.clock.sleep(60.0)  # type: ignore[attr-defined]
+
+        restarting = asyncio.create_task(node.desk.restart_strategy("s", "it is stuck"))
+        await world.run(0.1)
+        restarting.cancel()
+        await world.run(0.5)
+
+        assert CRASHED == said(node)
+        assert ["canceled"] == await world.order_states()
+
+
 async def test_a_disabled_one_stays_out_over_takeovers_until_a_human_says_normal(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         node = await crash(world)
@@ -172,6 +212,47 @@ async def test_a_callback_that_does_not_return_although_the_loop_turns_is_stuck(
         await world.run(0.5)
         assert WELL == said(node)
         assert 3 == len(await world.facts("order.intended"))  # the quote that came meanwhile was kept for it
+
+
+async def test_however_much_came_meanwhile_is_given_to_it_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    going = [True]
+    monkeypatch.setattr(Moody, "turn_on", going)
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Moody", {"turns_at": BAD, "timer_s": 0.01}))
+        await world.quote(BAD)
+        await world.run(11.0)
+
+        going.clear()
+        await world.run(0.02)
+
+        assert WELL == said(node)
+        assert [] == [each.getMessage() for each in caplog.records if "stream ended" in each.getMessage()]
+
+
+async def test_a_fill_that_waits_for_the_end_of_a_callback_is_not_saved_as_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = [True]
+    monkeypatch.setattr(Moody, "turn_on", going)
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Moody", {"turns_at": BAD, "px": "1.0900", "orders": 2}))
+        await world.quote("1.1000")
+        await world.run(0.5)
+        await world.quote(BAD)
+        await world.quote("1.0800", qty=4)
+        await world.run(1.0)
+        going.clear()
+        await world.run(0.1)
+        node.crash()
+        heir = world.node("Moody", {"px": "1.0900", "orders": 0})
+        await world.warm(heir)
+
+        await world.take(heir, Succession.PROVED_DEATH)
+        await world.run(1.0)
+
+        assert "4" == await filled_qty(world)
 
 
 async def test_a_timer_that_is_heard_of_is_progress_and_a_quiet_market_no_lack_of_it(tmp_path: Path) -> None:
