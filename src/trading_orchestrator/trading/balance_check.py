@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 
 from trading_orchestrator.brokers.port import Balance, Broker
@@ -11,6 +13,7 @@ from trading_orchestrator.kernel.money import ZERO, plain
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.positions.position import assets_of
 
+log = logging.getLogger(__name__)
 SETTLE_S = 0.5
 """How long a trade that the venue's balance already holds may be on its way to us."""
 LOOKS = 5
@@ -24,7 +27,8 @@ class BalanceCheck:
     While orders fill, the venue's answer is of one moment and our sums move: any of the sums we went through from
     the question until `SETTLE_S` after the answer may equal it.
 
-    `held`: symbols that take no entries until two looks agree: the start's first look differed.
+    `held`: symbols that take no entries yet: the start's first look differed, and no look since has agreed, nor have
+    two that differed alike decided.
     """
 
     def __init__(self, book: Book, broker: Broker, clock: Clock, symbols: Iterable[str]) -> None:
@@ -50,9 +54,7 @@ class BalanceCheck:
 
     async def differences(self) -> Differences:
         """Ask, and return venue minus ours per asset; empty when equal. Raises what the broker raises."""
-        sums = [self._ours()]
-        self._watching.append(sums)
-        try:
+        with self.watched() as sums:
             told = _totals(await self._broker.balances(), self._assets)
             for _ in range(LOOKS):
                 least = _least(told, sums, self._book.unexplained)
@@ -60,13 +62,28 @@ class BalanceCheck:
                     return least
                 await self._clock.sleep(SETTLE_S / LOOKS)
             return _least(told, sums, self._book.unexplained)
+
+    @contextmanager
+    def watched(self) -> Iterator[Sequence[Differences]]:
+        """Give every sum we go through while the block runs: to be entered before the venue is asked."""
+        sums = [self._ours()]
+        self._watching.append(sums)
+        try:
+            yield sums
         finally:
             # By identity: two looks under way hold equal sums until one of them hears of a trade.
             self._watching = [each for each in self._watching if each is not sums]
 
-    def quick_differences(self, balances: Iterable[Balance]) -> Differences:
-        """Return venue minus ours per asset as of now."""
-        return _minus(_totals(balances, self._assets), self._ours())
+    def first_look(self, balances: Iterable[Balance], sums: Sequence[Differences], symbols: Iterable[str]) -> None:
+        """Hold the symbols whose balances equal none of the sums since before the question."""
+        seen = _least(_totals(balances, self._assets), sums, self._book.unexplained)
+        if seen:
+            log.info("balances differ at the first look: %s", "; ".join(in_words(seen)))
+        self.held = _differing(symbols, seen)
+
+    def looked(self, seen: Differences) -> None:
+        """Let go of the symbols that add up now."""
+        self.held = _differing(self.held, seen)
 
     async def explains(self, *, before_ns: int) -> bool:
         """Return whether nothing has moved the account that we do not know. Raises what the broker raises.
@@ -86,6 +103,10 @@ class BalanceCheck:
 def in_words(differences: Differences) -> list[str]:
     """Return the differences as an operator reads them."""
     return [f"{asset}: the venue holds {plain(qty)} more than our trades" for asset, qty in differences.items()]
+
+
+def _differing(symbols: Iterable[str], seen: Differences) -> frozenset[str]:
+    return frozenset(symbol for symbol in symbols if not seen.keys().isdisjoint(assets_of(symbol)))
 
 
 def _least(told: Differences, sums: Iterable[Differences], settled: Differences) -> Differences:

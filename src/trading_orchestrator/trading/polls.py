@@ -71,10 +71,11 @@ class Polls:
     def start(self) -> None:
         config = self._config
         self._balances_due.set()  # the start-up looked once; a difference needs two looks
+        held = bool(self._balances.held)
         self._tasks = [
             asyncio.create_task(self._repeat(self.poll_trades, config.poll_trades_s, self._trades_due)),
             asyncio.create_task(self._repeat(self.poll_orders, config.poll_orders_s, self._orders_due)),
-            asyncio.create_task(self._repeat(self.compare, config.compare_s, self._balances_due)),
+            asyncio.create_task(self._repeat(self.compare, config.compare_s, self._balances_due, at_once=held)),
             asyncio.create_task(self._ask_in_flight()),
         ]
 
@@ -148,11 +149,16 @@ class Polls:
     async def _look_at_balances(self) -> Differences:
         """Return the differences; look later while a trade of these seconds may explain one (`compare_s` at most)."""
         until_ns = self._clock.monotonic_ns() + int(self._config.compare_s * 1e9)
-        while seen := await self._balances.differences():
+        while seen := await self._differences():
             active_s = self._balances.active_for_s(self._config.quiet_s)
             if not active_s or self._clock.monotonic_ns() >= until_ns:
                 break
             await self._clock.sleep(active_s)
+        return seen
+
+    async def _differences(self) -> Differences:
+        seen = await self._balances.differences()
+        self._balances.looked(seen)
         return seen
 
     def _conclude(self, seen: Differences) -> None:
@@ -178,9 +184,13 @@ class Polls:
         quiet = asked_ns - order.updated_ns > self._config.quiet_s * 1e9
         return quiet and is_ours(order.cl_ord_id) and order.accepted and order.cl_ord_id not in listed
 
-    async def _repeat(self, poll: Callable[[], Awaitable[None]], every_s: float, due: asyncio.Event) -> None:
+    async def _repeat(
+        self, poll: Callable[[], Awaitable[None]], every_s: float, due: asyncio.Event, *, at_once: bool = False
+    ) -> None:
         while True:
-            await self._clock.sleep(APART_S)
+            if not at_once:
+                await self._clock.sleep(APART_S)
+            at_once = False
             await _sleep_or(due, self._clock, every_s - APART_S)
             try:
                 with asking(Purpose.POLL):

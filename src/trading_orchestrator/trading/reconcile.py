@@ -12,7 +12,7 @@ from typing import TypeVar
 from trading_orchestrator.brokers.port import Balance, Broker, OrderNotFound, OrderReport, TradeReport
 from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
-from trading_orchestrator.trading.balance_check import BalanceCheck, in_words
+from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.facts import (
     AccountOpened,
@@ -27,7 +27,6 @@ from trading_orchestrator.trading.orders.answers import of_restart
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.orders.finding import VENUE, Ask, Known
 from trading_orchestrator.trading.polls import settled_cursor
-from trading_orchestrator.trading.positions.position import assets_of
 from trading_orchestrator.trading.record import DeskRecord
 from trading_orchestrator.trading.resolve import Resolver
 from trading_orchestrator.trading.venue_clock import ClockOff, VenueClock
@@ -108,19 +107,15 @@ class Reconciler:
         if not self._intake.book.is_opened:
             await self._open_account()
         self._intake.conclude(of_restart(self._intake.book))
-        snapshot = await self._ask_all()
-        self._resolver.skew_s = snapshot.offset_s
-        if snapshot.is_ahead or self._has_strangers(snapshot):
-            await self._adopt_lost_orders()
-        booked = await self._apply(snapshot)
-        asked = len(snapshot.found) + await self._ask_for_the_missing(snapshot)
-        drain()
-        differences = self._balances.quick_differences(snapshot.balances)
-        if differences:
-            log.info("balances differ at the first look: %s", "; ".join(in_words(differences)))
-            self._balances.held = frozenset(
-                symbol for symbol in self._config.symbols if not differences.keys().isdisjoint(assets_of(symbol))
-            )
+        with self._balances.watched() as sums:
+            snapshot = await self._ask_all()
+            self._resolver.skew_s = snapshot.offset_s
+            if snapshot.is_ahead or self._has_strangers(snapshot):
+                await self._adopt_lost_orders()
+            booked = await self._apply(snapshot)
+            asked = len(snapshot.found) + await self._ask_for_the_missing(snapshot)
+            drain()
+        self._balances.first_look(snapshot.balances, sums, self._config.symbols)
         unknown = self._watch_unsettled(snapshot)
         return self._record.write(
             *self._cursors_advanced(snapshot.trades),

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
 from tests.unit.desk.world import Node, World
+from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.kernel.tenancy import Succession
+from trading_orchestrator.trading.balance_check import SETTLE_S
 
 LOOK_S = 1.0
 QUIET_S = 0.5
 
 
-async def successor_after(world: World, moved: str, turns: str) -> Node:
-    """Start a desk with a position of 10, end it, move money, and start the next one while quotes come."""
+async def successor_after(
+    world: World, moved: str, turns: str, *, compare_s: float = LOOK_S, until_there: bool = False
+) -> Node:
+    """Start a desk with a position of 10, end it, move money, and start the next one while quotes come.
+
+    until_there: the money moves back in the moment of the take-over.
+    """
     first = await world.start(world.node("Turner", {"turns": turns}, compare_s=LOOK_S))
     await world.quote("1.1000")
     await world.run(0.5)
     first.crash()
     world.venue.transfer("EUR", Decimal(moved))
-    second = world.node("Turner", {"turns": turns}, compare_s=LOOK_S)
+    second = world.node("Turner", {"turns": turns}, compare_s=compare_s)
     await world.warm(second)
     await world.quote("1.1001")
-    await world.take(second, Succession.PROVED_DEATH)
+    if until_there:
+        world.fault("open_orders", Effect.NOT_SENT)  # asked again 50 ms later, when all else is answered
+    taking = asyncio.create_task(world.take(second, Succession.PROVED_DEATH))
+    await world.run(0.02)
+    if until_there:
+        world.venue.transfer("EUR", -Decimal(moved))
+    await taking
     return second
 
 
@@ -63,6 +77,48 @@ async def test_what_the_second_look_explains_holds_nothing(tmp_path: Path) -> No
         await world.run(0.2)
 
         assert ["order.intended", "order.denied", "order.intended"] == await kinds_of_note(world)
+
+
+async def test_the_first_look_that_adds_up_lets_go(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await successor_after(world, "5", "bbb", compare_s=60.0)
+        await world.run(SETTLE_S + 0.1)
+        world.venue.transfer("EUR", Decimal(-5))  # after the second look, and before the third
+        await world.run(QUIET_S + 0.1)
+        await world.quote("1.1002")
+        await world.run(0.1)
+
+        assert ["order.intended", "order.denied", "order.intended"] == await kinds_of_note(world)
+
+
+async def test_a_second_look_is_taken_at_once(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await successor_after(world, "5", "bbb", compare_s=60.0, until_there=True)
+        await world.run(0.01)
+        await world.quote("1.1002")
+
+        assert ["order.intended", "order.denied", "order.intended"] == await kinds_of_note(world)
+
+
+async def test_a_trade_during_the_start_is_no_difference(tmp_path: Path) -> None:
+    """It filled after the venue told its balances, and its frame is booked before the start compares."""
+    async with await World.open(tmp_path) as world:
+        first = await world.start(world.node("Turner", {"turns": "B"}))
+        await world.quote("1.1000")
+        await world.run(0.5)
+        first.crash()
+        second = world.node("Turner", {"turns": "Bb"})
+        await world.warm(second)
+        world.fault("open_orders", Effect.NOT_SENT)  # asked again 50 ms later, when all else is answered
+        taking = asyncio.create_task(world.take(second, Succession.PROVED_DEATH))
+        await world.run(0.02)
+        assert not taking.done()
+        await world.quote("1.0890")
+        await taking
+        await world.run(0.05)
+
+        assert "trade.booked" in await world.kinds()
+        assert ["order.intended", "order.intended"] == await kinds_of_note(world)
 
 
 async def test_a_start_that_adds_up_holds_nothing(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ async def test_one_that_cannot_come_back_stays_out_and_leaves_no_order_behind(tm
         assert CRASHED == said(node)
         assert ["canceled"] == await world.order_states()
 
-        del node.store.read_before  # type: ignore[attr-defined]
+        del node.store.read_before
         await world.until_done(node.desk.restart_strategy("s", "again"))
         assert WELL == said(node)
 
