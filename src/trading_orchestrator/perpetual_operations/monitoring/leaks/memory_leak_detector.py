@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -77,7 +76,6 @@ class MemoryLeakDetector:
         lag_s: Callable[[], float],
         tell: TellFact,
         hand_over: HandOver,
-        allocated_blocks: Callable[[], int] = sys.getallocatedblocks,
     ) -> None:
         self._config = config
         self._node = node
@@ -88,9 +86,7 @@ class MemoryLeakDetector:
         self._lag_s = lag_s
         self._tell = tell
         self._hand_over = hand_over
-        self._allocated_blocks = allocated_blocks
         self._resident = [(window_s, _floors(window_s)) for window_s in config.windows_s]
-        self._blocks = {window_s: _floors(window_s) for window_s in config.windows_s}
         self._began_s: float | None = None
         self._level_bytes = 0.0
         self._suspicion: Suspicion | None = None
@@ -113,9 +109,7 @@ class MemoryLeakDetector:
         at_s = self._clock.monotonic_ns() / 1e9
         self._began_s = at_s if self._began_s is None else self._began_s
         self._level_bytes = sample.process_rss_bytes
-        blocks = self._allocated_blocks()
         for window_s, floors in self._resident:
-            self._blocks[window_s].add(at_s, blocks)
             if floors.add(at_s, sample.process_rss_bytes) and floors.is_full:
                 self._suspicion = self._suspect(floors, window_s, at_s - self._began_s) or self._suspicion
 
@@ -166,8 +160,6 @@ class MemoryLeakDetector:
 
     async def _traced(self, suspicion: Suspicion) -> Verdict | None:
         """Return the verdict, None when the loop came late or somebody else traces: then it is tried again."""
-        if not self._python_grows(suspicion):
-            return Verdict(Cause.NATIVE)
         shortest_s = self._config.trace_s
         window_s = min(max(shortest_s, SEEN_BYTES / suspicion.slope_bytes_s), LONGEST_TRACES * shortest_s)
         windows: list[Grown] = []
@@ -191,11 +183,6 @@ class MemoryLeakDetector:
             return await asyncio.to_thread(self._tracer.grown)
         finally:
             self._tracer.stop()
-
-    def _python_grows(self, suspicion: Suspicion) -> bool:
-        """Python's own count of blocks costs nothing; when it stands still, no line of Python holds more."""
-        floors = self._blocks[suspicion.window_s].values
-        return len(floors) < 2 or floors[-1] > floors[0]
 
     def _forget_what_ended(self) -> None:
         """A leak that raised no suspicion for three of its windows has ended."""

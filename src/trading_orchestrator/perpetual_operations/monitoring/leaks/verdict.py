@@ -9,6 +9,8 @@ import msgspec
 
 EXPLAINS_RATIO = 0.3
 DOMINATES_RATIO = 0.4
+LINE_EXPLAINS_RATIO = 0.15
+"""One line needs less than all lines together: a traced program on a busy host leaks at a third of its pace."""
 SHOWN_SITES = 3
 Grown = Mapping[str, int]
 
@@ -57,6 +59,6 @@ def judge(windows: Sequence[Grown], *, window_s: float, slope_bytes_s: float) ->
     ranked = sorted(steady.items(), key=lambda item: -item[1])[:SHOWN_SITES]
     sites = tuple(Site(where, grown / window_s, round(grown / kept, 3)) for where, grown in ranked if grown)
     top = ranked[0][1]
-    if top < EXPLAINS_RATIO * expected or top < DOMINATES_RATIO * kept:
+    if top < LINE_EXPLAINS_RATIO * expected or top < DOMINATES_RATIO * kept:
         return Verdict(Cause.NONE, sites)
     return Verdict(Cause.SITE, sites, round(top / expected, 3) if expected else 1.0)
