@@ -17,7 +17,7 @@ from trading_orchestrator.errors import Refused
 from trading_orchestrator.journal.incarnation import note_ending, read_words
 from trading_orchestrator.keeper.backoff import Backoff
 from trading_orchestrator.keeper.child import KEEPER_FD, READY_FD, Spec
-from trading_orchestrator.keeper.keeper import Keeper, Say, Slot, listen, lock_data_dir
+from trading_orchestrator.keeper.keeper import Keeper, Say, Slot, listen, lock_data_dir, tell_address
 from trading_orchestrator.keeper.node_spec import NodeSpec, incarnations_dir
 from trading_orchestrator.keeper.service_manager import ServiceManager
 from trading_orchestrator.kernel.clock import SystemClock
@@ -44,9 +44,7 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
     """
     check_alert_channels(configured)
     settings, data_dir = configured.settings, configured.data_dir
-    make_data_dir(data_dir)
-    lock_fd = lock_data_dir(data_dir)
-    listener = listen(settings.keeper.host, settings.keeper.port)
+    lock_fd, listener = _take(settings, data_dir)
     slots: list[Slot] = []
     values = configured.values
     if practice is not None:
@@ -58,7 +56,8 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
         make = _node_maker(role, common, data_dir)
         slots.append(_slot(role.slot, settings, make, after=role.after))
     host, port = listener.getsockname()[:2]
-    say(f"dashboard: http://{host}:{port}/dashboard   data: {data_dir.resolve()}   stop: Ctrl-C")
+    address = tell_address(lock_fd, host, port)
+    say(f"dashboard: {address}/dashboard   data: {data_dir.resolve()}   stop: Ctrl-C")
     clock = SystemClock()
     service = ServiceManager(variable)
     Keeper(
@@ -72,6 +71,15 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
     ).run()
     listener.close()
     os.close(lock_fd)
+
+
+def _take(settings: Settings, data_dir: Path) -> tuple[int, socket.socket]:
+    """Take the directory, then the port; a directory that is not there is made only when the port can be had."""
+    is_new = not data_dir.exists()
+    listener = listen(settings.keeper.host, settings.keeper.port) if is_new else None
+    make_data_dir(data_dir)
+    lock_fd = lock_data_dir(data_dir)
+    return lock_fd, listener or listen(settings.keeper.host, settings.keeper.port)
 
 
 def _last_beat_ns(path: Path) -> int | None:

@@ -37,7 +37,7 @@ from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.feed import CcxtFeed
 from trading_orchestrator.errors import OrchestratorError
-from trading_orchestrator.journal.deaths import Deaths, clear_dead
+from trading_orchestrator.journal.deaths import Deaths, clear_dead, is_alone
 from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.journal.incarnation import Incarnation
 from trading_orchestrator.journal.leases import LeaseKeeper
@@ -57,6 +57,7 @@ from trading_orchestrator.perpetual_operations.manager import PerpetualOperation
 from trading_orchestrator.storage.boot_id import read_boot_id
 from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store
+from trading_orchestrator.storage.sqlite.first_look import look_through
 from trading_orchestrator.storage.sqlite.lock_holders import write_lock_holders
 from trading_orchestrator.trading.desk import Desk
 
@@ -101,8 +102,11 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
     clock = SystemClock()
     boot_id = read_boot_id()
     incarnation = Incarnation.hold(incarnations_dir(config.data_dir), spec.node, clock=clock, boot_id=boot_id)
-    store = await open_store(config.data_dir / JOURNAL_FILE, clock=clock)
-    lock_holders = partial(write_lock_holders, config.data_dir / JOURNAL_FILE)
+    journal = config.data_dir / JOURNAL_FILE
+    if is_alone(incarnations_dir(config.data_dir), spec.node):
+        await asyncio.to_thread(look_through, journal, clock=clock)
+    store = await open_store(journal, clock=clock)
+    lock_holders = partial(write_lock_holders, journal)
     deaths = Deaths(incarnations_dir(config.data_dir), lock_holders)
 
     async def ready() -> None:

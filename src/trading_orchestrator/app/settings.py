@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trading_orchestrator.brokers.ccxt.client_ids import ASKED_BY_CLIENT_ID, check_client_ids
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
+from trading_orchestrator.errors import Refused
 from trading_orchestrator.journal.config import JournalConfig
 from trading_orchestrator.keeper.config import KeeperConfig
 from trading_orchestrator.kernel.clock import SystemClock
@@ -139,6 +141,8 @@ def practice_toml() -> Path:
 def configured(values: dict[str, Any], source: str) -> Configured:
     """Return checked settings: beyond types, every name that points somewhere must find it."""
     settings = build(Settings, values, source=source)
+    for name, broker in settings.brokers.items():
+        _check_exchange(broker.exchange, f"brokers.{name}.exchange", source)
     for name, desk in settings.trading.desk.items():
         if desk.broker not in settings.brokers:
             hint = nearest(desk.broker, list(settings.brokers))
@@ -153,6 +157,15 @@ def configured(values: dict[str, Any], source: str) -> Configured:
                 strategy.class_, strategy.params, source=f"{source}: trading.desk.{name}.strategies.{strategy.name}"
             )
     return Configured(settings, values, source)
+
+
+def _check_exchange(exchange: str, key: str, source: str) -> None:
+    try:
+        check_client_ids(exchange)
+    except Refused as error:
+        hint = nearest(exchange, sorted(ASKED_BY_CLIENT_ID))
+        hint = f" ({hint})" if hint.startswith("did") else ""
+        raise ConfigRefused(f"{source}: {key}: {error.message}{hint}", key=key, source=source) from None
 
 
 def check_alert_channels(config: Configured) -> None:

@@ -143,7 +143,7 @@ def remarks_on(ready: Configured) -> Iterator[Remark]:
     for name, desk in ready.settings.trading.desk.items():
         broker = ready.settings.brokers[desk.broker]
         if broker.moves_real_money:
-            why = "real money" if broker.live else "but for `run --practice`, without urls it is the real exchange"
+            why = "real money" if broker.live else "without urls it is the real exchange, except under `run --practice`"
             text = f"{why}: desk {name} sends no order before `trading-orchestrator desk arm {name}`"
             yield Remark("note", f"brokers.{desk.broker}.live", text)
         if not any(strategy.enabled for strategy in desk.strategies):

@@ -11,12 +11,17 @@ import typer
 
 from trading_orchestrator.app import settings as hall
 from trading_orchestrator.errors import Refused, Transient
+from trading_orchestrator.keeper.keeper import told_address
 from trading_orchestrator.kernel.config import environment, merged, read_toml
 
 TIMEOUT_S = 30.0
 UrlOption = Annotated[
     str | None,
-    typer.Option("--url", help="Where the console answers; without it the host and port of the config."),
+    typer.Option(
+        "--url",
+        "--data-dir",
+        help="Where the console answers, or the data directory of its system; without it what the config says.",
+    ),
 ]
 
 
@@ -39,7 +44,7 @@ def call(path: str, body: object | None = None, *, url: str | None = None, confi
         ConsoleSilent: nothing runs there.
         ConsoleRefused: the sentence is the console's own.
     """
-    base = (url or _configured(config)).rstrip("/")
+    base = _address(url, config).rstrip("/")
     data = None if body is None else json.dumps(body).encode()
     asked = request.Request(base + path, data=data, headers={"content-type": "application/json"})
     try:
@@ -49,7 +54,8 @@ def call(path: str, body: object | None = None, *, url: str | None = None, confi
         raise _refusal(said) from None
     except (error.URLError, TimeoutError, ConnectionError) as failed:
         why = getattr(failed, "reason", failed)
-        raise ConsoleSilent(f"nobody answers at {base} ({why}); is the system running?", url=base) from None
+        sentence = f"nobody answers at {base} ({why}): start the system, or name another with --url or --data-dir"
+        raise ConsoleSilent(sentence, url=base) from None
 
 
 def _refusal(said: error.HTTPError) -> ConsoleRefused:
@@ -59,6 +65,16 @@ def _refusal(said: error.HTTPError) -> ConsoleRefused:
         problem = {}
     detail = str(problem.get("detail", said.reason))
     return ConsoleRefused(detail, status=said.code, code=problem.get("code", ""))
+
+
+def _address(url: str | None, config: Path | None) -> str:
+    """Return the address that was given; else that of the system on the data directory, else the config's."""
+    if url is not None and "://" in url:
+        return url
+    told = told_address(hall.find_data_dir(config, Path(url) if url is not None else None))
+    if told is None and url is not None:
+        raise ConsoleSilent(f"no system has run on data directory {url}: name another, or the console's --url", url=url)
+    return told or _configured(config)
 
 
 def _configured(config: Path | None) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from trading_orchestrator.app.keeper_process import Practice, run_keeper
 from trading_orchestrator.app.settings import read_settings
+from trading_orchestrator.cli.config import remarks_on
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption
 from trading_orchestrator.kernel.clock import SystemClock
 
@@ -28,6 +29,9 @@ def run(
 ) -> None:
     """Trade, watch and recover until Ctrl-C; the first Ctrl-C stops in order, a second one at once."""
     settings = read_settings(config, data_dir=data_dir, port=port, practice=practice)
+    if not practice:
+        for remark in remarks_on(settings):
+            _say(f"{remark.level}: {remark.key}: {remark.text}")
     run_keeper(settings, practice=Practice(speed=speed) if practice else None, hold_dir=hold_dir, say=_say)
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from trading_orchestrator.app import settings as hall
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
 from trading_orchestrator.journal.deaths import list_incarnations
+from trading_orchestrator.keeper.keeper import told_address
 from trading_orchestrator.keeper.node_spec import incarnations_dir
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.perpetual_operations.incidents.incident_log import LEASES as OWN_LEASES
@@ -45,7 +46,8 @@ async def _read(data_dir: Path) -> dict[str, Any]:
         ]
         desks = [msgspec.json.decode(row.value) for row in await store.rows("desks")]
         pos = max((head.pos for head in await store.heads()), default=0)
-        return {"nodes": nodes, "leases": leases, "desks": desks, "journal": {"pos": pos}}
+        dashboard = f"{told_address(data_dir)}/dashboard" if alive and told_address(data_dir) else None
+        return {"nodes": nodes, "leases": leases, "desks": desks, "journal": {"pos": pos}, "dashboard": dashboard}
     finally:
         await store.close()
 
@@ -58,6 +60,8 @@ def _show(found: dict[str, Any]) -> None:
         if living
         else "nothing runs on this data directory; start it with: trading-orchestrator run"
     )
+    if found["dashboard"]:
+        console.print(f"dashboard: {found['dashboard']}")
     _table(console, "Nodes", ["node", "pid", "alive"], living)
     _table(console, "Leases", ["lease", "holder", "epoch", "held"], found["leases"])
     _table(
@@ -77,5 +81,9 @@ def _table(console: Console, title: str, columns: list[str], rows: list[dict[str
         return
     table = Table(*columns, title=title, title_justify="left")
     for row in rows:
-        table.add_row(*(str(row[column]) for column in columns))
+        table.add_row(*(_spelled(row[column]) for column in columns))
     console.print(table)
+
+
+def _spelled(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

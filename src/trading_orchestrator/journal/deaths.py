@@ -154,6 +154,11 @@ def list_incarnations(directory: Path) -> Sequence[Incarnated]:
     return [Incarnated(words, _lives(path)) for path in paths if (words := _words_of_file(path)) is not None]
 
 
+def is_alone(directory: Path, node: str) -> bool:
+    """Return whether no other node of this directory lives."""
+    return not any(found.alive and found.words.node != node for found in list_incarnations(directory))
+
+
 def clear_dead(directory: Path, *, keep: Collection[str] = ()) -> Sequence[str]:
     """Remove the files of dead nodes and return their names; one with notes that nobody journaled yet stays.
 

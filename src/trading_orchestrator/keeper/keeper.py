@@ -25,6 +25,7 @@ NoteEnding = Callable[[Path, Ending], None]
 WATCH_EVERY_S = 0.1
 COURTESY_S = 0.25
 READY, REFUSED = "READY", "REFUSED "
+LOCK_FILE, LOCK_BYTES = "keeper.lock", 256
 
 
 class DataDirInUse(Refused):
@@ -74,12 +75,12 @@ def lock_data_dir(data_dir: Path) -> int:
     Raises:
         DataDirInUse: another keeper holds it.
     """
-    path = data_dir / "keeper.lock"
+    path = data_dir / LOCK_FILE
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        pid = os.read(descriptor, 32).decode().strip() or "?"
+        pid = _line(os.read(descriptor, LOCK_BYTES).decode(), 0) or "?"
         os.close(descriptor)
         raise DataDirInUse(
             f"data directory {data_dir} is already run by process {pid}; stop that one, or use another --data-dir",
@@ -89,6 +90,25 @@ def lock_data_dir(data_dir: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
+
+
+def tell_address(lock_fd: int, host: str, port: int) -> str:
+    """Let commands find the console of this data directory, and return its address."""
+    address = f"http://{host}:{port}"
+    os.pwrite(lock_fd, f"{os.getpid()}\n{address}\n".encode(), 0)
+    return address
+
+
+def told_address(data_dir: Path) -> str | None:
+    """Return where the console of this directory's keeper answers, or did when it last ran; None: nobody told."""
+    try:
+        return _line((data_dir / LOCK_FILE).read_text(encoding="utf-8"), 1) or None
+    except OSError:
+        return None
+
+
+def _line(text: str, number: int) -> str:
+    return dict(enumerate(text.splitlines())).get(number, "").strip()
 
 
 def listen(host: str, port: int) -> socket.socket:

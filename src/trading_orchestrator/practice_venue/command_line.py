@@ -89,7 +89,7 @@ def _say_ready(facts: dict[str, int], ready_fd: int | None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m trading_orchestrator.practice_venue",
+        prog="trading-orchestrator venue",
         description="A Binance-Spot-compatible exchange on loopback, for demos and tests.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -64,6 +64,7 @@ def journal(tmp_path: Path) -> Path:
     return path
 
 
+PAGE_BYTES = 4096
 MAKE_JOURNAL = """
 import asyncio, sys
 from trading_orchestrator.kernel.clock import SystemClock
@@ -75,6 +76,8 @@ async def main():
     for number in range(50):
         fact = NewFact("config", "config.changed", {"number": number, "pad": "x" * 500})
         await store.append([fact], node="n", fence=None)
+    unread = [NewFact("access", "access.seen", {"number": number, "pad": "x" * 500}) for number in range(500)]
+    await store.append(unread, node="n", fence=None)
     await store.checkpoint()
     await store.close()
 
@@ -125,6 +128,13 @@ def test_an_unknown_broker_names_the_nearest(tmp_path: Path) -> None:
     assert "did you mean `practice`?" in the_sentence(said)
 
 
+def test_an_unknown_exchange_names_the_nearest(tmp_path: Path) -> None:
+    code, said = start(tmp_path, "--config", str(config(tmp_path, '"binance"', '"binanc"')))
+
+    assert 2 == code
+    assert the_sentence(said).endswith("(did you mean `binance`?)")
+
+
 def test_a_wrong_parameter_of_a_strategy(tmp_path: Path) -> None:
     code, said = start(tmp_path, "--config", str(config(tmp_path, 'qty = "50"', 'qty = "many"')))
 
@@ -140,6 +150,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
     assert 1 == code
     assert "free the port or choose another with --port" in the_sentence(said)
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a read-only file system")
@@ -177,9 +188,11 @@ def test_a_journal_of_a_newer_version(tmp_path: Path, journal: Path) -> None:
     assert before == digest(tmp_path)
 
 
-def test_a_corrupted_journal(tmp_path: Path, journal: Path) -> None:
+@pytest.mark.parametrize("place", [0.0, 0.5], ids=["head", "middle"])
+def test_a_corrupted_journal(tmp_path: Path, journal: Path, place: float) -> None:
     data = bytearray(journal.read_bytes())
-    data[0:4096] = os.urandom(4096)
+    at = int(len(data) // PAGE_BYTES * place) * PAGE_BYTES
+    data[at : at + PAGE_BYTES] = os.urandom(PAGE_BYTES)
     journal.write_bytes(data)
     before = digest(tmp_path)
     code, said = start(tmp_path)

@@ -92,6 +92,19 @@ def test_a_key_that_nobody_keeps_is_told_before_the_start(config: Path) -> None:
     assert ["brokers.practice.api_key_env"] == [one["key"] for one in remarks if one["level"] == "error"]
 
 
+@pytest.mark.parametrize(
+    ("exchange", "why"),
+    [("binanc", "(did you mean `binance`?)"), ("apex", "expected one with a spot market"), ("kraken", "ours have 23")],
+)
+def test_an_exchange_that_cannot_be_traded_is_told_before_the_start(config: Path, exchange: str, why: str) -> None:
+    config.write_text(config.read_text().replace('exchange = "binance"', f'exchange = "{exchange}"'))
+
+    refused = run("check").exception
+    assert isinstance(refused, ConfigRefused)
+    assert "brokers.practice.exchange" == refused.facts["key"]
+    assert why in refused.message
+
+
 def test_alerts_that_would_stop_a_start_are_told_before_it(config: Path) -> None:
     with config.open("a") as file:
         file.write('\n[perpetual_operations.alerts.channels.chat]\nkind = "log"\nfallback = "mail"\n')
@@ -130,7 +143,7 @@ def test_a_live_broker_is_a_note_that_names_the_command_which_arms_it(config: Pa
 
 def test_no_addresses_of_its_own_make_the_exchange_real_whatever_is_said(config: Path) -> None:
     said = run("check")
-    assert "note: brokers.practice.live: but for `run --practice`, without urls it is the real exchange" in said.stdout
+    assert "note: brokers.practice.live: without urls it is the real exchange, except under" in said.stdout
 
     urls = 'live = false\nurls = { api = { public = "http://127.0.0.1:9/api/v3" } }'
     config.write_text(config.read_text().replace("live = false", urls, 1))

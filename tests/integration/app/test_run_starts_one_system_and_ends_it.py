@@ -94,6 +94,14 @@ def test_it_fills_shows_it_and_ctrl_c_leaves_nothing(practice: PracticeRun) -> N
 def test_a_second_start_on_the_same_data_directory_is_refused(practice: PracticeRun) -> None:
     """F28, of two keepers."""
     practice.wait_for_standby()
+    found = subprocess.run(
+        [str(COMMAND), "alerts", "list", "--json", "--data-dir", str(practice.data_dir)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert "alerts" in json.loads(found.stdout)  # the console was found though its port stands in no config
     command = practice.command()
     command[command.index("--port") + 1] = str(free_port())
     second = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
