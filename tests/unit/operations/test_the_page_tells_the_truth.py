@@ -135,7 +135,7 @@ def test_a_desk_that_nobody_holds_comes_before_everything_else(state: str) -> No
 )
 def test_a_sentence_begins_with_a_capital_and_a_name_keeps_its_letters(part: str, said: str) -> None:
     finding = Finding(part, HealthState.DEGRADED, "busy")
-    health = HealthReport(1, HealthState.DEGRADED, diagnosis([finding]), (part,), (finding,))
+    health = HealthReport(1, HealthState.DEGRADED, diagnosis([finding]), (part,), ())
 
     assert said == judge(health, (), (), ()).sentence
 
