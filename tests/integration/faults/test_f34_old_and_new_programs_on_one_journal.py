@@ -60,9 +60,8 @@ async def test_f34_an_old_desk_does_not_start_on_a_journal_that_a_newer_one_trad
 
     with DeskChild(scene, "again", environ=newer) as child:
         await scene.until(scene.moving(lambda: len(scene.accepted()) > taken + 5), what="orders", within_s=20.0)
-        child.signal(signal.SIGTERM)
-        await scene.until(lambda: child.ended() is not None, what="the end", within_s=10.0)
-    await scene.judge(within_s=6.0)
+        child.kill()
+    await settled(scene, newer)
 
 
 async def test_f34_an_old_desk_that_trades_while_the_journal_is_upgraded_goes_on(
@@ -79,9 +78,8 @@ async def test_f34_an_old_desk_that_trades_while_the_journal_is_upgraded_goes_on
         await scene.until(
             scene.moving(lambda: "newer" in {fact.node for fact in scene.facts()}), what="it", within_s=20.0
         )
-        child.signal(signal.SIGTERM)
-        await scene.until(lambda: child.ended() is not None, what="the end", within_s=10.0)
-    await scene.judge(within_s=6.0)
+        child.kill()
+    await settled(scene, newer)
 
 
 @pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.long)])
@@ -105,6 +103,14 @@ async def test_f34_an_upgrade_killed_at_any_write_happened_whole_or_not_at_all(
         if not died:
             break
     assert {(True, False), (False, True)} <= met
+
+
+async def settled(scene: Scene, newer: dict[str, str]) -> None:
+    """Let a desk of the newer release without strategies settle what is open, and hear the judge."""
+    with DeskChild(scene, "settling", strategies=[], environ=newer) as child:
+        await scene.until(lambda: child.said("trading"), what="the last start", within_s=20.0)
+        await scene.judge(within_s=8.0)
+        child.kill()
 
 
 async def fill(journal: Path) -> None:
