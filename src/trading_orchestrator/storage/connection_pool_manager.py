@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import msgspec
+
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.circuit_breaker import Circuit, CircuitBreaker, CircuitConfig
 from trading_orchestrator.kernel.clock import Clock
@@ -177,8 +179,8 @@ class ConnectionPoolManager:
         return found.tune()
 
     def statuses(self) -> Sequence[PoolStatus]:
-        """Return every pool as it is now."""
-        return [pool.status() for pool in self._pools.values()]
+        """Return every pool as it is now, under the name that it has here."""
+        return [_named(name, pool.status()) for name, pool in self._pools.items()]
 
     def queries(self) -> Sequence[tuple[str, Timed]]:
         """Return what every kind of query took, with the name of its pool, where a pool tells."""
@@ -235,6 +237,10 @@ class ConnectionPoolManager:
     def _refuse_taken(self, name: str) -> None:
         if name in self._pools:
             raise PoolTaken(f"a pool named {name!r} is registered already: choose another name", name=name)
+
+
+def _named(name: str, status: PoolStatus) -> PoolStatus:
+    return status if status.name == name else msgspec.structs.replace(status, name=name)
 
 
 def _health(status: PoolStatus, *, waiting_max: int | None) -> Health:

@@ -115,7 +115,7 @@ def test_two_breakers_of_one_name_are_refused() -> None:
 
 async def test_requests_of_a_client_are_a_pool_and_who_hangs_is_named() -> None:
     clock = VirtualClock()
-    uses = UseFigures("binance/desk", 100, clock, long_s=30)
+    uses = UseFigures("binance", 100, clock, long_s=30)
     pools = ConnectionPoolManager(clock)
     pools.adopt("binance/desk", uses)
     with uses.waits():
@@ -124,6 +124,7 @@ async def test_requests_of_a_client_are_a_pool_and_who_hangs_is_named() -> None:
         await clock.advance(31)
         hanging, (status,) = pools.health_of("binance/desk"), pools.statuses()
 
+    assert "binance/desk" == status.name  # two desks may each have a session of one exchange
     assert "open orders has kept a connection for 31 s" == hanging.reason
     assert (1, 1, 250.0, 1) == (status.in_use, status.used_total, status.wait_p99_ms, sum(status.wait_counts))
     assert "0 of 100 in use" == pools.health_of("binance/desk").reason
