@@ -26,7 +26,7 @@ SUMS = (f.TradeBooked, f.TradeInferred, f.TradeBusted, f.TradeCorrected)
 """What moves balances."""
 LOOK_UPS = 8
 """Rounds of looking something up before a report has to come again: a trade, its order under either id, and then the
-orders whose venue id nobody knows, among which new ones appear while those are asked for."""
+orders whose venue id nobody knows."""
 
 
 Evidence: TypeAlias = OrderReport | TradeReport | TradeAmendment
@@ -136,16 +136,24 @@ class Intake:
             evidence, TradeAmendment
         ):  # its trade may have been booked a moment ago, and its row be on its way
             await self._record.flush()
+        candidates: set[Ask] = set()
         for _ in range(LOOK_UPS):
             if not finding.asks:
                 break
+            # Who is sent while we ask cannot be meant: a busy desk would have us ask for ever.
+            candidates = candidates or {ask for ask in finding.asks if self._is_held(ask)}
             for ask in finding.asks:
-                known[ask] = await self._look_up(ask, evidence.symbol)
+                sent_since = self._is_held(ask) and ask not in candidates
+                known[ask] = None if sent_since else await self._look_up(ask, evidence.symbol)
             finding = self._find(evidence, source, known)
-        else:
+        if finding.asks:
             # Left out it would be lost for good: the cursor of trades passes what a poll has taken in.
             raise StillAsking(f"asked {LOOK_UPS} times whose it is, and is asked again later: {evidence}")
         return self._add(finding)
+
+    def _is_held(self, ask: Ask) -> bool:
+        """Return whether it asks the venue for an order of ours that may be the one a trade speaks of."""
+        return ask.projection == VENUE and self.book.order(ask.key) is not None
 
     async def _look_up(self, ask: Ask, symbol: str) -> bytes | None:
         if ask.projection != VENUE:
