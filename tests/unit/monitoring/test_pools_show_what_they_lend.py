@@ -10,6 +10,7 @@ from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.kernel.metrics import Kind, Meter
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.perpetual_operations.monitoring.gauge import Gauge
+from trading_orchestrator.perpetual_operations.monitoring.history.of_sample import MetricTicks
 from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
 from trading_orchestrator.perpetual_operations.monitoring.metrics import Metrics, Readings
 from trading_orchestrator.perpetual_operations.monitoring.pool_metrics import PoolMetrics
@@ -39,7 +40,6 @@ def test_a_pool_is_read_with_every_sample() -> None:
         "trading_pool_size": 8,
         "trading_pool_in_use": 1,
         "trading_pool_waiting": 0,
-        "trading_pool_wait_seconds_p99": 0.25,
         "trading_pool_kept_too_long": 0,
         "trading_pool_oldest_seconds": 90,
         "trading_pool_refused_total": 4,
@@ -48,6 +48,16 @@ def test_a_pool_is_read_with_every_sample() -> None:
     } == shown_by(meter)
     kinds = {family.name: family.kind for family in meter.read()}
     assert (Kind.COUNTER, Kind.HISTOGRAM) == (kinds["trading_pool_refused_total"], kinds["trading_pool_wait_seconds"])
+
+
+def test_the_history_keeps_one_series_for_each_name() -> None:
+    statuses, meter, ticks = [LENT], Meter(), MetricTicks()
+    metrics = PoolMetrics(lambda: statuses, meter)
+    metrics(Gauge(Path("/")).take(1, 1, LoopReadings()))
+    names = [name for family in meter.read() for name in ticks.values_of([family])]
+
+    assert sorted({*names}) == sorted(names)
+    assert 'trading_pool_wait_seconds_p99{pool="database"}' in names
 
 
 def test_a_pool_that_is_released_stands_in_no_graph() -> None:

@@ -14,7 +14,6 @@ GAUGES: tuple[tuple[str, str, Callable[[PoolStatus], float]], ...] = (
     ("trading_pool_size", "Connections that the pool may have", lambda status: status.size),
     ("trading_pool_in_use", "Connections lent out", lambda status: status.in_use),
     ("trading_pool_waiting", "Callers that wait for one", lambda status: status.waiting),
-    ("trading_pool_wait_seconds_p99", "Wait for one, of the last minutes", lambda status: status.wait_p99_ms / 1e3),
     ("trading_pool_kept_too_long", "Lent out and not given back in time", lambda status: len(status.leaks)),
     ("trading_pool_oldest_seconds", "Age of its oldest connection", lambda status: status.oldest_s),
 )
