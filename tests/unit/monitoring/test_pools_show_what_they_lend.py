@@ -41,7 +41,6 @@ def test_a_pool_is_read_with_every_sample() -> None:
         "trading_pool_in_use": 1,
         "trading_pool_waiting": 0,
         "trading_pool_kept_too_long": 0,
-        "trading_pool_oldest_seconds": 90,
         "trading_pool_refused_total": 4,
         "trading_pool_most_in_use": 6,
         "trading_pool_wait_seconds": 130.25,

@@ -15,7 +15,6 @@ GAUGES: tuple[tuple[str, str, Callable[[PoolStatus], float]], ...] = (
     ("trading_pool_in_use", "Connections lent out", lambda status: status.in_use),
     ("trading_pool_waiting", "Callers that wait for one", lambda status: status.waiting),
     ("trading_pool_kept_too_long", "Lent out and not given back in time", lambda status: len(status.leaks)),
-    ("trading_pool_oldest_seconds", "Age of its oldest connection", lambda status: status.oldest_s),
 )
 QUERIES, QUERIES_EVERY = "trading_database_query_seconds", 10
 MOST, REFUSED, WAITS = "trading_pool_most_in_use", "trading_pool_refused_total", "trading_pool_wait_seconds"
