@@ -50,7 +50,9 @@ class Restart(Enum):
 class RestartRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a component that ended is started anew.
 
-    restart: rest_for_one also restarts what depends on it, for state that would be stale with a new upstream.
+    restart: rest_for_one also restarts what depends on it, for state that would be stale with a new upstream. No part
+        of ours asks for it: each reads what it depends on anew with every look and keeps nothing of it. A program does
+        where a component hands out what dies with it, such as a session that others hold.
     restarts_max: ends within `within_s` that are ordinary; one more spends the budget, which is told, and from then on
         it waits `longest_wait_s` before each start until it ran for `within_s` once.
     first_wait_s: doubles with each end in a row.
