@@ -162,10 +162,12 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
             boot_id=boot_id,
             leave_deadline_s=config.settings.keeper.stop_deadline_s - LEAVE_BEFORE_KILL_S,
             homes={f"desk/{desk}": slot for desk, slot in spec.homes.items()},
+            leaving=leave,
         )
         collect_seldom()
         await node.run(stop, ready)
     finally:
+        leave()  # signs of life go on to the end, so the keeper would wait for ever for one that fails and then clings
         await manager.unwatch()
         neighbours.close()
         listener.close()

@@ -29,6 +29,7 @@ class Node:
 
     Args:
         homes: by lease, the slot whose nodes have it to themselves; this node only stands by for those.
+        leaving: called when the node begins to leave, told to or by a failure; whoever bounds that begins to count.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class Node:
         boot_id: str,
         leave_deadline_s: float,
         homes: Mapping[str, str] | None = None,
+        leaving: Callable[[], None] = lambda: None,
     ) -> None:
+        self._leaving = leaving
         self._homes = homes or {}
         self._cluster = cluster
         self._deaths = deaths
@@ -70,6 +73,7 @@ class Node:
             for task in done - {stopping}:
                 task.result()
         finally:
+            self._leaving()
             await _end([stopping, *working])
             for place in self._places:
                 await place.tenancy.close()

@@ -90,7 +90,11 @@ class Heirs:
                     held = await self._claim(lease, how, row)
                     if words is None or how is not Succession.PROVED_DEATH:
                         return Won(held, how)
-                    return Won(held, how, await self._ended_in(words, seen_alive))
+                    try:
+                        return Won(held, how, await self._ended_in(words, seen_alive))
+                    except BaseException:  # nobody would act under it, and we would go on renewing it
+                        await held.release()
+                        raise
             standing_by()
             seen_alive = row.holder if how is None and row is not None else ""
             pos = await self._wait(row if how is None else None, pos)

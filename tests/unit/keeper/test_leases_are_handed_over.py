@@ -94,6 +94,7 @@ class Hall:
         self.clock = clock
         self.deaths = ToldDeaths()
         self.ready: list[str] = []
+        self.leaving: list[str] = []
         self._stops: dict[str, asyncio.Event] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -108,6 +109,7 @@ class Hall:
             clock=self.clock,
             boot_id=read_boot_id(),
             leave_deadline_s=3.0,
+            leaving=lambda: self.leaving.append(name),
         )
         stop = self._stops[name] = asyncio.Event()
 
@@ -280,6 +282,20 @@ async def test_a_note_that_comes_a_little_later_is_waited_for(hall: Hall) -> Non
     assert "greedy" == heir.seats[0].hung_in
 
 
+async def test_an_heir_that_is_told_to_leave_while_it_waits_for_the_note_keeps_no_lease(hall: Hall) -> None:
+    hall.start("a", RecordingTenancy(DESK))
+    await hall.pass_time(1)
+    hall.start("b", RecordingTenancy(DESK))
+    await hall.pass_time(1)
+    hall.deaths.words["a"] = words(hall)
+    hall.deaths.tell("a")
+    await hall.pass_time(0.1)
+    assert {DESK: "b"} == await hall.holders()
+    await hall.stop("b")
+
+    assert {} == await hall.holders()
+
+
 async def test_the_survivor_gives_the_console_to_the_replacement(hall: Hall) -> None:
     hall.start("a", RecordingTenancy(DESK), RecordingTenancy(CONSOLE))
     await hall.pass_time(1)
@@ -312,6 +328,23 @@ async def test_a_desk_that_fails_ends_its_node(hall: Hall) -> None:
     with pytest.raises(ZeroDivisionError):
         await hall.end_of("a")
     assert {} == await hall.holders()
+
+
+async def test_whoever_leaves_by_a_failure_says_so_before_it_waits_for_anything(hall: Hall) -> None:
+    clinging = RecordingTenancy(DESK, failures=1)
+    forever = asyncio.Event()
+
+    async def close() -> None:
+        await forever.wait()
+
+    clinging.close = close  # type: ignore[method-assign]
+    hall.start("a", clinging)
+    await hall.pass_time(0.5)
+
+    assert ["a"] == hall.leaving
+    forever.set()
+    with pytest.raises(ZeroDivisionError):
+        await hall.end_of("a")
 
 
 async def test_a_ready_row_of_a_node_that_left_no_file_is_no_heir(hall: Hall) -> None:
