@@ -16,6 +16,7 @@ from trading_orchestrator.simulation.coverage import Cell
 from trading_orchestrator.simulation.faults import FaultKind
 from trading_orchestrator.storage.sqlite.transaction import WriteTransaction
 from trading_orchestrator.trading import (
+    emergency,
     facts,
     intake,
     kill_switch,
@@ -27,6 +28,7 @@ from trading_orchestrator.trading import (
     replacing,
     resolve,
     sender,
+    shift,
 )
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.book import Book
@@ -383,6 +385,27 @@ def never_poll_orders(patch: Patch) -> None:
     patch.setattr(polls.Polls, "poll_orders", nothing)
 
 
+def trade_without_a_permit(patch: Patch) -> None:
+    """Real money, and nobody said that it may be moved."""
+    mode = Book.mode.fget  # type: ignore[attr-defined]  # a property
+    patch.setattr(Book, "mode", property(lambda book: "normal" if mode(book) == "unarmed" else mode(book)))
+
+
+def trade_on_at_the_days_loss(patch: Patch) -> None:
+    mode = Book.mode.fget  # type: ignore[attr-defined]  # a property
+    patch.setattr(Book, "mode", property(lambda book: "normal" if book.day_loss.reached else mode(book)))
+
+
+def trade_on_with_a_refused_key(patch: Patch) -> None:
+    """It may be accepted again at any moment, and meanwhile the venue bans the address for it."""
+    patch.setattr(shift.Shift, "_key_refused", lambda self, refused: None)
+
+
+def cancel_in_an_emergency_without_a_note(patch: Patch) -> None:
+    """When the journal works again nobody knows what was done."""
+    patch.setattr(emergency.EmergencyCancels, "_note", lambda self, order, why: True)
+
+
 AIMED: Mapping[Plant, Sequence[Cell]] = {
     look_at_the_lease_a_turn_too_early: [(FaultKind.STOPPED_AT_SEND, At.PENDING_NEW)] * 12,
     let_a_deposed_node_cancel: [(FaultKind.STOPPED_AT_SEND, At.NEW)] * 12,
@@ -390,6 +413,9 @@ AIMED: Mapping[Plant, Sequence[Cell]] = {
     verify_a_kill_without_a_look: [(FaultKind.KILL_SWITCHED, At.NEW)] * 6,
     book_a_difference_away: [(FaultKind.TRANSFERRED, At.NEW)] * 6,
     abandon_whatever_the_balance_says: [(FaultKind.FORGOTTEN, At.UNKNOWN)] * 8,
+    trade_without_a_permit: [(FaultKind.DISARMED, At.NEW)] * 6,
+    trade_on_with_a_refused_key: [(FaultKind.KEY_REVOKED, At.NEW)] * 6,
+    cancel_in_an_emergency_without_a_note: [(FaultKind.COMMIT_REFUSED, At.NEW)] * 6,
     abandon_whatever_the_trades_say: [(FaultKind.FORGOTTEN, At.UNKNOWN)] * 8,
 }
 """What shows the bugs that need a rare moment: the seeds aim at it, so that finding them takes no luck."""
@@ -430,4 +456,8 @@ PLANTED: Sequence[Plant] = (
     abandon_before_a_late_packet_would_be_refused,
     never_compare_balances,
     never_poll_orders,
+    trade_without_a_permit,
+    trade_on_at_the_days_loss,
+    trade_on_with_a_refused_key,
+    cancel_in_an_emergency_without_a_note,
 )

@@ -30,9 +30,10 @@ QUARANTINE_S = 4.0
 """Longer than a proof of absence takes when all goes well, so that only the unlucky are quarantined."""
 BUDGETS_PER_MIN = (900.0, 6_000.0, 6_000.0, 12_000.0)
 """One in four accounts has so little that it runs dry."""
+LIVE_RATIO, LOSS_LIMIT_RATIO, MAX_DAILY_LOSS = 0.3, 0.3, Decimal("0.5")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Account:
     """Everything around one desk. Its parts share one clock that is right, and one chance."""
 
@@ -43,6 +44,9 @@ class Account:
     market: Market
     human: Human
     judge: Judge
+    is_live: bool
+    is_disarmed: bool = False
+    """A person took the permit away and does not want to give it back yet."""
 
     @property
     def stream(self) -> str:
@@ -88,10 +92,12 @@ def open_account(
     judge.under_way = lambda: network.under_way
     market = Market(venue, SYMBOL, clock, chance.fork("market"))
     human = Human(venue, SYMBOL, chance.fork("human"), lambda: market.bid_px)
-    return Account(desk, _config(terms, every_s), venue, network, market, human, judge)
+    is_live, loses_little = kind.hits(LIVE_RATIO), kind.hits(LOSS_LIMIT_RATIO)
+    config = _config(terms, every_s, max_daily_loss=MAX_DAILY_LOSS if loses_little else None)
+    return Account(desk, config, venue, network, market, human, judge, is_live)
 
 
-def _config(terms: Terms, every_s: float) -> DeskConfig:
+def _config(terms: Terms, every_s: float, *, max_daily_loss: Decimal | None) -> DeskConfig:
     """Return a desk with little patience and tight limits, so that minutes hold what months bring."""
     params = {"symbol": SYMBOL, "every_s": every_s}
     sleeps = {"symbol": SYMBOL, "px": str(LEAST_BID_PX / 2)}
@@ -109,7 +115,13 @@ def _config(terms: Terms, every_s: float) -> DeskConfig:
         "quiet_s": 0.5,
         "clock_offset_every_s": 5.0,
         "clock_offset_limit_s": 0.25,
-        "risk": {"max_orders_per_s": 40, "max_open_orders": 16, "max_position_qty": terms.max_position_qty},
+        "emergency_cancel_after_s": 0.3,
+        "risk": {
+            "max_orders_per_s": 40,
+            "max_open_orders": 16,
+            "max_position_qty": terms.max_position_qty,
+            "max_daily_loss": max_daily_loss,
+        },
         "strategies": [
             {"name": "fidget", "class": "trading_orchestrator.simulation.fidget:Fidget", "params": params},
             {"name": SLEEPER, "class": "trading_orchestrator.simulation.sleeper:Sleeper", "params": sleeps},

@@ -31,6 +31,8 @@ class FaultKind(Enum):
     CUT = "the stream breaks and comes back (F22)"
     OUTAGE = "nothing reaches the venue and nothing comes back (F39)"
     BLIND = "orders and cancels go through, and nothing is told: questions fail and the streams are mute (F7)"
+    HALTED = "the symbol is halted: no price moves and no order is taken (F39)"
+    KEY_REVOKED = "the venue refuses the account's key for a while, whatever is asked (F40)"
     # processes
     KILLED = "a node dies at some await (F26)"
     KILLED_AT_COMMIT = "a node dies right before or right after a commit (F26)"
@@ -51,6 +53,7 @@ class FaultKind(Enum):
     HUMAN_CANCELED = "somebody cancels the desk's own orders by hand (F41)"
     TRANSFERRED = "money comes or goes, and is explained to the desk a little later (F41)"
     MODE_ASKED = "an operator halts the desk, drains it or lets it only reduce, and lets it go on"
+    DISARMED = "a person takes the permit for real money away, and gives it again"
     KILL_SWITCHED = "an operator turns the kill switch on and lifts it later (F18)"
 
 
@@ -103,6 +106,8 @@ LARGE_KINDS: Mapping[FaultKind, int] = {
     FaultKind.CUT: 2,
     FaultKind.OUTAGE: 1,
     FaultKind.BLIND: 1,
+    FaultKind.HALTED: 1,
+    FaultKind.KEY_REVOKED: 1,
     FaultKind.KILLED: 4,
     FaultKind.KILLED_AT_COMMIT: 3,
     FaultKind.KILLED_AT_SEND: 3,
@@ -119,5 +124,6 @@ LARGE_KINDS: Mapping[FaultKind, int] = {
     FaultKind.TRANSFERRED: 2,
     FaultKind.MODE_ASKED: 2,
     FaultKind.KILL_SWITCHED: 2,
+    FaultKind.DISARMED: 1,
 }
 """Weights of the larger faults. RESTORED is none of them: a world knows at its birth whether it will meet one."""

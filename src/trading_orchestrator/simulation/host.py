@@ -29,6 +29,7 @@ class Host:
     host_clock: HostClock
     accounts: Sequence[Account]
     deaths: ToldDeaths
+    notes: dict[tuple[str, int], bytes] = field(default_factory=dict)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

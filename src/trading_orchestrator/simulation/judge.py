@@ -18,7 +18,8 @@ I10  `asked` (the budget's own arithmetic, done here again), `cancel_waited`, an
 I11  `at_rest`: nothing unsettled or blocked, everybody may trade; `to_write_off`: who may need a human's help;
      `exam.py`: what ended without a word is found, and money that moved blocks its symbol, in bounded time
 I12  `_on_evidence`, `_on_abandoned` (rule R4 by the answers that truly came) and OrderRefused in `_before`
-Beyond them: the latch (`_on_latch`), and the program itself (`blame`: a task or node that ended by a bug).
+Beyond them: the latch, the permit, the key and the day's loss (`_on_latch`, `sent`, `_on_intended`), and the program
+itself (`blame`: a task or node that ended by a bug).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ import msgspec
 
 from trading_orchestrator.brokers.budget import BudgetConfig, BudgetSpent
 from trading_orchestrator.brokers.port import (
+    KeyRefused,
     NewOrder,
     OrderNotFound,
     OrderRefused,
@@ -63,7 +65,9 @@ SLEEPER = "sleeper"
 """The strategy whose orders nobody touches."""
 END_TOLD_S = 0.05
 """For so long strategies, projections and the other node are still being told of an order's end."""
-LATCHED = ("killed", "halted", "draining")
+KEY_STOPS_S = 0.1
+"""From the first refusal of its key until a desk has stopped for good."""
+LATCHED = ("killed", "halted", "draining", "unarmed")
 """Modes in which no order leaves."""
 
 
@@ -111,6 +115,8 @@ class Judge:
         self.on_order: list[Callable[[At], object]] = []
         self._ended: deque[tuple[float, str]] = deque()
         self.written_off: set[str] = set()
+        self._noted: set[str] = set()
+        self._key_refused_s: dict[str, float] = {}
         self._has_strange_trades = False
         self._seen_quarantined: set[str] = set()
         self._terms = terms
@@ -168,14 +174,23 @@ class Judge:
         self._demand(self._orders.get(cl_ord_id) == order, "I2", f"{cl_ord_id} left without a durable intent")
         self._demand_lease(node, cl_ord_id)
         self._demand(self.book.mode not in LATCHED, "latch", f"{cl_ord_id} left while the desk is {self.book.mode}")
+        refused_s = self._key_refused_s.get(node, self._now_s())
+        late_s = self._now_s() - refused_s
+        self._demand(late_s <= KEY_STOPS_S, "latch", f"{cl_ord_id} left {late_s:.3f} s after the key was refused")
         under_way = {each: self._orders[each] for each in self.under_way() if each in self._orders}
         worst_qty, limit = self._exposures.worst_if_sent(order, under_way), self._terms.max_position_qty
         self._demand(worst_qty <= limit, "I8", f"{order.side.value} exposure may become {worst_qty}, limit {limit}")
 
     def cancel_sent(self, node: str, cl_ord_id: str) -> None:
         self.catch_up()
+        if cl_ord_id in self._noted:  # in an emergency the note stands for the intent, and a claim may cross it
+            return
         self._demand(cl_ord_id in self._cancels, "I2", f"a cancel of {cl_ord_id} left without a durable intent")
         self._demand_lease(node, f"a cancel of {cl_ord_id}")
+
+    def cancel_noted(self, cl_ord_id: str) -> None:
+        """A node noted a cancel that it could not journal."""
+        self._noted.add(cl_ord_id)
 
     def cancel_waited(self, node: str, cl_ord_id: str, waited_s: float) -> None:
         self._demand(False, "I10", f"{node} kept the cancel of {cl_ord_id} back for {waited_s:.3f} s: no budget")
@@ -183,6 +198,8 @@ class Judge:
     def answered(self, node: str, on: str, cl_ord_id: str, outcome: object) -> None:
         if on == "order" and isinstance(outcome, OrderNotFound):
             self._not_founds.setdefault((node, cl_ord_id), []).append(self._now_s())
+        if on in ("submit", "cancel") and isinstance(outcome, KeyRefused):
+            self._key_refused_s.setdefault(node, self._now_s())
         if on == "submit" and isinstance(outcome, OrderRefused | Transient):
             self._denied_by_venue.add(cl_ord_id)
         if isinstance(outcome, Transient) and outcome.retry_after_s and not isinstance(outcome, BudgetSpent):
@@ -286,16 +303,23 @@ class Judge:
             self._adjusted[body.asset, body.qty] += 1
             moved = self._adjusted[body.asset, body.qty] <= self._transfers[body.asset, body.qty]
             self._demand(moved, "I3", f"{body.qty} {body.asset} are adjusted, and nobody moved them")
-        elif isinstance(body, f.DeskReconciled):
+        else:
+            self._of_the_desk(body, fact)
+
+    def _of_the_desk(self, body: f.Body, fact: Fact) -> None:
+        if isinstance(body, f.DeskReconciled):
             self._reconciled_epoch = fact.epoch
         elif isinstance(body, f.DeskModeChanged):
             self._mode_by = body.by
+            if body.mode == "normal":
+                self._key_refused_s.clear()
         elif isinstance(body, f.DeskKillVerified):
             self._demand(not self._exposures.open, "latch", f"verified with {list(self._exposures.open)[:5]} open")
 
     def _on_latch(self, body: f.OrderIntended) -> None:
         mode = self.book.mode
         self._demand(mode not in LATCHED, "latch", f"{body.order.cl_ord_id} is intended while the desk is {mode}")
+        self._demand(self.book.permit.armed, "latch", f"{body.order.cl_ord_id} is intended by a desk without permit")
 
     def _on_intended(self, body: f.OrderIntended) -> None:
         order, limit = body.order, self._terms.max_position_qty
@@ -307,7 +331,7 @@ class Judge:
         self._demand(
             worst_qty <= limit, "I8", f"{order.side.value} exposure reserved may be {worst_qty}, limit {limit}"
         )
-        if self.book.mode == "reduce_only" or self._is_blocked():
+        if self.book.mode == "reduce_only" or self.book.day_loss.reached or self._is_blocked():
             self._demand(worst_qty <= ZERO, "I8", f"{order.cl_ord_id} may add to the position, which may only shrink")
         held = len(self.book.orders())
         self._demand(held <= HELD_MOST, "I10", f"{held} orders are held in memory")
@@ -387,10 +411,19 @@ class Judge:
         orders = [order for order in self.book.open_orders() if not order.foreign]
         return [order.cl_ord_id for order in orders if any(request.is_open for request in order.requests)]
 
-    def reduces_by_itself(self) -> bool:
-        """Return whether the desk, and no operator, decided that it may only reduce (F33): somebody must look."""
+    def stopped_by_itself(self) -> bool:
+        """Return whether the desk, and no operator, decided to stop or only to reduce: somebody must look.
+
+        It does so after a restore (F33), when its key is refused (F40) and at its daily loss.
+        """
         self.catch_up()
-        return self.book.mode == "reduce_only" and self._mode_by == ITSELF
+        by_itself = self.book.mode in ("reduce_only", "halted") and self._mode_by == ITSELF
+        return by_itself or bool(self.book.day_loss.reached)
+
+    def may_trade(self) -> bool:
+        """Return whether a person has given the permit that the desk needs, or it has not begun yet."""
+        self.catch_up()
+        return self.book.permit.armed or not self.book.is_opened
 
     def _on_booked(self, body: f.TradeBooked) -> None:
         trade, found = body.trade, self._venue.trade(body.trade.trade_id)

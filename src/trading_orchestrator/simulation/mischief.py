@@ -20,6 +20,7 @@ from trading_orchestrator.trading.orders.life import At
 NOTHING = Rates()
 TURNS_TO_LIVE = 400
 POINTS = (
+    *("desk.beginning", "desk.reconciled"),
     *("order.deciding", "order.intended", "order.in_flight", "order.answered"),
     *("cancel.deciding", "cancel.intended", "cancel.in_flight", "cancel.answered"),
     *("trade.booking", "trade.booked"),
@@ -32,6 +33,7 @@ STOPPED_BEYOND_TTL_S = (2.0, 6.0)
 REFUSING_S = (0.05, 2.0)
 STEPPED_S = (0.5, 3.0)
 STEPS_S = (-3600.0, -2.0, -0.2, 0.2, 2.0, 3600.0)
+HALTED_S, REVOKED_S, DISARMED_S = (0.3, 2.0), (0.2, 1.5), (0.2, 1.0)
 MODE_S, KILLED_S = (0.2, 1.5), (0.5, 2.0)
 MODES = ("halted", "draining", "reduce_only")
 EXPLAINED_S = (1.0, 6.0)
@@ -74,11 +76,14 @@ class Mischief:
             FaultKind.CUT: self._cut,
             FaultKind.OUTAGE: self._outage,
             FaultKind.BLIND: self._blind,
+            FaultKind.HALTED: self._halt_symbol,
+            FaultKind.KEY_REVOKED: self._revoke_key,
             FaultKind.HUMAN_ORDERED: self._order_by_hand,
             FaultKind.HUMAN_CANCELED: self._cancel_by_hand,
             FaultKind.TRANSFERRED: self._transfer,
             FaultKind.MODE_ASKED: self._ask_mode,
             FaultKind.KILL_SWITCHED: self._switch_kill,
+            FaultKind.DISARMED: self._disarm,
         }
 
     async def run(self) -> None:
@@ -168,6 +173,8 @@ class Mischief:
         for account in world.accounts:
             network = account.network
             network.is_out = network.is_blind = network.is_quiet = False
+            network.is_halted = network.is_revoked = account.market.is_still = False
+            account.is_disarmed = False
         world.host_clock.set_off(0)
         await self._let_go_on()
         for node in list(world.nodes):
@@ -255,6 +262,17 @@ class Mischief:
         self._world.later(STILL_AFTER_S, setattr, account.market, "is_still", True)
         self._world.later(HIDDEN_QUIET_S, setattr, account.market, "is_still", False)
 
+    def _halt_symbol(self, account: Account) -> None:
+        account.network.is_halted = account.market.is_still = True
+        self._for_a_while(HALTED_S, lambda: self._open_symbol(account))
+
+    def _open_symbol(self, account: Account) -> None:
+        account.network.is_halted = account.market.is_still = False
+
+    def _revoke_key(self, account: Account) -> None:
+        account.network.is_revoked = True
+        self._for_a_while(REVOKED_S, lambda: setattr(account.network, "is_revoked", False))
+
     # -- people
 
     def _order_by_hand(self, account: Account) -> None:
@@ -277,6 +295,11 @@ class Mischief:
 
     def _switch_kill(self, account: Account) -> None:
         self._ask_for_a_while(account, "killed", KILLED_S)
+
+    def _disarm(self, account: Account) -> None:
+        account.is_disarmed = True
+        self._world.host.spawn(self._world.operator.arm(account.desk, armed=False))
+        self._for_a_while(DISARMED_S, lambda: setattr(account, "is_disarmed", False))
 
     def _ask_for_a_while(self, account: Account, mode: str, span_s: tuple[float, float]) -> None:
         ask = self._world.operator.ask

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from trading_orchestrator.storage.ports import FactStore, NewFact
 from trading_orchestrator.trading.mode_requests import adjustment_requested, mode_requested
-from trading_orchestrator.trading.operator_acts import WriteOffRequested, requested
+from trading_orchestrator.trading.operator_acts import ArmingRequested, WriteOffRequested, requested
 
 NAME = "operator"
 REASON = "simulated"
@@ -34,6 +34,10 @@ class Operator:
     async def write_off(self, desk: str, cl_ord_id: str) -> None:
         """Tell a desk that a quarantined order is nowhere."""
         await self._append(requested(WriteOffRequested(desk, cl_ord_id, NAME, REASON)))
+
+    async def arm(self, desk: str, *, armed: bool) -> None:
+        """Give a desk its permit for real money, or take it away."""
+        await self._append(requested(ArmingRequested(desk, armed, NAME, REASON)))
 
     async def repeat(self, store: FactStore, lost_after_pos: int) -> None:
         """Go on with the restored journal, and explain again what its copy did not hold yet."""

@@ -14,6 +14,7 @@ from trading_orchestrator.keeper.node import Node
 from trading_orchestrator.simulation.account import Account
 from trading_orchestrator.simulation.event_loop import STRAND
 from trading_orchestrator.simulation.host import Host
+from trading_orchestrator.simulation.host_notes import HostNotes
 from trading_orchestrator.simulation.market_wire import MarketWire
 from trading_orchestrator.simulation.shaky_store import ShakyStore, TearingDisk
 from trading_orchestrator.simulation.wire import Wire
@@ -143,6 +144,8 @@ class SimulatedNode:
             clock=self._host.host_clock,
             random_bytes=self._host.chance.fork(f"jitter of {self.name} {account.desk}").octets,
             fault=self._reach,
+            live=account.is_live,
+            notes=HostNotes(self._host.notes, self.name, account.judge.cancel_noted),
         )
 
     async def _is_ready(self) -> None:

@@ -14,6 +14,7 @@ from trading_orchestrator.brokers.port import (
     Balance,
     Connected,
     DuplicateOrder,
+    KeyRefused,
     NewOrder,
     NoAnswer,
     OrderNotFound,
@@ -112,7 +113,7 @@ class Network:
         self.rates = rates
         self.budget = budget
         self.names_orders = names_orders
-        self.is_out = self.is_blind = self.is_quiet = False
+        self.is_out = self.is_blind = self.is_quiet = self.is_halted = self.is_revoked = False
         self.aims: Aims | None = None
         self._forgotten: dict[str, tuple[float, bool]] = {}
         self._submit_kinds, self._call_kinds = drawn(SUBMIT_KINDS), drawn(CALL_KINDS)
@@ -352,6 +353,10 @@ class _Request:
         fault, venue_ns = self._fault, self._network.venue_clock.wall_ns()
         if self._on not in ("connect", "time") and abs(venue_ns - self._stamped_ns) > VALIDITY_S * 1e9:
             raise Transient("-1021 Timestamp outside of the recvWindow.", venue_code="-1021", text="recvWindow")
+        if self._network.is_revoked:
+            raise KeyRefused("-2015 Invalid API-key.", venue_code="-2015", text="Invalid API-key.")
+        if self._network.is_halted and self._on == "submit":
+            raise OrderRefused("-1013 Market is closed.", venue_code="-1013", text="Market is closed.")
         if self._network.is_blind and self._on not in _PURPOSE_OF:
             raise NoAnswer(f"{self._on}: 503", venue_code="503", text="simulated")
         if fault is FaultKind.BANNED:
