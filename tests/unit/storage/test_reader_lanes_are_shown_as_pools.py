@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -200,3 +202,36 @@ async def test_every_query_is_timed_under_its_name(tmp_path: Path) -> None:
     (found,) = family.readings
     labels = dict(found.labels)
     assert (2, "readers", True) == (sum(found.counts), labels["pool"], labels["query"].endswith("find"))
+
+
+async def test_sizes_of_before_leave_nothing_behind(tmp_path: Path) -> None:
+    pool = lanes(tmp_path, size=1, size_max=2)
+    for size in (2, 1) * 5:
+        await pool.run(lambda connection: None)
+        pool._resize(size, "the test says so")
+    gc.collect()
+    kept = [each for each in gc.get_objects() if isinstance(each, ThreadPoolExecutor)]
+    await pool.close()
+
+    assert 1 == sum(each._thread_name_prefix == "readers" for each in kept)
+
+
+async def test_the_end_waits_for_a_query_of_an_earlier_size(tmp_path: Path) -> None:
+    pool = lanes(tmp_path, size=1, size_max=2)
+    begun, go = threading.Semaphore(0), threading.Event()
+
+    def query(connection: apsw.Connection) -> bool:
+        begun.release()
+        return go.wait(10)
+
+    asking = asyncio.create_task(pool.run(query))
+    await asyncio.to_thread(begun.acquire)
+    pool._resize(2, "the test says so")
+    closing = asyncio.create_task(pool.close())
+    await asyncio.to_thread(lambda: None)
+    assert not closing.done()
+    go.set()
+    await closing
+
+    assert await asking
+    assert 1 == pool.status().closed_total

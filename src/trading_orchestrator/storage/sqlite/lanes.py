@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import apsw
 
@@ -117,7 +117,7 @@ class ThreadLanes:
         self._least, self._most = size, size_max or size
         self._idle = _Idle(path, connect, self.figures)
         self._executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
-        self._retired: list[ThreadPoolExecutor] = []
+        self._under_way: set[Future[Any]] = set()
         self._closed = False
 
     def status(self) -> PoolStatus:
@@ -142,10 +142,9 @@ class ThreadLanes:
         return ""
 
     def _resize(self, size: int, because: str) -> str:
-        """Queries that wait go on with the threads they wait for; new ones get the new number."""
+        """Queries that wait go on with the threads they wait for, which end then; new ones get the new number."""
         name, was = self.figures.name, self.figures.size
         self._executor.shutdown(wait=False)
-        self._retired.append(self._executor)
         self._executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
         self.figures.size = size
         return f"pool {name}: size {was} → {size}, because {because}"
@@ -154,7 +153,8 @@ class ThreadLanes:
         if self._closed:
             raise StoreClosed("the journal is closed")
         asked = self._executor.submit(self._on_a_lane, query, self.figures.asked())
-        asked.add_done_callback(self._given_up)
+        self._under_way.add(asked)
+        asked.add_done_callback(self._ended)
         return await asyncio.wrap_future(asked)
 
     def _on_a_lane(self, query: Query[T], asked_ns: int) -> T:
@@ -164,7 +164,8 @@ class ThreadLanes:
         finally:
             self.figures.ended(ticket)
 
-    def _given_up(self, asked: Future[T]) -> None:
+    def _ended(self, asked: Future[T]) -> None:
+        self._under_way.discard(asked)
         if asked.cancelled():
             self.figures.given_up()
 
@@ -174,8 +175,8 @@ class ThreadLanes:
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            for executor in (*self._retired, self._executor):
-                await asyncio.to_thread(executor.shutdown)
+            await asyncio.to_thread(wait, list(self._under_way))  # those of an earlier size among them
+            await asyncio.to_thread(self._executor.shutdown)
             self._idle.close()
 
 
