@@ -22,6 +22,10 @@ from trading_orchestrator.kernel.money import plain
 from trading_orchestrator.market.port import Bar, Instrument, Quote
 
 _PAGE = 500
+_LEAST_PAGE = 50
+"""Venues cut pages at 50 to 1,000 rows whatever is asked for: a shorter one is the last."""
+_WINDOW_NS = 12 * 3600 * 10**9
+"""Asked from a time on, some venues tell of a day, two (HTX) or a week (KuCoin) from there, and of nothing newer."""
 _DAY_S = 86_400
 
 
@@ -83,22 +87,28 @@ class Unified:
         """Return trades as the port says. Ids are compared as numbers where they are numbers.
 
         A venue that knows no paging by id is paged by time, from `since_ns` on: without one it would tell its newest
-        ones only. Two pages overlap in their last millisecond.
+        ones only. Two pages overlap in their last millisecond. Of a time long ago the newest page is asked for as well.
         """
         exchange = await self._client.ready()
         since_ms = None if since_ns is None else since_ns // 1_000_000
         found: dict[str, TradeReport] = {}
         while True:
-            raws = await self._client.call("trades", partial(exchange.fetch_my_trades, symbol, since_ms, _PAGE))
-            with reading("trades"):
-                page = [words.trade_report(raw) for raw in raws]
+            page = await self._page(exchange, symbol, since_ms)
             fresh = [trade for trade in page if trade.trade_id not in found]
             found.update((trade.trade_id, trade) for trade in fresh)
-            if len(page) < _PAGE or not fresh:
+            if len(page) < min(_PAGE, _LEAST_PAGE) or not fresh:
                 break
             since_ms = max(trade.at_ns for trade in page) // 1_000_000
+        if since_ns is not None and self._client.venue_now_ns() - since_ns > _WINDOW_NS:
+            newest = await self._page(exchange, symbol, None)
+            found.update((trade.trade_id, trade) for trade in newest if trade.at_ns >= since_ns)
         rows = sorted(found.values(), key=words.trade_order)
         return [trade for trade in rows if after_id is None or words.is_after(trade.trade_id, after_id)]
+
+    async def _page(self, exchange: Any, symbol: str, since_ms: int | None) -> list[TradeReport]:
+        raws = await self._client.call("trades", partial(exchange.fetch_my_trades, symbol, since_ms, _PAGE))
+        with reading("trades"):
+            return [words.trade_report(raw) for raw in raws]
 
     async def trades_of(self, symbol: str, venue_order_id: str) -> list[TradeReport]:
         """Return the order's trades; a venue that cannot be asked by order is asked for all, as `trades` does."""
