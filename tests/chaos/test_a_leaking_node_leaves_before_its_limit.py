@@ -1,4 +1,8 @@
-"""F37: a leak of half a megabyte a second: its line is named, and its node hands over in order before the limit."""
+"""F37: a leak of half a megabyte a second: its line is named, and its node hands over in order before the limit.
+
+With the detector's default windows: two minutes pass before a young process is suspected. Only its respect for a late
+loop is less, because the host of a test suite is busy. The drill `leak-memory` shows the same with shorter windows.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,12 @@ from tests.venue_process import VenueProcess
 from trading_orchestrator.drills import leaky
 from trading_orchestrator.perpetual_operations.monitoring.history.reader import HistoryReader
 
-LIMIT_BYTES = 160_000_000
+LIMIT_BYTES = 300_000_000
 SETTINGS = f"""
 [perpetual_operations.resources]
 node_memory_bytes = {LIMIT_BYTES}
 [perpetual_operations.leaks]
-windows_s = [12.0]
-trace_s = 2.0
 trace_lag_s = 1.0
-handover_before_s = 90.0
 [[trading.desk.practice.strategies]]
 name = "leaky"
 class = "trading_orchestrator.drills.leaky:Leaky"
@@ -54,6 +55,7 @@ def nodes_in_history(system: RunningSystem, series: str) -> set[str]:
 
 @pytest.mark.chaos
 @pytest.mark.long
+@pytest.mark.timeout(560)
 def test_the_line_is_named_the_desk_is_handed_over_and_no_order_is_lost(
     system: RunningSystem, venue: VenueProcess
 ) -> None:
@@ -63,7 +65,7 @@ def test_the_line_is_named_the_desk_is_handed_over_and_no_order_is_lost(
 
     wait_until(
         lambda: [node for node, _ in facts(system, "memory.handover_asked") if node == trader],
-        within_s=100,
+        within_s=400,
         what=f"{trader} to hand over; the log says:\n{system.log.read_text()[-3000:]}",
         every_s=0.5,
     )

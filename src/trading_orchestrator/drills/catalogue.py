@@ -42,13 +42,12 @@ def _names_the_line(fact: JournalFact) -> bool:
 
 _HANDED_OVER = said("lease.claimed", lease=DESK_LEASE, succession="handed_over")
 _NODE_DEATH = (incident("node.death"),)
-_NODE_HANG = (incident("node.hang"), incident("node.death"))
 _MUTE = (incident("broker.mute"),)
 
 DRILLS: tuple[Drill, ...] = (
     Drill("kill-trader", "kill -9 of the node that trades", faults.kill_trader, _NODE_DEATH),
     Drill("kill-console", "kill -9 of the standby, which serves the console", faults.kill_console, _NODE_DEATH),
-    Drill("freeze-trader", "SIGSTOP of the node that trades", faults.freeze_trader, _NODE_HANG),
+    Drill("freeze-trader", "SIGSTOP of the node that trades", faults.freeze_trader, (incident("node.hang"),)),
     Drill(
         "block-loop",
         f"a strategy computes for {BUSY_S:g} s when the venue's spread goes wide, three times",
@@ -59,7 +58,7 @@ DRILLS: tuple[Drill, ...] = (
         "loop-strategy",
         "a strategy loops for ever when the venue's spread goes wider still",
         faults.loop_strategy,
-        (said("strategy.blamed", strategy="dizzy"),),
+        (incident("strategy.looping"),),
     ),
     Drill(
         "kill-venue",
@@ -74,7 +73,7 @@ DRILLS: tuple[Drill, ...] = (
         "steal-lock",
         "another process holds the journal's lock for 6 s",
         faults.steal_lock,
-        (incident("database.locked"), incident("database.lost")),
+        (incident("database.locked"),),
     ),
     Drill("fill-quota", "the trader may not write for 4 s", faults.fill_quota, _NODE_DEATH),
     Drill(

@@ -93,6 +93,7 @@ def drill_number(number: int, seed: int, drills: Sequence[Drill]) -> Drill:
 def _drills_until_the_end(
     arena: Arena, soaked: Soaked, clock: Clock, watch: Stopwatch, ends: Callable[[], bool], tell: Callable[[str], None]
 ) -> None:
+    # A drill with a config of its own would leak or loop for the whole soak, which is what a soak must find broken.
     plan, drills = soaked.plan, [drill for drill in DRILLS if not drill.more]
     tell_every_s = max(15.0, min(60.0, plan.hours * 360))
     next_drill_s, next_tell_s = plan.drill_every_s or float("inf"), 0.0
