@@ -49,7 +49,7 @@ check: setup-dev ## ruff, formatting, types, and imports that point down only
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: setup ## measure again every figure the README quotes
+bench: setup ## measure again what the README quotes: ARGS='journal orders' picks; the kills are in `make test CHAOS=long`
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 lock: setup-dev ## resolve the dependencies anew into requirements.lock and requirements-dev.lock: ARGS=--upgrade

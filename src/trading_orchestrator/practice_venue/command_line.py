@@ -31,6 +31,7 @@ from trading_orchestrator.practice_venue.wall_clock import read_ms
 DEFAULT_ACCOUNT = "demo:demo-key:demo-secret:EUR=100000,USDT=100000"
 DEFAULT_MARKET = "EUR/USDT"
 LOOPBACK = "127.0.0.1"
+PORT_MAX = 65535
 EPILOG = """
 Prices are CSV with a header, or Parquet: time and open,high,low,close (bars), or bid,ask[,bid_qty,ask_qty] (quotes),
 or price[,qty,buyer_is_maker] (trades). Without --prices: EURUSD hours of 2017, a bar in 12 seconds.
@@ -97,8 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data-dir", type=Path, required=True, help="where the venue keeps its log; made when missing")
     add("--host", default=LOOPBACK, help=f"address to listen at: anybody who reaches it may trade (default {LOOPBACK})")
-    add("--port", type=int, default=0, help="REST and WebSocket port (default 0: a free one)")
-    add("--control-port", type=int, default=0, help="control port (default 0: a free one)")
+    add("--port", type=_port, default=0, help="REST and WebSocket port (default 0: a free one)")
+    add("--control-port", type=_port, default=0, help="control port (default 0: a free one)")
     add("--prices", type=Path, help="CSV or Parquet with prices for the first market (default: EURUSD 2017)")
     add("--symbol", default=DEFAULT_MARKET, metavar="BASE/QUOTE", help=f"the first market (default {DEFAULT_MARKET})")
     add("--market", action="append", default=[], metavar="BASE/QUOTE=FILE", help="one more market; may be repeated")
@@ -118,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--ready-fd", type=int, help='where to write {"port", "control_port", "pid"} (default: standard output)')
     add("--parent-fd", type=int, help="leave when this pipe closes")
     return parser
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= PORT_MAX:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a number from 0 to {PORT_MAX}, was {text!r}")
 
 
 def _venue_options(options: argparse.Namespace) -> VenueOptions:

@@ -1,0 +1,26 @@
+"""A venue that is started wrongly says so with exit code 2, and makes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trading_orchestrator.practice_venue.command_line import main
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--port", "99999", "argument --port: expected a number from 0 to 65535, was '99999'"),
+        ("--control-port", "-1", "argument --control-port: expected a number from 0 to 65535, was '-1'"),
+    ],
+)
+def test_a_port_that_is_none_is_no_other_port(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--data-dir", str(tmp_path / "venue"), f"{option}={value}"])
+
+    assert (2, []) == (ended.value.code, list(tmp_path.iterdir()))
+    assert said in capsys.readouterr().err
