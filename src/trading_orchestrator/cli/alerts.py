@@ -66,9 +66,12 @@ def list_(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOptio
 MEANS = (("mean time to acknowledge", "to_acknowledge_s"), ("to resolve", "to_resolve_s"))
 
 
-def show(name: NameArgument, url: UrlOption = None, config: ConfigOption = None) -> None:
+def show(name: NameArgument, url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show everything about one alert."""
     one = find(name, url, config)
+    if as_json:
+        print(json_line(one))
+        return
     print(
         f"{one['name']} ({one['severity'] or 'no severity'}), {one['state']}, since {local_moment(one['starts_at_ns'])}"
     )

@@ -50,19 +50,32 @@ def list_(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOptio
 
 
 def open_(
-    name: NameArgument, by: ByOption, reason: ReasonOption, url: UrlOption = None, config: ConfigOption = None
+    name: NameArgument,
+    by: ByOption,
+    reason: ReasonOption,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Refuse every call until `close`; a critical message of a channel is tried all the same."""
-    _move(name, "open", by, reason, url, config)
+    _move(name, "open", by, reason, url, config, as_json)
 
 
 def close(
-    name: NameArgument, by: ByOption, reason: ReasonOption, url: UrlOption = None, config: ConfigOption = None
+    name: NameArgument,
+    by: ByOption,
+    reason: ReasonOption,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Let calls through again, and forget the bad ones."""
-    _move(name, "close", by, reason, url, config)
+    _move(name, "close", by, reason, url, config, as_json)
 
 
-def _move(name: str, what: str, by: str, reason: str, url: UrlOption, config: ConfigOption) -> None:
+def _move(name: str, what: str, by: str, reason: str, url: UrlOption, config: ConfigOption, as_json: bool) -> None:
     said = call(f"/api/circuits/{quote(name)}/{what}", {"by": by, "reason": reason}, url=url, config=config)
+    if as_json:
+        print(json_line(said))
+        return
     print(f"circuit {said['circuit']} is {said['state'].replace('_', ' ')}")

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from trading_orchestrator.app import settings as hall
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
+from trading_orchestrator.cli.reading import as_json as json_line
 from trading_orchestrator.drills.catalogue import DRILLS, drill_named
 from trading_orchestrator.drills.drill import Outcome
 from trading_orchestrator.drills.exercise import exercise_all
@@ -49,8 +50,12 @@ def build() -> typer.Typer:
     return app
 
 
-def list_() -> None:
+def list_(as_json: JsonOption = False) -> None:
     """List the drills."""
+    if as_json:
+        told = [{"drill": one.name, "what": one.what, "by_hand": one.by_hand} for one in DRILLS]
+        print(json_line({"drills": told}))
+        return
     table = Table("drill", "what happens", "must end in", box=None)
     for drill in DRILLS:
         table.add_row(drill.name, drill.what, f"a safe halt: {drill.by_hand}" if drill.by_hand else "trading again")

@@ -55,17 +55,29 @@ def list_(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
 
 
 def on(
-    name: NameArgument, by: ByOption, reason: ReasonOption, config: ConfigOption = None, data_dir: DataDirOption = None
+    name: NameArgument,
+    by: ByOption,
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Switch a feature on."""
     _switch(name, True, by, reason, config, data_dir)
+    _tell(name, True, as_json)
 
 
 def off(
-    name: NameArgument, by: ByOption, reason: ReasonOption, config: ConfigOption = None, data_dir: DataDirOption = None
+    name: NameArgument,
+    by: ByOption,
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Switch a feature off."""
     _switch(name, False, by, reason, config, data_dir)
+    _tell(name, False, as_json)
 
 
 def _switch(name: str, turn_on: bool, by: str, reason: str, config: ConfigOption, data_dir: DataDirOption) -> None:
@@ -80,4 +92,10 @@ def _switch(name: str, turn_on: bool, by: str, reason: str, config: ConfigOption
             await store.close()
 
     asyncio.run(append())
-    print(f"{name} is switched {'on' if turn_on else 'off'}; running nodes follow within a second")
+
+
+def _tell(name: str, turned_on: bool, as_json: bool) -> None:
+    if as_json:
+        print(reading.as_json({"feature": name, "on": turned_on}))
+        return
+    print(f"{name} is switched {'on' if turned_on else 'off'}; running nodes follow within a second")
