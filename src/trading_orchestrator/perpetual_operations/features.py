@@ -94,6 +94,7 @@ class Features:
         self._on = {feature.name: feature.in_config for feature in features}
         self._said: dict[str, Switched] = {}
         self._wake = asyncio.Event()
+        self._following = asyncio.Lock()
         self._heard: tuple[int, int] | None = None  # when, and where the stream of switches stood
         self._followed_pos = -1
         self._failed = ""
@@ -152,7 +153,13 @@ class Features:
         return pos == self._followed_pos and self._clock.monotonic_ns() - heard_ns < HEARD_FOR_S * 1e9
 
     async def follow(self) -> None:
-        """Turn what was switched since the last look. Raises what the store raises."""
+        """Turn what was switched since the last look; return when it is done, whoever began it. Raises what the store
+        raises.
+        """
+        async with self._following:
+            await self._follow()
+
+    async def _follow(self) -> None:
         pos = self._heard[1] if self._heard is not None else -1
         for row in await self._store.rows(PROJECTION):
             said = msgspec.json.decode(row.value, type=Switched)
