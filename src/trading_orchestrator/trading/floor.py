@@ -303,6 +303,9 @@ class TradingFloor:
     def _check_open(self, strategy: str) -> None:
         if self._closed or self._record.is_lost or not self._gateway.takes_orders:
             raise NotNow("the desk takes no new orders at the moment", strategy=strategy)
+        performer = self._performers.get(strategy)
+        if performer is None or performer.stopped_by:  # while its callback turned the loop
+            raise Refused(f"strategy {strategy} is not at work any more", strategy=strategy)
 
     def orders(self, strategy: str) -> Sequence[Order]:
         return [order for order in self._record.book.open_orders() if order.strategy == strategy]

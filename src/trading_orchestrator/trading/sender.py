@@ -142,7 +142,14 @@ class OrderGateway:
             raise NotOurs("not sent: the lease's deadline had passed")
         if self._intake.book.mode in NOTHING_LEAVES:
             raise Halted(f"not sent: the desk is {self._intake.book.mode}", retry_after_s=0.0)
+        self._look_at_order(order.cl_ord_id)
         return await self._broker.submit(order)
+
+    def _look_at_order(self, cl_ord_id: str) -> None:
+        """What was doubted is never sent: rule R4 counts on it, and may have proved that it is nowhere."""
+        held = self._intake.book.order(cl_ord_id)
+        if held is None or held.lack is not None or held.is_closed:
+            raise NotOurs("not sent: it was in doubt, or settled, before it could leave")
 
     async def _cancel(
         self,

@@ -225,13 +225,16 @@ class Chaser(Strategy[BuyerParams, ChaserState]):
 
 
 class MoodyParams(StrategyParams, frozen=True):
-    """`px` None buys at the market; `fails_at`, `turns_at`: the bids at which it raises, or turns the loop itself."""
+    """`px` None buys at the market; `fails_at`, `turns_at`, `ends_at`: the bids at which it raises, turns the loop
+    itself before it buys, or after.
+    """
 
     orders: int = 2
     px: Decimal | None = None
     timer_s: float | None = None
     fails_at: Decimal = Decimal(0)
     turns_at: Decimal = Decimal(0)
+    ends_at: Decimal = Decimal(0)
 
 
 class Moody(Strategy[MoodyParams, BuyerState]):
@@ -250,6 +253,8 @@ class Moody(Strategy[MoodyParams, BuyerState]):
         if self.state.sent < self.params.orders:
             self.state.sent += 1
             self.submit(SYMBOL, Side.BUY, Decimal(10), self.params.px)
+        if quote.bid_px == self.params.ends_at:
+            turn_the_loop(while_=self.turn_on)
 
     def on_fill(self, order: Order, trade: TradeReport) -> None:
         self.state.filled_qty += trade.last_qty

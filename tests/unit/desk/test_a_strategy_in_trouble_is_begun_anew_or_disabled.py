@@ -255,6 +255,40 @@ async def test_a_fill_that_waits_for_the_end_of_a_callback_is_not_saved_as_seen(
         assert "4" == await filled_qty(world)
 
 
+async def test_a_callback_that_returns_after_it_was_disabled_decides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = [True]
+    monkeypatch.setattr(Moody, "turn_on", going)
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Moody", {"turns_at": BAD}))
+        await world.quote(BAD)
+        node.desk.disable_strategy("s", "strategy.stuck", "it is stuck", reduce_only=False)
+        going.clear()
+        await world.run(0.5)
+
+        assert [] == world.submits
+        assert [] == await world.facts("order.intended")
+
+
+async def test_what_a_callback_decided_before_it_was_disabled_is_not_sent_once_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cancel finds no order at the venue; that proves nothing if the order could still leave."""
+    going = [True]
+    monkeypatch.setattr(Moody, "turn_on", going)
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Moody", {"ends_at": BAD, "px": "1.0900"}))
+        await world.quote(BAD)
+        node.desk.disable_strategy("s", "strategy.stuck", "it is stuck", reduce_only=True)
+        await world.run(10.0)
+        going.clear()
+        await world.run(10.0)
+
+        assert [] == world.submits
+        assert ["abandoned"] == await world.order_states()
+
+
 async def test_a_timer_that_is_heard_of_is_progress_and_a_quiet_market_no_lack_of_it(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         node = await world.start(world.node("Ticking"))
