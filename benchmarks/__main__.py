@@ -14,7 +14,7 @@ TABLES = {
     "ghost": "an order taken and never answered: our state beside what ccxt alone leaves (40 s)",
     "overhead": "what operations cost an idle FastAPI program: CPU, memory, lateness of its loop",
     "history": "the metrics history against a plain SQLite table: bytes a sample, writes, queries",
-    "alerts": "alerts over HTTP beside Debian's Alertmanager: accepted a second, a storm, fire to webhook",
+    "alerts": "alerts over HTTP beside Debian's Alertmanager: accept rate, storms of one group and many, fire to hook",
     "ccxt_submit": "one order through ccxt without journal or desk",
     "ccxt_import": "what importing one exchange costs",
 }

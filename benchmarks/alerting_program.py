@@ -20,10 +20,13 @@ async def main(data_dir: str, port: int, hook: str) -> None:
             "receiver": "hook",
             "group_by": ["alertname"],
             "group_wait": 0,
-            "routes": [{"matchers": ["alertname=Storm"], "group_wait": 3}],
+            "routes": [
+                {"matchers": ["alertname=Storm"], "group_wait": 3},
+                {"matchers": ["alertname=Flood"], "group_wait": 3, "group_by": ["alertname", "host"]},
+            ],
         },
         "receivers": {"hook": {"channels": ["hook"]}},
-        "channels": {"hook": {"kind": "webhook", "url": hook}},
+        "channels": {"hook": {"kind": "webhook", "url": hook, "budget_per_min": 0}},
     }
     await enable_perpetual_operations(app_config={"data_dir": data_dir, "alerts": alerts}, fastapi_app=app)
     await uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False)).serve()

@@ -1,6 +1,7 @@
-"""What a case itself forgives: `version_sensitive` another instant that it names, `wanted_instead` what it describes.
+"""What a case itself forgives: another instant that it names, or what it describes as wanted instead.
 
-Nothing is forgiven where nothing is expected, and of messages one more or one less unless the case speaks of several.
+The first is `version_sensitive`, the second `wanted_instead`. Nothing is forgiven where nothing is expected, and of
+messages one more or one less unless the case speaks of several.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from tests.unit.alerts.engine_bench import ROUTE, Event, ends, fires, timeline
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.thread import Thread, digests_of
 
-STORM = {"messages": 3, "within": 30, "every": 20}
+STORM = {"messages": 3, "within": 30, "every": 20, "gather": 0}
 DIGESTS = digests_of("r")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.unit.alerts.engine_bench import Event, ends, fires, timeline, told
 
-STORM = {"messages": 3, "within": 30, "every": 20}
+STORM = {"messages": 3, "within": 30, "every": 20, "gather": 0}
 
 
 def storm(hosts: int, at: float = 0, **labels: str) -> list[Event]:
@@ -17,6 +17,22 @@ def test_few_messages_are_told_one_by_one() -> None:
 
 def test_many_at_once_are_one_digest_of_all() -> None:
     assert [(1.0, "firing", 50)] == [(at, status, len(what)) for at, status, what in told(storm(50), storm=STORM)]
+
+
+def test_what_begins_together_is_told_together() -> None:
+    growing = [event for tenth in range(18) for event in storm(5, at=tenth / 10, batch=str(tenth))]
+
+    messages = told(growing, storm={**STORM, "gather": 3}, horizon=60)
+
+    assert [(4.0, 90)] == [(at, len(what)) for at, _, what in messages]
+
+
+def test_a_storm_that_goes_on_need_not_grow_again() -> None:
+    events = [event for second in range(70) for event in storm(5, at=float(second), batch=str(second))]
+
+    messages = told(events, storm={**STORM, "gather": 3}, horizon=80)
+
+    assert [4.0, 24.0, 44.0, 64.0] == [at for at, _, _ in messages]
 
 
 def test_critical_alerts_do_not_wait_for_the_digest() -> None:

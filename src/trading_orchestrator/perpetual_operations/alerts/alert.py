@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from trading_orchestrator.errors import Refused
-from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint, is_label_name, without_empty
+from trading_orchestrator.perpetual_operations.alerts.fingerprints import fingerprints
+from trading_orchestrator.perpetual_operations.alerts.labels import is_label_name, without_empty
 
 TEXT_LEN_MAX = 8_000
 
@@ -45,14 +46,31 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return self.ends_at_ns <= now_ns
 
 
+def all_admitted(several: Sequence[Posted], now_ns: int, resolve_timeout_ns: int) -> list[Alert]:
+    """Return the posted alerts with every time filled in; one that is refused refuses all.
+
+    Raises:
+        AlertRefused: as `admitted`.
+    """
+    labels = [without_empty(posted.labels) for posted in several]
+    names = fingerprints(labels)
+    return [
+        _admitted(posted, own, name, now_ns, resolve_timeout_ns)
+        for posted, own, name in zip(several, labels, names, strict=True)
+    ]
+
+
 def admitted(posted: Posted, now_ns: int, resolve_timeout_ns: int) -> Alert:
     """Return the posted alert with every time filled in.
 
     Raises:
         AlertRefused: it has no label, a label of an impossible name, too much text, or ends before it starts.
     """
-    labels = without_empty(posted.labels)
-    wrong = [name for name in labels if not is_label_name(name)]
+    return all_admitted([posted], now_ns, resolve_timeout_ns)[0]
+
+
+def _admitted(posted: Posted, labels: dict[str, str], name: str, now_ns: int, resolve_timeout_ns: int) -> Alert:
+    wrong = [one for one in labels if not is_label_name(one)]
     if not labels or wrong:
         raise AlertRefused(f"expected at least one label, names of letters, digits and _, was {dict(posted.labels)}")
     texts = (*labels, *labels.values(), *posted.annotations, *posted.annotations.values(), posted.generator_url)
@@ -65,7 +83,7 @@ def admitted(posted: Posted, now_ns: int, resolve_timeout_ns: int) -> Alert:
     if ends_at_ns is not None and ends_at_ns < starts_at_ns:
         raise AlertRefused("expected the alert to start before it ends", labels=labels)
     return Alert(
-        fingerprint=fingerprint(labels),
+        fingerprint=name,
         labels=labels,
         annotations=without_empty(posted.annotations),
         starts_at_ns=starts_at_ns,

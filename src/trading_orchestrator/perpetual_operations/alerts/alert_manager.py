@@ -13,7 +13,7 @@ from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
-from trading_orchestrator.perpetual_operations.alerts.alert import Posted, admitted
+from trading_orchestrator.perpetual_operations.alerts.alert import Posted, all_admitted
 from trading_orchestrator.perpetual_operations.alerts.answering import Answering, firing
 from trading_orchestrator.perpetual_operations.alerts.attention import Attention
 from trading_orchestrator.perpetual_operations.alerts.calls import Calls
@@ -188,7 +188,7 @@ class AlertManager:
         """
         self._running()
         # Here and not in the turn, so that a bad alert fails its sender alone.
-        alerts = [admitted(one, self.now_ns(), self._policy.resolve_timeout_ns) for one in posted]
+        alerts = all_admitted(posted, self.now_ns(), self._policy.resolve_timeout_ns)
         if alerts or also:
             await self._ask(lambda engine, now_ns: [*also, *engine.receive(alerts, now_ns)])
 

@@ -162,10 +162,12 @@ class Attention:
             starts_at_ns=alert.starts_at_ns,
             ends_at_ns=alert.ends_at_ns,
         )
-        going_on = self._open.get(alert.fingerprint, new)
-        self._open[alert.fingerprint] = msgspec.structs.replace(
-            going_on, labels=new.labels, starts_at_ns=new.starts_at_ns, ends_at_ns=new.ends_at_ns
-        )
+        going_on = self._open.get(alert.fingerprint)
+        if going_on is not None:
+            new = msgspec.structs.replace(
+                going_on, labels=new.labels, starts_at_ns=new.starts_at_ns, ends_at_ns=new.ends_at_ns
+            )
+        self._open[alert.fingerprint] = new
         return ended
 
     def _told(self, message: f.NotificationDue) -> None:

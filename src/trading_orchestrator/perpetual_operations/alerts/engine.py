@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts import flapping
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert, merged, says_nothing_new
 from trading_orchestrator.perpetual_operations.alerts.backoff import wait_ns
 from trading_orchestrator.perpetual_operations.alerts.digest import Digests, Said, due_of, ended_digests
-from trading_orchestrator.perpetual_operations.alerts.group import Group, first_due_ns, group_id_of, next_tick_ns
+from trading_orchestrator.perpetual_operations.alerts.dues import Dues, groups_timed_by
+from trading_orchestrator.perpetual_operations.alerts.group import Group, first_due_ns, next_tick_ns
 from trading_orchestrator.perpetual_operations.alerts.inhibit import Inhibitor
 from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.root_cause import DependsOn, RootCauseConfig, RootCauses
-from trading_orchestrator.perpetual_operations.alerts.route import LEFT, Route
+from trading_orchestrator.perpetual_operations.alerts.route import LEFT, Route, Routing
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence, Silencer, SilenceRefused, ended
 from trading_orchestrator.perpetual_operations.alerts.sizing import within_size
 from trading_orchestrator.perpetual_operations.alerts.stages import (
@@ -36,6 +37,7 @@ from trading_orchestrator.perpetual_operations.alerts.tending import Over, Tendi
 
 SWEEP_EVERY_NS = 30_000_000_000
 SHORTEST_DEADLINE_NS = 10_000_000_000
+FEW_GROUPS = 5
 
 
 class Engine:
@@ -52,8 +54,11 @@ class Engine:
         self.state = state or State()
         self.inhibitor = Inhibitor(policy.inhibit_rules, self.alert)
         self.silencer = Silencer()
+        self.routing = Routing(policy.tree)
         self._confirmed: dict[str, Alert] = {}
         self._ticks: dict[str, int] = {}
+        self._swept_ns: int | None = None
+        self._dues = Dues(self._due_of, self.state.groups)
         self._decided: list[f.Body] = []
         self.root_causes = RootCauses(policy.root_cause or RootCauseConfig(), self.alert)
         self.storms = None if policy.storm is None else StormWatch(policy.storm)
@@ -95,25 +100,26 @@ class Engine:
         for heard in alerts:
             alert = self._calmed(heard, flaps, now_ns)
             old, recorded = self.alert(alert.fingerprint), self.state.alerts.get(alert.fingerprint)
-            new = merged(old, alert, now_ns)
-            routes = self.policy.tree.match(new.labels)
+            new = alert if old is None else merged(old, alert, now_ns)
+            routes = self.routing.of(new.labels)
             if old is not None and old.is_resolved(now_ns) and new.is_resolved(now_ns):
-                routes = [route for route in routes if group_id_of(route, new) in self.state.groups]
+                routes = [one for one in routes if self.routing.group_id(one, new.labels) in self.state.groups]
                 if not routes:
                     continue  # its source says the end again and again, and nobody else is spoken of
             groups = [self._group_for(new, route, alert, now_ns) for route in routes]
-            is_in_all = all(new.fingerprint in group.alerts for group in groups)
-            if is_in_all and says_nothing_new(old, recorded, new, now_ns):
+            if old is not None and _is_in_all(new, groups) and says_nothing_new(old, recorded, new, now_ns):
                 self._confirmed[new.fingerprint] = new
                 continue
             self._confirmed.pop(new.fingerprint, None)
             self._index(new)
             # Facts in between would show a group without its alert: the state follows at once, the fact at the end.
-            entries.append(f.Entry(new, tuple(group.group_id for group in groups)))
-            self.state.apply(f.Received(at_ns=now_ns, entries=(entries[-1],)))
+            entries.append(f.Entry(new, tuple([group.group_id for group in groups])))
+            self.state.take_in(entries[-1])
         if flaps:
             self._decided += within_size(f.FlapsNoted(at_ns=now_ns, noted=tuple(flaps.values())))
+        self._decided = list(_opened_together(self._decided))
         if entries:
+            self.state.at_ns = max(self.state.at_ns, now_ns)
             self._decided += within_size(f.Received(at_ns=now_ns, entries=tuple(entries)))
             names = {entry.alert.fingerprint: None for entry in entries}
             self._end_silences(self.tending.without_need(names, now_ns), now_ns)
@@ -121,13 +127,15 @@ class Engine:
 
     def advance(self, now_ns: int) -> Sequence[f.Body]:
         """Do what is due by now. Call it at `next_due_ns()`; late calls shift nothing but themselves."""
-        due = [group for group in self.state.groups.values() if self._due_ns(group) <= now_ns]
+        due = self._dues.take(now_ns)
         digests = Digests(self.storms, self.policy.never_throttled, now_ns)
-        for group in sorted(due, key=lambda group: (self._due_ns(group), group.group_id)):
-            said = self._flush(group, now_ns)
+        for group_id in due:
+            said = self._flush(self.state.groups[group_id], now_ns)
             if said is not None and not digests.takes(said):
                 self._tell(said, now_ns)
         self._digest(digests, now_ns)
+        for group_id in due:
+            self._dues.note(group_id)
         if self._next_sweep_ns() <= now_ns:
             self._sweep(now_ns)
         return self._taken()
@@ -209,7 +217,8 @@ class Engine:
 
     def next_due_ns(self) -> int | None:
         """Return when `advance` has something to do next."""
-        times = [self._due_ns(group) for group in self.state.groups.values()]
+        due_ns = self._dues.next_ns()
+        times = [] if due_ns is None else [due_ns]
         if self.state.groups or self.state.flaps or self.tending.is_needed():
             times.append(self._next_sweep_ns())
         return min(times, default=None)
@@ -217,7 +226,10 @@ class Engine:
     # -- how it decides
 
     def _decide(self, body: f.Body) -> None:
+        timed = groups_timed_by(self.state, body)
         self.state.apply(body)
+        for group_id in timed:
+            self._dues.note(group_id)
         self._decided += within_size(body)
 
     def _taken(self) -> Sequence[f.Body]:
@@ -236,7 +248,7 @@ class Engine:
 
         `told` is the alert in the words of its source: a source that says nothing of an old start is not late.
         """
-        group_id = group_id_of(route, alert)
+        group_id = self.routing.group_id(route, alert.labels)
         group = self.state.groups.get(group_id)
         if group is None:
             labels = route.group_labels(alert.labels)
@@ -258,6 +270,10 @@ class Engine:
             self._ticks.pop(group_id, None)
             self._decide(f.GroupTimed(group_id=group_id, due_ns=due_ns))
         return group
+
+    def _due_of(self, group_id: str) -> int | None:
+        group = self.state.groups.get(group_id)
+        return None if group is None else self._due_ns(group)
 
     def _due_ns(self, group: Group) -> int:
         if group.in_flight is not None:
@@ -382,7 +398,10 @@ class Engine:
         config, name = self.policy.flapping, alert.fingerprint
         if config is None:
             return alert
-        alert, flap = flapping.calmed(alert, self.alert(name), self.state.flaps.get(name), now_ns, config)
+        known, flap = self.alert(name), self.state.flaps.get(name)
+        if known is None and flap is None:
+            return alert
+        alert, flap = flapping.calmed(alert, known, flap, now_ns, config)
         if flap is not None and flap != self.state.flaps.get(name):
             noted[name] = f.FlapNoted(name, flap)
             self.state.apply(f.FlapsNoted(at_ns=now_ns, noted=(noted[name],)))
@@ -413,7 +432,7 @@ class Engine:
             self._decide(body)
 
     def _next_sweep_ns(self) -> int:
-        swept_ns = self._ticks.get("", self.state.started_at_ns)
+        swept_ns = self.state.started_at_ns if self._swept_ns is None else self._swept_ns
         return swept_ns + SWEEP_EVERY_NS
 
     def _sweep(self, now_ns: int) -> None:
@@ -424,7 +443,7 @@ class Engine:
         self._end_silences(self.tending.unused(now_ns), now_ns)
         self.silencer.forget_others(state.silences.values())
         self._forget_calm(now_ns)
-        self._ticks[""] = next_tick_ns(state.started_at_ns, SWEEP_EVERY_NS, now_ns) - SWEEP_EVERY_NS
+        self._swept_ns = next_tick_ns(state.started_at_ns, SWEEP_EVERY_NS, now_ns) - SWEEP_EVERY_NS
         over = unneeded(state, now_ns)
         for name in over.alerts:
             self.inhibitor.forget(state.alerts[name])
@@ -440,3 +459,17 @@ class Engine:
         calm = [name for name, flap in self.state.flaps.items() if flapping.is_forgotten(flap, config, now_ns)]
         if calm:
             self._decide(f.FlapsNoted(at_ns=now_ns, noted=tuple(f.FlapNoted(name, None) for name in calm)))
+
+
+def _is_in_all(alert: Alert, groups: Sequence[Group]) -> bool:
+    return all(alert.fingerprint in group.alerts for group in groups)
+
+
+def _opened_together(decided: Sequence[f.Body]) -> Iterator[f.Body]:
+    """A storm opens groups by the thousand: as many facts cost ten times what they say."""
+    opened = tuple(body for body in decided if isinstance(body, f.GroupOpened))
+    if len(opened) < FEW_GROUPS:
+        yield from decided
+        return
+    yield from within_size(f.GroupsOpened(groups=opened))
+    yield from (body for body in decided if not isinstance(body, f.GroupOpened))

@@ -42,6 +42,13 @@ class GroupOpened(msgspec.Struct, frozen=True, kw_only=True):
     due_ns: int
 
 
+class GroupsOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """Several groups at once, as a storm opens them."""
+
+    kind: ClassVar[str] = "alert.groups_opened"
+    groups: tuple[GroupOpened, ...]
+
+
 class GroupTimed(msgspec.Struct, frozen=True, kw_only=True):
     """A group's next flush was set anew: an alert in it is older than the wait, or its sources are seen again."""
 
@@ -244,6 +251,7 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
 Body = (
     Received
     | GroupOpened
+    | GroupsOpened
     | GroupTimed
     | GroupFlushed
     | NotificationDue
@@ -262,6 +270,7 @@ KINDS: dict[str, type[Body]] = {
     for body in (
         Received,
         GroupOpened,
+        GroupsOpened,
         GroupTimed,
         GroupFlushed,
         NotificationDue,

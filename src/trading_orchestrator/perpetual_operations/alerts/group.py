@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
-from trading_orchestrator.perpetual_operations.alerts.labels import shown
 from trading_orchestrator.perpetual_operations.alerts.route import Route
 
 
@@ -27,11 +26,6 @@ class Group:
     is_freed: bool = False
     in_flight: str | None = None
     alerts: dict[str, None] = field(default_factory=dict)
-
-
-def group_id_of(route: Route, alert: Alert) -> str:
-    """Return the place of the route and the key of the group: the route's matchers and the group's labels."""
-    return f"{route.route_id}|{route.key}:{shown(route.group_labels(alert.labels))}"
 
 
 def first_due_ns(route: Route, alert: Alert, now_ns: int) -> int:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import chain
 
 Labels = Mapping[str, str]
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_OFFSET, _PRIME, _MASK = 14695981039346656037, 1099511628211, 0xFFFFFFFFFFFFFFFF
+OFFSET, PRIME, MASK = 14695981039346656037, 1099511628211, 0xFFFFFFFFFFFFFFFF
 
 
 def without_empty(labels: Labels) -> dict[str, str]:
     """Return the labels sorted by name; a label with an empty value is the same as no label."""
-    return {name: labels[name] for name in sorted(labels) if labels[name]}
+    found = dict(sorted(labels.items()))
+    return {name: value for name, value in found.items() if value} if "" in found.values() else found
 
 
+@lru_cache(10_000)  # alerts come by the thousand, and the names of their labels are few
 def is_label_name(name: str) -> bool:
     """Return whether the name may be a label's."""
     return _NAME.fullmatch(name) is not None
@@ -26,10 +30,16 @@ def fingerprint(labels: Labels) -> str:
 
     Source: prometheus/common model/signature.go (FNV-1a over sorted names and values, each ended by 0xff).
     """
-    digest = _OFFSET
-    for byte in b"".join(name.encode() + b"\xff" + value.encode() + b"\xff" for name, value in sorted(labels.items())):
-        digest = ((digest ^ byte) * _PRIME) & _MASK
+    digest = OFFSET
+    for byte in hashed_text(labels):
+        digest = ((digest ^ byte) * PRIME) & MASK
     return f"{digest:016x}"
+
+
+def hashed_text(labels: Labels) -> bytes:
+    """Return the bytes that a fingerprint is made of."""
+    words = chain.from_iterable(sorted(labels.items()))
+    return b"\xff".join(map(str.encode, words)) + (b"\xff" if labels else b"")
 
 
 def shown(labels: Labels) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.perpetual_operations.alerts import matchers as m
 from trading_orchestrator.perpetual_operations.alerts.config import RouteConfig
-from trading_orchestrator.perpetual_operations.alerts.labels import Labels
+from trading_orchestrator.perpetual_operations.alerts.labels import Labels, shown
 
 ALL_LABELS = "..."
 LEFT = "left"
+REMEMBERED_MAX = 20_000
+K = TypeVar("K")
+V = TypeVar("V")
 NS = 1_000_000_000
 
 
@@ -64,6 +68,44 @@ class Route:
         yield self
         for child in self.children:
             yield from child.walk()
+
+
+class Routing:
+    """Which routes a label set takes, and which group it is in on each: remembered by the labels that decide it."""
+
+    def __init__(self, tree: Route) -> None:
+        self._tree = tree
+        self._names = sorted({matcher.name for route in tree.walk() for matcher in route.matchers})
+        self._routes: dict[tuple[str | None, ...], Sequence[Route]] = {}
+        self._group_ids: dict[tuple[str, tuple[str | None, ...]], str] = {}
+        self._group_by = {route.route_id: sorted(route.group_by) for route in tree.walk()}
+
+    def of(self, labels: Labels) -> Sequence[Route]:
+        """Return the routes the label set takes, in visit order."""
+        values = tuple([labels.get(name) for name in self._names])
+        found = self._routes.get(values)
+        if found is None:
+            found = _remembered(self._routes, values, self._tree.match(labels))
+        return found
+
+    def group_id(self, route: Route, labels: Labels) -> str:
+        """Return the place of the route and the key of the group: the route's matchers and the group's labels."""
+        if route.group_by_all:
+            return _group_id(route, labels)
+        values = (route.route_id, tuple([labels.get(name) for name in self._group_by[route.route_id]]))
+        found = self._group_ids.get(values)
+        return _remembered(self._group_ids, values, _group_id(route, labels)) if found is None else found
+
+
+def _group_id(route: Route, labels: Labels) -> str:
+    return f"{route.route_id}|{route.key}:{shown(route.group_labels(labels))}"
+
+
+def _remembered(known: dict[K, V], key: K, value: V) -> V:
+    if len(known) >= REMEMBERED_MAX:
+        known.clear()
+    known[key] = value
+    return value
 
 
 def build_tree(config: RouteConfig) -> Route:

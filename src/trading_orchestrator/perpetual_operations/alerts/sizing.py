@@ -28,11 +28,20 @@ def within_size(body: f.Body) -> Iterator[f.Body]:
 
 def in_lots(items: Sequence[T], count_max: int) -> Iterator[tuple[T, ...]]:
     """Yield the items in order, at most so many at once, and in JSON at most 400 kB unless one alone is larger."""
+    for first in range(0, len(items), count_max):
+        together = items[first : first + count_max]
+        if len(msgspec.json.encode(together)) <= BYTES_A_FACT:  # nearly always: one look is cheaper than one at each
+            yield tuple(together)
+        else:
+            yield from _by_size(together)
+
+
+def _by_size(items: Sequence[T]) -> Iterator[tuple[T, ...]]:
     lot: list[T] = []
     size = 0
     for item in items:
         item_size = len(msgspec.json.encode(item))
-        if lot and (len(lot) == count_max or size + item_size > BYTES_A_FACT):
+        if lot and size + item_size > BYTES_A_FACT:
             yield tuple(lot)
             lot, size = [], 0
         lot.append(item)
@@ -83,6 +92,7 @@ def _names(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 _PARTED: dict[type[f.Body], Callable[[Any], Iterator[f.Body]]] = {
     f.Received: _lots_of("entries", ENTRIES_A_FACT),
+    f.GroupsOpened: _lots_of("groups", ENTRIES_A_FACT),
     f.NotificationDue: _due,
     f.NotificationListed: _lots_of("groups", NAMES_A_FACT),
     f.GroupFlushed: _flushed,

@@ -67,20 +67,28 @@ class State:
 
     def apply(self, body: f.Body) -> None:
         """Take one fact in."""
-        if not isinstance(body, f.GroupOpened | f.GroupTimed | f.NotificationListed):
+        if not isinstance(body, f.GroupOpened | f.GroupsOpened | f.GroupTimed | f.NotificationListed):
             self.at_ns = max(self.at_ns, body.at_ns)
         _TAKES_IN[type(body)](self, body)
 
+    def take_in(self, entry: f.Entry) -> None:
+        """Take in one alert of a fact that follows."""
+        self.alerts[entry.alert.fingerprint] = entry.alert
+        for group_id in entry.groups:
+            self.groups[group_id].alerts[entry.alert.fingerprint] = None
+
     def _receive(self, body: f.Received) -> None:
         for entry in body.entries:
-            self.alerts[entry.alert.fingerprint] = entry.alert
-            for group_id in entry.groups:
-                self.groups[group_id].alerts[entry.alert.fingerprint] = None
+            self.take_in(entry)
 
     def _open(self, body: f.GroupOpened) -> None:
         self.groups[body.group_id] = Group(
             body.group_id, body.route_id, body.group_key, body.receiver, body.labels, body.due_ns
         )
+
+    def _open_several(self, body: f.GroupsOpened) -> None:
+        for group in body.groups:
+            self._open(group)
 
     def _time(self, body: f.GroupTimed) -> None:
         group = self.groups[body.group_id]
@@ -221,6 +229,7 @@ class State:
 _TAKES_IN: dict[type[f.Body], Callable[[State, Any], None]] = {
     f.Received: State._receive,
     f.GroupOpened: State._open,
+    f.GroupsOpened: State._open_several,
     f.GroupTimed: State._time,
     f.GroupFlushed: State._flush,
     f.NotificationDue: State._send,
