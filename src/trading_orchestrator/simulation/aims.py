@@ -14,7 +14,7 @@ from trading_orchestrator.trading.orders.life import At
 
 LARGER_A_SEED = 8
 """At most as many larger faults as a short seed meets: the next seed goes on from there."""
-MESSAGES_A_SEED = 12
+MESSAGES_A_SEED = 8
 RESTORED_EVERY = 3
 
 NO_STATE = At.NEW

@@ -73,7 +73,7 @@ QUERY_KINDS: Mapping[FaultKind, int] = {
     FaultKind.BANNED: 1,
     FaultKind.LAGGING: 3,
 }
-FORGOTTEN_RATIO = 0.3
+FORGOTTEN_RATIO = 0.1
 """Of the questions for orders that have filled unheard: only for those a replica may lag longer than the grace, since
 no rule can tell a live order that all questions deny from one that never came."""
 REPORT_KINDS: Mapping[FaultKind, int] = {FaultKind.DROPPED: 1, FaultKind.TWICE: 1, FaultKind.DELAYED: 1}

@@ -26,14 +26,14 @@ POINTS = (
     *("trade.booking", "trade.booked"),
 )
 MUTE_S, CUT_S, OUTAGE_S = (0.5, 4.0), (0.1, 2.0), (0.3, 4.0)
-BLIND_S, HIDDEN_BLIND_S, HIDDEN_QUIET_S = (0.5, 5.0), (4.8, 6.0), 4.5
+BLIND_S, HIDDEN_BLIND_S, HIDDEN_QUIET_S = (0.5, 3.0), (4.8, 6.0), 4.5
 """To hide orders takes longer than a quarantine takes to begin; then the stream speaks first."""
 STOPPED_S = (0.05, 6.0)
 STOPPED_BEYOND_TTL_S = (2.0, 6.0)
 REFUSING_S = (0.05, 2.0)
 STEPPED_S = (0.5, 3.0)
 STEPS_S = (-3600.0, -2.0, -0.2, 0.2, 2.0, 3600.0)
-HALTED_S, REVOKED_S, DISARMED_S = (0.3, 2.0), (0.2, 1.5), (0.2, 1.0)
+HALTED_S, REVOKED_S, DISARMED_S = (0.3, 1.5), (0.1, 0.8), (0.2, 0.6)
 MODE_S, KILLED_S = (0.2, 1.5), (0.5, 2.0)
 MODES = ("halted", "draining", "reduce_only")
 EXPLAINED_S = (1.0, 6.0)
