@@ -73,9 +73,9 @@ class Polls:
         self._balances_due.set()  # the start-up looked once; a difference needs two looks
         held = bool(self._balances.held)
         self._tasks = [
-            asyncio.create_task(self._repeat(self.poll_trades, config.poll_trades_s, self._trades_due)),
-            asyncio.create_task(self._repeat(self.poll_orders, config.poll_orders_s, self._orders_due)),
-            asyncio.create_task(self._repeat(self.compare, config.compare_s, self._balances_due, at_once=held)),
+            asyncio.create_task(self._repeat(self.poll_trades, lambda: config.poll_trades_s, self._trades_due)),
+            asyncio.create_task(self._repeat(self.poll_orders, lambda: config.poll_orders_s, self._orders_due)),
+            asyncio.create_task(self._repeat(self.compare, self._compare_again_s, self._balances_due, at_once=held)),
             asyncio.create_task(self._ask_in_flight()),
         ]
 
@@ -156,6 +156,11 @@ class Polls:
             await self._clock.sleep(active_s)
         return seen
 
+    def _compare_again_s(self) -> float:
+        """A look that failed or told nothing is taken again soon while entries wait for it."""
+        config = self._config
+        return min(config.quiet_s, config.compare_s) if self._balances.held else config.compare_s
+
     async def _differences(self) -> Differences:
         seen = await self._balances.differences()
         self._balances.looked(seen)
@@ -185,13 +190,18 @@ class Polls:
         return quiet and is_ours(order.cl_ord_id) and order.accepted and order.cl_ord_id not in listed
 
     async def _repeat(
-        self, poll: Callable[[], Awaitable[None]], every_s: float, due: asyncio.Event, *, at_once: bool = False
+        self,
+        poll: Callable[[], Awaitable[None]],
+        every_s: Callable[[], float],
+        due: asyncio.Event,
+        *,
+        at_once: bool = False,
     ) -> None:
         while True:
             if not at_once:
                 await self._clock.sleep(APART_S)
             at_once = False
-            await _sleep_or(due, self._clock, every_s - APART_S)
+            await _sleep_or(due, self._clock, every_s() - APART_S)
             try:
                 with asking(Purpose.POLL):
                     await poll()

@@ -100,6 +100,28 @@ async def test_a_second_look_is_taken_at_once(tmp_path: Path) -> None:
         assert ["order.intended", "order.denied", "order.intended"] == await kinds_of_note(world)
 
 
+async def test_a_look_that_failed_is_taken_again_soon(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        first = await world.start(world.node("Turner", {"turns": "bb"}))
+        await world.quote("1.1000")
+        await world.run(0.5)
+        first.crash()
+        world.venue.transfer("EUR", Decimal(5))
+        second = world.node("Turner", {"turns": "bb"}, compare_s=60.0)
+        await world.warm(second)
+        world.fault("open_orders", Effect.NOT_SENT)
+        taking = asyncio.create_task(world.take(second, Succession.PROVED_DEATH))
+        await world.run(0.02)
+        world.fault("balances", Effect.NOT_SENT)
+        world.venue.transfer("EUR", Decimal(-5))
+        await taking
+        await world.run(QUIET_S + 0.2)
+        await world.quote("1.1002")
+        await world.run(0.1)
+
+        assert ["order.intended", "order.intended"] == await kinds_of_note(world)
+
+
 async def test_a_trade_during_the_start_is_no_difference(tmp_path: Path) -> None:
     """It filled after the venue told its balances, and its frame is booked before the start compares."""
     async with await World.open(tmp_path) as world:
