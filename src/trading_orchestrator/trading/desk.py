@@ -18,7 +18,7 @@ from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
 from trading_orchestrator.kernel.ids import RandomBytes, system_random
 from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.market.port import Feed, Instrument, Quote, Trade
-from trading_orchestrator.storage.ports import FactStore, Fence, StaleEpoch
+from trading_orchestrator.storage.ports import FactStore, Fence, JournalCorrupt, StaleEpoch
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.emergency import EmergencyCancels
@@ -294,20 +294,24 @@ class Desk:
             await follower.stop_at_head()
 
     def _on_lost(self, shift: Shift, error: OrchestratorError) -> None:
-        """The journal did not take a fact: nothing more is sent; begin anew once it takes facts again."""
+        """The journal did not take a fact: nothing more is sent; begin anew once it takes facts again.
+
+        Not on a damaged file: what it still takes proves nothing, so cancels only, until a person restores it.
+        """
         shift.floor.close()
         log.error("%s: the journal refused a fact, so nothing more is sent: %s", self.lease, error.message)
         self._trouble = f"the journal refused a fact: {error.message}"
         begun = self._shift is shift and self._has_begun
         if begun and self._seat is not None and not isinstance(error, StaleEpoch):
             self._begin_emergency(shift, self._seat)
-            self._again = asyncio.create_task(self._begin_again(shift, self._seat), name=f"{self.lease} begins again")
+            again = self._begin_again(shift, self._seat, is_damaged=isinstance(error, JournalCorrupt))
+            self._again = asyncio.create_task(again, name=f"{self.lease} begins again")
 
-    async def _begin_again(self, shift: Shift, seat: Seat) -> None:
+    async def _begin_again(self, shift: Shift, seat: Seat, *, is_damaged: bool) -> None:
         self._shift = None
         await shift.end(0)
         tried = 0
-        while self._seat is seat:
+        while self._seat is seat and not is_damaged:
             await self._clock.sleep(BEGIN_AGAIN_S[min(tried, len(BEGIN_AGAIN_S) - 1)])
             tried += 1
             try:
@@ -315,6 +319,7 @@ class Desk:
             except OrchestratorError as error:
                 log.warning("%s cannot begin again yet: %s", self.lease, error.message)
                 await self._drop_follower()
+                is_damaged = isinstance(error, JournalCorrupt)
                 continue
             self._trouble = ""
             return

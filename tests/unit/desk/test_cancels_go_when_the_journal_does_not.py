@@ -7,11 +7,12 @@ from typing import Any
 
 from tests.unit.desk.world import SYMBOL, Node, World
 from trading_orchestrator.brokers.simulated.faults import Effect
+from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.journal.emergency_area import SLOTS
 from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.journal.incarnation import Incarnation
 from trading_orchestrator.kernel.tenancy import Succession
-from trading_orchestrator.storage.ports import StorageUnavailable
+from trading_orchestrator.storage.ports import JournalCorrupt, StorageUnavailable
 from trading_orchestrator.trading.explain import explain
 from trading_orchestrator.trading.facts import EmergencyCancelSent
 
@@ -45,9 +46,9 @@ async def rest(world: World, orders: int = 1) -> None:
     assert ["new"] * orders == await world.order_states()
 
 
-async def fail(world: World, node: Node) -> None:
+async def fail(world: World, node: Node, error: OrchestratorError = FULL) -> None:
     """Let the journal refuse whatever comes, and something come."""
-    node.store.fails_with = FULL
+    node.store.fails_with = error
     await world.quote("1.1000")
     await world.run(0.1)
 
@@ -102,6 +103,26 @@ async def test_they_are_journaled_when_the_journal_works_again(tmp_path: Path) -
         await world.quote("1.1000")
         await world.run(0.5)
         assert "healthy" == node.desk.health().state.value
+
+
+async def test_on_a_damaged_journal_nothing_begins_again_though_it_takes_facts(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        notes = Disk(world, tmp_path).notes("a-1")
+        node = await start(world, notes, {"orders": 3, "px": "1.0900"})
+        await rest(world, 2)
+        await fail(world, node, JournalCorrupt("page 7 does not read back"))
+        node.store.fails_with = None
+        submitted = len(world.submits)
+        await world.run(AFTER_S + 3.0)
+        await world.quote("1.1000")
+        await world.run(1.0)
+
+        assert [] == at_venue(world)
+        assert submitted == len(world.submits)
+        assert ("unhealthy", True) == (
+            node.desk.health().state.value,
+            "page 7 does not read back; cancels only, 2 orders so far" in node.desk.health().reason,
+        )
 
 
 async def test_a_cancel_that_was_decided_leaves_at_once(tmp_path: Path) -> None:
