@@ -5,10 +5,13 @@ from __future__ import annotations
 import decimal
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.quiet import turn
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED_FOLDERS = ("integration", "simulation", "chaos")
@@ -29,6 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for folder in MARKED_FOLDERS:
             if folder in item.path.relative_to(ROOT).parts:
                 item.add_marker(folder)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Wait for the test's turn on this machine, before its time-out begins to count."""
+    with turn(alone=item.get_closest_marker("chaos") is not None):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)
