@@ -19,6 +19,8 @@ TTL_S = 2.0
 
 def test_a_frozen_trader_does_no_harm(system: RunningSystem, venue: VenueProcess) -> None:
     pid, zombie = trading(system)
+    held = venue.fault(effect="hold_request", call="order.place", delay_ms=round(3000 * TTL_S))
+    wait_until(lambda: has_struck(venue, held), within_s=10, what="a request to be on its way for long")
     freeze(system, pid, in_transaction=False)
     frozen_at = time.monotonic()
     successor = wait_for_successor(system, zombie)
@@ -31,6 +33,8 @@ def test_a_frozen_trader_does_no_harm(system: RunningSystem, venue: VenueProcess
 
     assert [] == facts_of_the_desk_by(system, zombie, after=pos)
     assert [] == accepted_from(system, venue, zombie, after=venue_lines)
+    old_one = wait_until(lambda: refused_as_too_old(system, venue, zombie), within_s=10, what="the old request's end")
+    assert len(old_one) <= 2  # another may have stood between its last look at the lease and its bytes
     settle_and_judge(system, venue)
 
 
@@ -111,10 +115,26 @@ def facts_of_the_desk_by(system: RunningSystem, node: str, *, after: int) -> lis
     )
 
 
+def has_struck(venue: VenueProcess, fault_id: int) -> bool:
+    faults = venue.control("GET", "faults")["faults"]
+    return any(fault["id"] == fault_id and fault["acted"] for fault in faults)
+
+
 def accepted_from(system: RunningSystem, venue: VenueProcess, node: str, *, after: int) -> list[str]:
     """Return the zombie's orders that the venue accepted after it was let go."""
-    rows = system.query("SELECT json_extract(CAST(body AS TEXT), '$.order.cl_ord_id') FROM facts WHERE node = ? "
-                        "AND kind = 'order.intended'", node)  # fmt: skip
-    its_own = {str(row[0]) for row in rows}
+    its_own = orders_of(system, node)
     late = [fact for fact in venue.log()[after:] if fact["kind"] == "order.accepted"]
     return [fact["client_order_id"] for fact in late if fact["client_order_id"] in its_own]
+
+
+def refused_as_too_old(system: RunningSystem, venue: VenueProcess, node: str) -> list[str]:
+    """Return the zombie's orders that the venue refused for their time stamp (-1021)."""
+    its_own = orders_of(system, node)
+    old = [fact for fact in venue.log("request.refused") if fact["code"] == -1021]
+    return [fact["client_order_id"] for fact in old if fact["client_order_id"] in its_own]
+
+
+def orders_of(system: RunningSystem, node: str) -> set[str]:
+    rows = system.query("SELECT json_extract(CAST(body AS TEXT), '$.order.cl_ord_id') FROM facts WHERE node = ? "
+                        "AND kind = 'order.intended'", node)  # fmt: skip
+    return {str(row[0]) for row in rows}
