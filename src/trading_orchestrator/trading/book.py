@@ -361,6 +361,10 @@ class Book:
             return True
         return None if trade.at_ns <= self._desk.state.forgotten_ns else False
 
+    def is_in_opening(self, trade: TradeReport) -> bool:
+        """Return whether the balances that sums start with hold the trade already."""
+        return trade.at_ns <= self._desk.state.opening_ns.get(trade.symbol, 0)
+
 
 def rebuild(desk: str, *, account: str, timeline: str, facts: Iterable[Fact]) -> Iterator[Put]:
     """Yield every projection row of the desk from its facts alone, oldest first; the last for a key holds.

@@ -18,11 +18,15 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class AccountOpened(Body, frozen=True):
-    """The first reconciliation of an account: sums of balances and positions start here (asset → total)."""
+    """The first reconciliation of an account: sums of balances and positions start here (asset → total).
+
+    `trade_cursor`, `trade_cursor_ns`: by symbol, id and venue time of the newest trade that the balances hold.
+    """
 
     account: str
     balances: dict[str, Decimal]
     trade_cursor: dict[str, str]
+    trade_cursor_ns: dict[str, int] = {}
 
 
 class AccountAdjusted(Body, frozen=True):

@@ -15,6 +15,7 @@ def _account_opened(desk: Desk, body: f.AccountOpened, at_ns: int) -> None:
     desk.state.opened, desk.state.opened_ns = True, at_ns
     desk.state.balances = with_changes(body.balances, desk.state.balances)
     desk.state.cursors = {**body.trade_cursor, **desk.state.cursors}
+    desk.state.opening_ns = body.trade_cursor_ns
 
 
 def _cursor_advanced(desk: Desk, body: f.CursorAdvanced, at_ns: int) -> None:

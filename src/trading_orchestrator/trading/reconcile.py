@@ -168,29 +168,31 @@ class Reconciler:
 
     async def _open_account(self) -> None:
         """Sums start here: trades up to the cursor are in these balances, later ones are ours to book."""
-        cursors = {symbol: await self._newest_trade_id(symbol) for symbol in self._config.symbols}
+        newest = {symbol: await self._newest_trade(symbol) for symbol in self._config.symbols}
         while True:
             balances = await self._persistently(self._broker.balances)
-            newer = {symbol: await self._newest_trade_id(symbol) for symbol in self._config.symbols}
-            if newer == cursors:
+            newer = {symbol: await self._newest_trade(symbol) for symbol in self._config.symbols}
+            if newer == newest:
                 break
-            cursors = newer
+            newest = newer
+        traded = {symbol: trade for symbol, trade in newest.items() if trade is not None}
         await self._record.write(
             AccountOpened(
                 account=self._config.account_name,
                 balances={balance.asset: balance.total for balance in balances},
-                trade_cursor={symbol: trade_id for symbol, trade_id in cursors.items() if trade_id},
+                trade_cursor={symbol: trade.trade_id for symbol, trade in traded.items()},
+                trade_cursor_ns={symbol: trade.at_ns for symbol, trade in traded.items()},
             )
         )
 
-    async def _newest_trade_id(self, symbol: str) -> str:
+    async def _newest_trade(self, symbol: str) -> TradeReport | None:
         for look_back_s in LOOK_BACK_S:
             since_ns = self._clock.wall_ns() - int(look_back_s * 1e9)
             trades = await self._persistently(partial(self._broker.trades, symbol, since_ns=since_ns))
             if trades:
-                return trades[-1].trade_id
+                return trades[-1]
         trades = await self._persistently(lambda: self._broker.trades(symbol))
-        return trades[-1].trade_id if trades else ""
+        return trades[-1] if trades else None
 
     async def _ask_all(self) -> Snapshot:
         """Ask everything at once: a takeover waits for the slowest answer, not for their sum."""

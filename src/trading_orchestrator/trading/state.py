@@ -101,6 +101,7 @@ class State(msgspec.Struct, omit_defaults=True):
     cursors: dict[str, str] = {}
     cursors_ns: dict[str, int] = {}
     opened_ns: int = 0
+    opening_ns: dict[str, int] = {}
     trades: dict[str, KnownTrade] = {}
     forgotten_ns: int = 0
     blocked: dict[str, str] = {}

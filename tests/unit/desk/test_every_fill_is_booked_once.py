@@ -6,8 +6,10 @@ import random
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.unit.desk.world import SYMBOL, World
 from trading_orchestrator.brokers.port import NewOrder, OrdType, Side, TradeReport
@@ -124,3 +126,27 @@ async def test_an_unexplained_difference_is_journaled_and_nothing_is_booked(tmp_
         told = [fact.differences for fact in await world.facts("desk.reconciled")]  # type: ignore[attr-defined]
         assert told == [[], ["USDT: the venue holds 250 more than our trades"]]
         assert "trade.booked" not in await world.kinds()
+
+
+async def test_trades_right_before_the_opening_are_in_its_balances(tmp_path: Path) -> None:
+    """Where ids are no numbers, a trade is known to be newer than the cursor by its time alone."""
+    async with await World.open(tmp_path) as world:
+        await world.quote("1.1000")
+        for number in range(3):
+            world.venue.accept(NewOrder(f"human-{number}", SYMBOL, Side.BUY, OrdType.MARKET, Decimal(7)))
+            await world.run(0.5)
+        node = world.node("Buyer", {"orders": 1})
+        told = node.broker.trades
+
+        async def by_time(symbol: str, *, after_id: str | None = None, since_ns: int | None = None) -> Any:
+            trades = await told(symbol, since_ns=since_ns)
+            return [structs.replace(trade, cl_ord_id="") for trade in trades if trade.trade_id != after_id]
+
+        node.broker.trades = by_time  # type: ignore[method-assign]
+        await world.start(node)
+        await world.quote("1.1001")
+        await world.run(10.0)
+
+        assert 1 == (await world.kinds()).count("trade.booked")
+        assert Decimal(10) == await world.position_qty()
+        assert "symbol.blocked" not in await world.kinds()

@@ -67,7 +67,8 @@ def of_trade(book: Ledger, trade: TradeReport, *, source: str, known: Known = NO
     if place.finding is not None:
         return place.finding
     if place.order is None:
-        return _unattributed(trade, source) if heard is Heard.NEVER else NOTHING
+        is_news = heard is Heard.NEVER and not book.is_in_opening(trade)
+        return _unattributed(trade, source) if is_news else NOTHING
     draft = Draft(place.order, list(place.facts))
     _draft_trade(draft, trade, source, heard)
     return draft.finding()

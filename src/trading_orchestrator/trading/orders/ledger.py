@@ -66,3 +66,7 @@ class Ledger(Protocol):
     def is_booked(self, trade: TradeReport) -> bool | None:
         """Return whether the trade is booked; None when it is so old that only its row can tell."""
         ...
+
+    def is_in_opening(self, trade: TradeReport) -> bool:
+        """Return whether the balances that sums start with hold the trade already."""
+        ...
