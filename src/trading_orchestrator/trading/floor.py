@@ -108,6 +108,7 @@ class TradingFloor:
         self._told_seq = told_seq
         self._is_spared = is_spared
         self._performers: dict[str, Performer] = {}
+        self._returning: set[str] = set()
         self._decisions: _Decisions | None = None
         self._held: deque[Callable[[], None]] = deque()
         self.at_work = ""
@@ -126,13 +127,16 @@ class TradingFloor:
     def enter(self, performer: Performer) -> None:
         """Let a strategy trade from now on."""
         self._performers[performer.name] = performer
+        self._returning.discard(performer.name)
 
     def leave(self, name: str) -> None:
-        """Let a strategy trade no more; what it left open stays."""
+        """Let a strategy trade no more until it enters anew, or is stopped; what it left open stays and waits."""
         self._performers.pop(name, None)
+        self._returning.add(name)
 
     def stop(self, name: str, why: str) -> None:
         """Call a strategy no more, and ask for the cancellation of what it left open."""
+        self._returning.discard(name)
         performer = self._performers.get(name)
         if performer is not None and not performer.stopped_by:
             performer.stopped_by, performer.behind = why, True
@@ -261,11 +265,11 @@ class TradingFloor:
         Raises:
             Refused: a limit, the desk's mode, or its strategy is not at work; nothing was decided.
         """
+        if self._closed or order.strategy in self._returning or not self._gateway.takes_orders:
+            return
         performer = self._performers.get(order.strategy)
         if performer is None or performer.stopped_by:
             raise Refused(f"strategy {order.strategy} is not at work", id=order.cl_ord_id)
-        if self._closed or not self._gateway.takes_orders:
-            return
         intent_id, rest = self._named(order.strategy, rest)
         judged = self._admission.judge(rest, replacing=order)
         if judged.refusal is not None:

@@ -348,7 +348,7 @@ class Shift:
         if self.floor.is_closed:
             return
         why = self.left_out.setdefault(name, f"it could not begin anew: {type(error).__name__}: {error}")
-        self.floor.withdraw(self.floor.orders(name), f"strategy {name} stays out: {why}")
+        self.floor.stop(name, f"strategy {name} stays out: {why}")
 
     def disable(self, name: str, failure: str, reason: str, *, reduce_only: bool) -> None:
         """Let one strategy decide nothing more until a human says "normal", and cancel what it left open."""

@@ -143,6 +143,27 @@ async def test_a_restart_that_is_given_up_is_no_end_of_watching(tmp_path: Path) 
         assert ["canceled"] == await world.order_states()
 
 
+async def test_what_takes_the_place_of_an_order_waits_until_it_is_back(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Mover", {"at_bid": BAD, "to_px": "1.1500"}))
+        await world.quote("1.1000")
+        await world.run(0.5)
+        world.fault("cancel", Effect.LATE, delay_s=0.1)
+        await world.quote(BAD)
+        read = node.store.read_before
+
+        async def slowly(**which: Any) -> Any:
+            await world.clock.sleep(1.0)
+            return await read(**which)
+
+        node.store.read_before = slowly  # type: ignore[attr-defined]
+        await world.until_done(node.desk.restart_strategy("s", "it is stuck"))
+        await world.run(1.0)
+
+        assert ["canceled", "new"] == await world.order_states()
+        assert [] == await world.facts("replacement.dropped")
+
+
 async def test_a_disabled_one_stays_out_over_takeovers_until_a_human_says_normal(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         node = await crash(world)
