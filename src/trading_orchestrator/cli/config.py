@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import typer
 
+from trading_orchestrator.app.keeper_process import PRACTICE_BROKER
 from trading_orchestrator.app.settings import Configured, Layers, check_alert_channels, configured, read_layers
 from trading_orchestrator.cli.display import Column, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
@@ -95,7 +96,7 @@ def check(
     """
     layers = read_layers(config, data_dir=data_dir, port=port, practice=practice)
     ready = configured(layers.values, layers.source)
-    remarks = list(remarks_on(ready))
+    remarks = list(remarks_on(ready, practice=practice))
     is_usable = all(remark.level != "error" for remark in remarks)
     if as_json:
         told = [{"level": one.level, "key": one.key, "text": one.text} for one in remarks]
@@ -122,8 +123,11 @@ def masked(path: tuple[str | int, ...], value: Any) -> Any:
     return _USERINFO.sub(f"{MASK}@", value) if isinstance(value, str) else value
 
 
-def remarks_on(ready: Configured) -> Iterator[Remark]:
-    """Yield what would fail or hurt later than at the reading of the settings."""
+def remarks_on(ready: Configured, *, practice: bool = False) -> Iterator[Remark]:
+    """Yield what would fail or hurt later than at the reading of the settings.
+
+    practice: as with `run --practice`, which leads its broker to the venue it starts.
+    """
     used = {desk.broker for desk in ready.settings.trading.desk.values()}
     for name, broker in ready.settings.brokers.items():
         key = f"brokers.{name}"
@@ -142,7 +146,7 @@ def remarks_on(ready: Configured) -> Iterator[Remark]:
         yield Remark("warning", "trading.desk", "there is no desk, so nothing will trade")
     for name, desk in ready.settings.trading.desk.items():
         broker = ready.settings.brokers[desk.broker]
-        if broker.moves_real_money:
+        if broker.moves_real_money and not (practice and desk.broker == PRACTICE_BROKER):
             why = "real money" if broker.live else "without urls it is the real exchange, except under `run --practice`"
             text = f"{why}: desk {name} sends no order before `trading-orchestrator desk arm {name}`"
             yield Remark("note", f"brokers.{desk.broker}.live", text)

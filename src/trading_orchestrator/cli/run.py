@@ -29,9 +29,8 @@ def run(
 ) -> None:
     """Trade, watch and recover until Ctrl-C; the first Ctrl-C stops in order, a second one at once."""
     settings = read_settings(config, data_dir=data_dir, port=port, practice=practice)
-    if not practice:
-        for remark in remarks_on(settings):
-            _say(f"{remark.level}: {remark.key}: {remark.text}")
+    for remark in remarks_on(settings, practice=practice):
+        _say(f"{remark.level}: {remark.key}: {remark.text}")
     run_keeper(settings, practice=Practice(speed=speed) if practice else None, hold_dir=hold_dir, say=_say)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import AddressValueError, IPv4Address
+
 import msgspec
 
 
 class KeeperConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the keeper starts, watches and ends nodes. TOML: `[keeper]`.
 
-    host, port: where API and dashboard listen; loopback, until sign-in is configured. Port 0 takes a free one.
+    host, port: where API and dashboard listen; a loopback address: there is no sign-in yet. Port 0 takes a free one.
     nodes: 2 is a trader and a console that back each other; 1 puts everything into one process.
     hang_kill_s: a node whose event loop has not turned for this long after READY is killed, so that the kill
         switch acts within 2 s whatever blocks the loop; 0 turns it off.
@@ -28,7 +30,19 @@ class KeeperConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     def __post_init__(self) -> None:
         if self.nodes not in (1, 2):
             raise ValueError(f"nodes: expected 1 or 2, was {self.nodes}")
+        if not _is_loopback(self.host):
+            raise ValueError(
+                f"host: expected a loopback address such as 127.0.0.1, was {self.host}: whoever reaches the console "
+                "may use it, so put a proxy with a sign-in of its own in front"
+            )
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port: expected 0 to 65535, was {self.port}")
         if self.stop_deadline_s <= 1 or self.start_timeout_s <= 0 or self.hang_kill_s < 0:
             raise ValueError("expected stop_deadline_s > 1, start_timeout_s > 0 and hang_kill_s >= 0")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or IPv4Address(host).is_loopback
+    except AddressValueError:
+        return False

@@ -105,6 +105,12 @@ def test_an_exchange_that_cannot_be_traded_is_told_before_the_start(config: Path
     assert why in refused.message
 
 
+def test_a_console_that_others_could_reach_is_refused(config: Path) -> None:
+    refused = run("check", KEEPER__HOST="0.0.0.0").exception
+    assert isinstance(refused, ConfigRefused)
+    assert "host: expected a loopback address such as 127.0.0.1, was 0.0.0.0" in refused.message
+
+
 def test_alerts_that_would_stop_a_start_are_told_before_it(config: Path) -> None:
     with config.open("a") as file:
         file.write('\n[perpetual_operations.alerts.channels.chat]\nkind = "log"\nfallback = "mail"\n')
@@ -145,6 +151,7 @@ def test_no_addresses_of_its_own_make_the_exchange_real_whatever_is_said(config:
     said = run("check")
     assert "note: brokers.practice.live: without urls it is the real exchange, except under" in said.stdout
 
+    assert "brokers.practice.live" not in run("check", "--practice").stdout
     urls = 'live = false\nurls = { api = { public = "http://127.0.0.1:9/api/v3" } }'
     config.write_text(config.read_text().replace("live = false", urls, 1))
     assert "brokers.practice.live" not in run("check").stdout

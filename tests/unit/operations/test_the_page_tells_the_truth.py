@@ -18,9 +18,10 @@ from trading_orchestrator.perpetual_operations.console.verdict import judge
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine
 from trading_orchestrator.perpetual_operations.health.diagnosis import Finding
 from trading_orchestrator.perpetual_operations.health.diagnosis import verdict as diagnosis
-from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport, PartHealth
 
 FINE = HealthReport(1, HealthState.HEALTHY, "All well: journal.", (), ())
+WATCHED = PartHealth("standby", HealthState.HEALTHY, "none was ready yet", (), (), 0.1, 1)
 
 
 def node(name: str, state: str = "ready") -> NodeLine:
@@ -115,7 +116,7 @@ def test_all_well_names_who_trades_and_who_stands_by() -> None:
 
 @pytest.mark.parametrize("state", ["expired", "free"])
 def test_a_desk_that_nobody_holds_comes_before_everything_else(state: str) -> None:
-    slow = HealthReport(1, HealthState.DEGRADED, "event loop is degraded: late.", ("event_loop",), ())
+    slow = HealthReport(1, HealthState.DEGRADED, "event loop is degraded: late.", ("event_loop",), (WATCHED,))
 
     verdict = judge(slow, [node("a", "dead"), node("b")], [lease("desk/practice", "a", state)], [desk(state=state)])
 
@@ -123,6 +124,12 @@ def test_a_desk_that_nobody_holds_comes_before_everything_else(state: str) -> No
     assert HealthState.UNHEALTHY is verdict.state
     assert "Event loop is degraded: late." in verdict.more
     assert "No standby is ready: node b is alone until another one is." in verdict.more
+
+
+def test_where_one_node_is_all_that_is_wanted_nobody_misses_another() -> None:
+    verdict = judge(FINE, [node("a"), node("gone", "dead")], [lease("desk/practice", "a")], [desk()])
+
+    assert "All well: node a trades desk practice." == verdict.sentence
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def judge(
     Args:
         elsewhere: incidents of other nodes; those of this one are in its health.
     """
-    worries = [*_of_desks(desks), *_of_health(health), *_of_standby(nodes, leases), *_of_alerts(alerts)]
+    worries = [*_of_desks(desks), *_of_health(health), *_of_standby(nodes, leases, health), *_of_alerts(alerts)]
     worries += _of_incidents(elsewhere, {node.node for node in nodes if node.state in THERE})
     if not worries:
         return Verdict(HealthState.HEALTHY, _all_well(nodes, leases, health))
@@ -43,6 +43,8 @@ def judge(
     return Verdict(worries[0][0], worries[0][1], tuple(said for _, said in worries[1:]))
 
 
+STANDBY = "standby"
+"""The probe of a program that runs more than one node."""
 _WORST_FIRST = (HealthState.UNHEALTHY, HealthState.UNKNOWN, HealthState.DEGRADED, HealthState.STARTING)
 Worry = tuple[HealthState, str]
 
@@ -109,10 +111,10 @@ def _of_incidents(incidents: Sequence[Incident], living: set[str]) -> list[Worry
     ]
 
 
-def _of_standby(nodes: Sequence[NodeLine], leases: Sequence[LeaseLine]) -> list[Worry]:
-    """One node that holds everything has nobody to hand over to; without nodes (embedded) there is no such idea."""
+def _of_standby(nodes: Sequence[NodeLine], leases: Sequence[LeaseLine], health: HealthReport) -> list[Worry]:
+    """One node that holds everything has nobody to hand over to; where none is wanted, nobody watches for one."""
     living = [node for node in nodes if node.state in THERE]
-    if not leases or not living or len(nodes) < 2:
+    if not leases or not living or len(nodes) < 2 or all(part.name != STANDBY for part in health.parts):
         return []
     if len([node for node in living if node.state == "ready"]) >= 2:
         return []
