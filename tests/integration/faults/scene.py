@@ -232,6 +232,14 @@ class Scene:
         rows = sorted(await self.rows("orders"), key=lambda row: row["created_ns"])
         return [row["state"] for row in rows]
 
+    async def settled(self, *, within_s: float = SOON_S) -> list[str]:
+        """Return the states of all orders once none is in doubt any more, or as they are at the end of the wait."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + within_s
+        while "unknown" in (states := await self.states()) and loop.time() < ends_s:  # noqa: ASYNC110 - as in `until`
+            await asyncio.sleep(0.02)
+        return states
+
     async def until(self, look: Callable[[], object], *, what: str, within_s: float = SOON_S) -> None:
         """Return once `look` is true; fail naming what never came."""
         try:

@@ -41,7 +41,7 @@ async def test_accepted_and_not_answered(scene: Scene, case: tuple[str, dict[str
 
     assert 1 == len(scene.accepted()) == scene.posted()
     assert 1 == scene.kinds().count("order.doubted")
-    assert ["new" if px else "filled"] == await scene.states()
+    assert ["new" if px else "filled"] == await scene.settled()
 
 
 async def test_f09_an_id_refused_as_a_duplicate_because_the_first_one_lives(scene: Scene) -> None:
@@ -54,7 +54,7 @@ async def test_f09_an_id_refused_as_a_duplicate_because_the_first_one_lives(scen
     await scene.judge()
 
     assert ["Duplicate order sent."] == [fact["text"] for fact in scene.venue.log("request.refused")]
-    assert ["new"] == await scene.states()
+    assert ["new"] == await scene.settled()
 
 
 async def test_f04_reset_before_the_body_is_abandoned_by_proof_and_decided_anew(scene: Scene) -> None:

@@ -20,7 +20,7 @@ async def test_f05_an_order_that_arrives_after_it_was_not_found(scene: Scene) ->
 
     (doubted,) = scene.facts("order.doubted")
     assert doubted.at_ns / 1e6 < scene.accepted()[0]["at_ms"]
-    assert ["new"] == await scene.states()
+    assert ["new"] == await scene.settled()
 
 
 async def test_f05_an_order_that_arrives_outside_its_window_is_abandoned(scene: Scene) -> None:
@@ -47,7 +47,7 @@ async def test_f06_queries_by_id_say_not_found_for_a_while(scene: Scene, px: str
     await scene.until(scene.accepted, what="an order at the venue")
     await scene.judge(within_s=1.2 + SOON_S)
 
-    assert ["new" if px else "filled"] == await scene.states()
+    assert ["new" if px else "filled"] == await scene.settled()
 
 
 @pytest.mark.parametrize("px", [RESTING_PX, None], ids=["resting", "filled"])
@@ -62,7 +62,7 @@ async def test_f06_queries_by_id_say_not_found_longer_than_our_patience(scene: S
     await scene.until(scene.accepted, what="an order at the venue")
     await scene.judge(within_s=3.5 + SOON_S)
 
-    assert ["new" if px else "filled"] == await scene.states()
+    assert ["new" if px else "filled"] == await scene.settled()
 
 
 @pytest.mark.parametrize("px", [RESTING_PX, None], ids=["resting", "filled"])
@@ -79,4 +79,4 @@ async def test_f07_the_status_endpoint_is_down(scene: Scene, px: str | None) -> 
     scene.venue.control("DELETE", "faults")
 
     await scene.judge()
-    assert ["new" if px else "filled"] == await scene.states()
+    assert ["new" if px else "filled"] == await scene.settled()

@@ -26,6 +26,9 @@ from trading_orchestrator.storage.sqlite import SqliteStore
 
 Enable = Callable[[FastAPI], Awaitable[bool]]
 
+CONSOLE_OWN = 'href="api/docs"'
+"""What no page of the program has. The verdict is the machine's too: a suite that keeps every core busy changes it."""
+
 
 def program(enable: Enable | None = None) -> FastAPI:
     """Return somebody's app, that enables operations in its lifespan when told to."""
@@ -100,9 +103,10 @@ async def test_inside_the_lifespan_it_serves_and_ends_with_it(enable: Enable, tm
         own = await client.get("/")
 
     assert app.state.enabled is True
-    assert (200, "All well") == (ready.status_code, ready.json()["verdict"].partition(":")[0])
+    assert 200 == ready.status_code
+    assert ready.json()["verdict"].endswith(".")
     assert (200, {"hello": "world"}) == (own.status_code, own.json())
-    assert "All well" in page.text
+    assert CONSOLE_OWN in page.text
     assert ["starts", "ends"] == app.state.log
     assert set() == await nothing_left()
     assert (tmp_path / "data" / "journal.db").exists()
@@ -186,7 +190,7 @@ async def test_a_catch_all_of_the_program_does_not_hide_the_console(enable: Enab
 
     await enable(app)
     async with served(app) as (client, _):
-        assert "All well" in (await client.get("/dashboard")).text
+        assert CONSOLE_OWN in (await client.get("/dashboard")).text
         assert "their single page" == (await client.get("/index.html")).text
 
 

@@ -93,8 +93,8 @@ async def test_while_the_file_cannot_be_written_nothing_is_lost_and_health_says_
     history.record(start_ns, {"cpu": 0.25})
     await until_written(history, clock, HealthState.DEGRADED)
     reason = history.health().reason
-    path.parent.unlink()
     history.record(start_ns + 10 * SECOND_NS, {"cpu": 0.5})
+    path.parent.unlink()
     await until_written(history, clock, HealthState.HEALTHY)
     kept = await history.range("cpu", start_ns, start_ns + 60 * SECOND_NS, 60)
     await ended(running)
