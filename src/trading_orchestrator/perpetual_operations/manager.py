@@ -40,7 +40,7 @@ from trading_orchestrator.perpetual_operations.health.health_checker import (
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import JournalProbe
 from trading_orchestrator.perpetual_operations.health.probes.progress import progress_probe
-from trading_orchestrator.perpetual_operations.incidents.dead_nodes import DeadNodes
+from trading_orchestrator.perpetual_operations.incidents.dead_nodes import DeadNodes, lives_no_more
 from trading_orchestrator.perpetual_operations.monitoring.guards import Guards, nobody_takes_over
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
@@ -176,8 +176,8 @@ class PerpetualOperationsManager:
         for part in (*self.watching.parts, self.journal, self.health, *self.repairs.parts, self.features):
             self.supervisor.add(part)
         if is_dead is not None:
-            also = partial(self.guards.given_up.end_for_the_dead, is_dead)
-            self.supervisor.add(DeadNodes(self.incidents, clock, also))
+            gone = partial(lives_no_more, is_alive)
+            self.supervisor.add(DeadNodes(self.incidents, clock, gone, self.guards.given_up.end_for_the_dead))
         answer_s, slow_s = 0.8 * config.health.deadline_s, config.health.journal_slow_s
         tell = (self.journal.saw, self.features.saw)
         look = JournalProbe(store, clock, self.incidents.touch, answer_s=answer_s, slow_s=slow_s, tell=tell)

@@ -6,17 +6,20 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from tests.integration.recovery.scene import WELL, MakeScene, Scene
+from trading_orchestrator.journal.deaths import Deaths, clear_dead
+from trading_orchestrator.journal.incarnation import Incarnation
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.incidents import facts as f
 from trading_orchestrator.perpetual_operations.incidents.correlation import one_per_cause
-from trading_orchestrator.perpetual_operations.incidents.dead_nodes import DeadNodes
+from trading_orchestrator.perpetual_operations.incidents.dead_nodes import DeadNodes, lives_no_more
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident, after, opened
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
 from trading_orchestrator.perpetual_operations.incidents.read import incidents_of, many_incidents
@@ -331,7 +334,10 @@ async def test_a_living_console_ends_what_a_node_that_dies_under_it_left_open(
 ) -> None:
     left = nodes.a.fails("event_loop")
     await nodes.a.log.flush()
-    keeping_house = [asyncio.create_task(part.run()) for part in (DeadNodes(nodes.b.log, clock), nodes.b.log)]
+    keeping_house = [
+        asyncio.create_task(part.run())
+        for part in (DeadNodes(nodes.b.log, clock, nodes.gone.__contains__), nodes.b.log)
+    ]
     await clock.advance(20)
     assert ["open"] == [one.state for one in await incidents_of(store)]
 
@@ -351,8 +357,8 @@ async def test_a_living_console_ends_what_a_dead_node_gave_up_and_nothing_else(
     step = LoadMoved("a-1", "sampling", "cpu", 1.0, 0.9, "slower", "CPU of the host is at 100 %")
     for node in ("a-1", "b-1"):
         await GivenUp(store, node=node).tell("load.shed", replace(step, node=node))
-    also = partial(GivenUp(store, node="b-1").end_for_the_dead, nodes.gone.__contains__)
-    keeping_house = asyncio.create_task(DeadNodes(nodes.b.log, clock, also).run())
+    also = GivenUp(store, node="b-1").end_for_the_dead
+    keeping_house = asyncio.create_task(DeadNodes(nodes.b.log, clock, nodes.gone.__contains__, also).run())
     await clock.advance(20)
     assert [] == await store.read(kinds=["load.eased"])
 
@@ -362,3 +368,22 @@ async def test_a_living_console_ends_what_a_dead_node_gave_up_and_nothing_else(
     assert ["a-1"] == [msgspec.json.decode(fact.body)["node"] for fact in await store.read(kinds=["load.eased"])]
     keeping_house.cancel()
     await asyncio.gather(keeping_house, return_exceptions=True)
+
+
+async def test_a_node_whose_file_was_cleared_away_is_gone_all_the_same(
+    nodes: Nodes, store: SqliteStore, clock: VirtualClock, tmp_path: Path
+) -> None:
+    died = Incarnation.hold(tmp_path / "incarnations", "a-1", clock=clock, boot_id="0" * 36)
+    deaths = Deaths(tmp_path / "incarnations")
+    nodes.a.fails("event_loop")
+    await nodes.a.log.flush()
+    await nodes.b.log.close_for_the_dead(partial(lives_no_more, deaths.lives))
+    assert ["open"] == [one.state for one in await incidents_of(store)]
+
+    died.close()
+    assert ["a-1"] == clear_dead(tmp_path / "incarnations")
+    await nodes.b.log.close_for_the_dead(partial(lives_no_more, deaths.lives))
+    await nodes.b.log.flush()
+
+    assert not deaths.is_dead("a-1")
+    assert ["resolved"] == [one.state for one in await incidents_of(store)]

@@ -12,19 +12,34 @@ from trading_orchestrator.perpetual_operations.incidents.incident_log import Inc
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 5.0
+IsGone = Callable[[str], bool]
+
+
+def lives_no_more(is_alive: IsGone, node: str) -> bool:
+    """Return whether a node that has said something is gone.
+
+    Not `is_dead`: the file that proves a death is cleared away as soon as a replacement is ready, and no node says
+    anything before it has one.
+    """
+    return not is_alive(node)
 
 
 class DeadNodes:
     """A component of the node with the console. One event loop.
 
-    also: ends something else that dead nodes leave open; raises what the store raises.
+    Args:
+        is_gone: whether a node lives no more.
+        also: ends something else that the nodes leave open of which this is true; raises what the store raises.
     """
 
     name = "dead_nodes"
     depends_on: Sequence[str] = ()
 
-    def __init__(self, incidents: IncidentLog, clock: Clock, also: Callable[[], Awaitable[None]] | None = None) -> None:
-        self._end = [incidents.close_for_the_dead, *([also] if also is not None else [])]
+    def __init__(
+        self, incidents: IncidentLog, clock: Clock, is_gone: IsGone, *also: Callable[[IsGone], Awaitable[None]]
+    ) -> None:
+        self._is_gone = is_gone
+        self._end = (incidents.close_for_the_dead, *also)
         self._clock = clock
         self._trouble = ""
 
@@ -38,7 +53,7 @@ class DeadNodes:
         while True:
             try:
                 for end in self._end:
-                    await end()
+                    await end(self._is_gone)
                 self._trouble = ""
             except OrchestratorError as error:
                 self._trouble = error.message

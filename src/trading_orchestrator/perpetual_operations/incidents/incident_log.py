@@ -157,8 +157,11 @@ class IncidentLog:
         while self._waiting:
             await self._flush()
 
-    async def close_for_the_dead(self) -> None:
+    async def close_for_the_dead(self, is_gone: Callable[[str], bool]) -> None:
         """End what dead nodes left open: their parts died with them, and their successors watch their own.
+
+        Args:
+            is_gone: whether a node lives no more; its file, the proof of that, may be cleared away by now.
 
         Raises whatever the store raises.
         """
@@ -166,7 +169,7 @@ class IncidentLog:
             if not any(state in row.value for state in UNDER_WAY):
                 continue
             incident = msgspec.json.decode(row.value, type=Incident)
-            if incident.is_over or incident.node == self._node or not self._is_gone(incident.node):
+            if incident.is_over or incident.node == self._node or not is_gone(incident.node):
                 continue
             proof = f"node {incident.node} is gone, and {incident.part} with it"
             about = {"incident_id": incident.incident_id, "at_ns": self._clock.wall_ns()}

@@ -49,11 +49,11 @@ class GivenUp:
         """Append one fact. Raises whatever the store raises."""
         await self._store.append([NewFact(STREAM, kind, body)], node=self._node, fence=None, puts=_puts(kind, body))
 
-    async def end_for_the_dead(self, is_dead: Callable[[str], bool]) -> None:
+    async def end_for_the_dead(self, is_gone: Callable[[str], bool]) -> None:
         """Say of every dead node that it gives nothing up any more. Raises whatever the store raises."""
         for row in await self._store.rows(GIVEN_UP, limit=ROWS_MAX):
             left = msgspec.json.decode(row.value, type=LoadMoved)
-            if left.node != self._node and is_dead(left.node):
+            if left.node != self._node and is_gone(left.node):
                 says = f"node {left.node} is gone, and what it gave up with it"
                 await self.tell(LoadEased.kind, LoadEased(left.node, left.resource, says))
 
