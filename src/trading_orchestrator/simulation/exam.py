@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from trading_orchestrator.brokers.budget import POLL_PATIENCE_S
 from trading_orchestrator.simulation.account import Account
 from trading_orchestrator.simulation.world import World
 from trading_orchestrator.trading.polls import UNEXPLAINED
 
 LOOK_EVERY_S = 0.25
-NOTICED_WITHIN_S = 10.0
-"""Two comparisons of balances, each of them in two looks, with a deferral while trades are fresh; and some of our
-accounts have so small a budget of requests that polls wait for their turn."""
+NOTICED_WITHIN_S = 2 * POLL_PATIENCE_S + 5.0
+"""A comparison takes two looks. Where the budget of requests is small and many doubts are asked for, each of them may
+wait for its turn as long as a poll is patient; else all of it takes three seconds."""
 REST_LEAST_S, REST_MOST_S = 5.0, 14.0
 """Nothing is under way after the first. A doubt may take the time-out, the validity window and the grace, and the
 answer to a cancel as long again; the second holds all of that after money was explained."""

@@ -390,7 +390,9 @@ class Judge:
         self.catch_up()
         open_orders = any(not order.foreign for order in self.book.unfinished_orders()) or self._exposures.open
         booked_all = len(self._venue.trades(self._terms.symbol)) == len(self._booked)
-        return not open_orders and booked_all and not self.book.blocked and self.book.mode == "normal"
+        held = {balance.asset: balance.total for balance in self._venue.balances()}
+        agree = booked_all and all(self.book.balances().get(asset, ZERO) == total for asset, total in held.items())
+        return not open_orders and agree and not self.book.blocked and self.book.mode == "normal"
 
     def has_untold_fills(self, cl_ord_id: str) -> bool:
         """Return whether the order has filled at the venue, and the journal does not know it yet."""
