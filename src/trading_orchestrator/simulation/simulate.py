@@ -32,7 +32,7 @@ MEMORY_DISK = Path("/dev/shm")
 """A journal in a simulation needs no disk, and is faster without."""
 
 
-LONGEST = 4.0
+LONGEST = 6.0
 """So many times the span is waited for orders and faults that do not come."""
 LOOK_AGAIN_S = 0.5
 STEPS = 20

@@ -16,8 +16,8 @@ from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.client_id import cl_ord_id
 
 log = logging.getLogger(__name__)
-Ask = Callable[[str, str], Awaitable[tuple[str, bool, OrderReport | None]]]
-"""Symbol and cl_ord_id in; the id, whether the venue answered, and the order out."""
+Ask = Callable[[str, str], Awaitable[OrderReport | None]]
+"""Symbol and cl_ord_id in; the order out, None when the venue said that it has none. Raises when it said nothing."""
 
 STEP = 8
 GAP = 24
@@ -37,9 +37,12 @@ class Lost:
 class LostOrders:
     """One question a strategy and symbol at each start; a search only when an answer, or a stranger, gives reason.
 
+    A question without an answer ends look and search by its error: taken for a no, it would let ids be minted again
+    that the venue knows.
+
     Args:
         wanted: the symbols of each strategy that may have sent orders.
-        ask: asks the venue for one order; never raises for a venue that does not answer.
+        ask: asks the venue for one order, patiently.
     """
 
     def __init__(self, book: Book, wanted: Mapping[str, Sequence[str]], ask: Ask) -> None:
@@ -79,4 +82,4 @@ class LostOrders:
         book = self._book
         name = cl_ord_id(book.account, book.timeline, book.next_intent_id(strategy, ahead=ahead), 0)
         answers = await asyncio.gather(*(self._ask(symbol, name) for symbol in self._wanted[strategy]))
-        return [report for _, _, report in answers if report is not None]
+        return [report for report in answers if report is not None]

@@ -88,7 +88,7 @@ class Reconciler:
         self._config = config
         self._clock = clock
         self._venue_clock = venue_clock
-        self._lost_orders = LostOrders(intake.book, wanted, self._ask_for)
+        self._lost_orders = LostOrders(intake.book, wanted, self._find)
 
     async def start_up(self, trigger: str, drain: Callable[[], None]) -> asyncio.Future[None]:
         """Return when green: every id is known, or UNKNOWN with its exposure reserved.
@@ -228,6 +228,17 @@ class Reconciler:
         except OrchestratorError as error:
             log.info("asking for %s: %s", cl_ord_id, error.message)
             return cl_ord_id, False, None
+
+    async def _find(self, symbol: str, cl_ord_id: str) -> OrderReport | None:
+        """Return the order, or None when the venue answered that it has none; raises when it did not answer."""
+
+        async def ask() -> OrderReport | None:
+            try:
+                return await self._broker.order(symbol, cl_ord_id)
+            except OrderNotFound:
+                return None
+
+        return await self._persistently(ask)
 
     async def _apply(self, snapshot: Snapshot) -> int:
         """Trades first, then orders: an order's own sum must not look like a hole.

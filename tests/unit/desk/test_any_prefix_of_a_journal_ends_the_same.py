@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import pytest
 
 from tests.unit.desk.world import SYMBOL, World
 from trading_orchestrator.brokers.port import NewOrder, OrdType, Side
 from trading_orchestrator.brokers.simulated.faults import Effect
+from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.storage.ports import Fact
 from trading_orchestrator.storage.sqlite import open_store
@@ -61,6 +63,29 @@ async def test_any_prefix_and_a_reconciliation_end_in_the_venues_state(tmp_path:
     assert {"filled", "canceled", "partially_filled", "new"} == {state for state, _ in orders.values()}
     assert len(found) > 10
     assert {} == {name: state for name, state in found.items() if state != truth}
+
+
+async def test_a_search_that_nobody_answers_finds_out_nothing(tmp_path: Path) -> None:
+    """In the simulation a desk on a restored journal asked in an outage, held nothing for lost, and sent ids twice."""
+    async with await World.open(tmp_path) as world:
+        journal = world.store
+        copies = Copies(world, tmp_path, next(tmp_path.glob("*.db")))
+        journal.append = copies.append  # type: ignore[method-assign]
+        await trouble(world)
+        world.store = await open_store(copies.paths[0], clock=world.clock, inline=True)
+        node = world.node("Buyer", {"orders": 0})
+        world.fault("order", Effect.LOST, times=1_000)
+
+        with pytest.raises(Transient):
+            await world.start(node, Succession.PROVED_DEATH)
+        world.faults.clear()
+        await world.take(node, Succession.PROVED_DEATH)
+        await world.run(1.0)
+
+        assert 1 == (await world.kinds()).count("desk.found_behind")
+        await world.until_done(node.desk.close())
+        await world.store.close()
+        world.store = journal
 
 
 async def trouble(world: World) -> None:
