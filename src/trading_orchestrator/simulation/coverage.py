@@ -43,7 +43,7 @@ class Coverage:
         return [(kind, state, why) for kind, state in self.met if (why := why_never(kind, state))]
 
     def table(self) -> list[str]:
-        """Return the lines of the table: one a fault, one column a state; `·` where they cannot meet."""
+        """Return the lines of the table: one a fault, one column a state; `·` where none is demanded."""
         lines = [f"{'fault':<18}" + "".join(f"{_HEADS[state]:>13}" for state in At)]
         for kind in FaultKind:
             cells = [self._cell(kind, state) for state in At]

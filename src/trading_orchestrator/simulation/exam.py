@@ -38,15 +38,21 @@ async def examine(world: World) -> None:
 
 
 def _move_behind(account: Account) -> tuple[str, Decimal]:
-    account.network.is_quiet = True
-    account.human.cancel(account.judge.sleeping())
-    account.network.is_quiet = False
+    _cancel_without_a_word(account)
     asset, qty = account.human.transfer()
     account.judge.moved(asset, qty)
     return asset, qty
+
+
+def _cancel_without_a_word(account: Account) -> None:
+    account.network.is_quiet = True
+    account.human.cancel(account.judge.sleeping())
+    account.network.is_quiet = False
 
 
 async def _until(world: World, most_s: float, holds: Callable[[Account], bool]) -> None:
     ends_s = world.loop.time() + most_s
     while world.loop.time() < ends_s and not all(holds(account) for account in world.accounts):
         await world.true_clock.sleep(LOOK_EVERY_S)
+        for account in world.accounts:  # one may have been on its way when the exam began
+            _cancel_without_a_word(account)

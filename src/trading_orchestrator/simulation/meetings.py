@@ -16,11 +16,12 @@ from trading_orchestrator.trading.orders.life import At
 
 
 class Pairs(NamedTuple):
-    """Some pairs that cannot meet, and why: a run in which they do fails."""
+    """Some pairs that no run has to bring about, and why; where they cannot meet, a run in which they do fails."""
 
     kinds: Collection[FaultKind]
     states: Collection[At]
     why: str
+    can_meet: bool = False
 
 
 _CALLS = (FaultKind.GHOST, FaultKind.GARBLED, FaultKind.LATE)
@@ -43,7 +44,12 @@ TABLE: Sequence[Pairs] = (
         (At.PARTIALLY_FILLED, At.FILLED, At.CANCELED, At.EXPIRED, At.REJECTED, At.ABANDONED),
         "it strikes orders that have filled at the venue, and nobody has heard of any fill",
     ),
-    Pairs(_CALLS, [At.ABANDONED], "nobody cancels what is proved not to be there"),
+    Pairs(
+        _CALLS,
+        [At.ABANDONED],
+        "a cancel that waited out a ban leaves though its order was given up meanwhile: no harm, and once in 200 seeds",
+        can_meet=True,
+    ),
 )
 _PAIR: Mapping[tuple[FaultKind, At], Pairs] = {
     pair: pairs for pairs in TABLE for pair in product(pairs.kinds, pairs.states)
@@ -58,4 +64,4 @@ def must_meet(kind: FaultKind, state: At) -> bool:
 def why_never(kind: FaultKind, state: At) -> str:
     """Return why they cannot meet, "" when they can."""
     pairs = _PAIR.get((kind, state))
-    return pairs.why if pairs is not None else ""
+    return pairs.why if pairs is not None and not pairs.can_meet else ""
