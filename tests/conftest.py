@@ -5,13 +5,17 @@ from __future__ import annotations
 import decimal
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.quiet import turn
+
+Figures = Callable[[], AbstractContextManager[None]]
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED_FOLDERS = ("integration", "simulation", "chaos")
@@ -60,3 +64,25 @@ def tracked() -> tuple[Path, ...]:
     command = ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True)
     return tuple(path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file())
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Figures:
+    """Whatever a test prints inside `with figures():` stands at the end of the run, whichever worker it ran in."""
+
+    @contextmanager
+    def printed() -> Iterator[None]:
+        with redirect_stdout(StringIO()) as said:
+            yield
+        record_property("figures", said.getvalue())
+
+    return printed
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests measured, before pytest's own closing line."""
+    ended = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
+    measured = [(each.nodeid, text) for each in ended for name, text in each.user_properties if name == "figures"]
+    for nodeid, text in measured:
+        terminalreporter.section(nodeid, sep="-")
+        terminalreporter.write_line(str(text).strip())

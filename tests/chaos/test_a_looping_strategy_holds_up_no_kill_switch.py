@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.judge import Evidence, read_journal, wrongs
+from tests.conftest import Figures
 from tests.running_system import RunningSystem, wait_until
 from tests.venue_process import VenueProcess
 from trading_orchestrator.kernel.clock import SystemClock
@@ -74,7 +75,7 @@ def venue(tmp_path: Path) -> Iterator[VenueProcess]:
 
 @pytest.mark.parametrize("looping", DESKS)
 def test_both_desks_are_emptied_in_time(
-    tmp_path: Path, venue: VenueProcess, root: Path, looping: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, venue: VenueProcess, root: Path, looping: str, figures: Figures
 ) -> None:
     when = tmp_path / "loop"
     system = RunningSystem(tmp_path, venue, strategies=0, hang_kill_s=HANG_KILL_S, nodes_ready=3)
@@ -92,7 +93,7 @@ def test_both_desks_are_emptied_in_time(
         wait_until(lambda: not any(resting(venue).values()), within_s=60, what="no open order at the venue")
 
         took = {desk: took_s(system, venue, desk) for desk in DESKS}
-        with capsys.disabled():
+        with figures():
             print(f"\n{looping} loops; kill switch to the last cancel: {took}")
         (other,) = set(DESKS) - {looping}
         assert took[other] < WITHIN_S

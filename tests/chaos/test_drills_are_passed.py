@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Figures
 from trading_orchestrator.cli.drill import LiveDesk, default_report, refuse_live
 from trading_orchestrator.drills.catalogue import DRILLS, SHORT, DrillUnknown, drill_named
 from trading_orchestrator.drills.drill import Drill, Outcome
@@ -20,13 +21,11 @@ pytestmark = pytest.mark.timeout(590)
 @pytest.mark.parametrize(
     "names", [SHORT, pytest.param([drill.name for drill in DRILLS], marks=pytest.mark.long)], ids=["short", "all"]
 )
-def test_every_fault_is_named_and_repaired(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], names: Sequence[str]
-) -> None:
+def test_every_fault_is_named_and_repaired(tmp_path: Path, figures: Figures, names: Sequence[str]) -> None:
     drills: list[Drill] = [drill_named(name) for name in names]
     outcomes = exercise_all(drills, tmp_path, SystemClock(), orders_per_s=10, tell=lambda outcome: None)
 
-    with capsys.disabled():
+    with figures():
         print(f"\n{report(drills, outcomes)}" if len(names) > len(SHORT) else f"\n{percentiles(outcomes)}")
     assert {} == {one.drill: one.wrongs for one in outcomes if not one.passed}
     assert (0, 0) == (sum(one.lost for one in outcomes), sum(one.doubled for one in outcomes))

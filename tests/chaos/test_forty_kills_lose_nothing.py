@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.chaos.settling import settle_and_judge, wait_for_orders
+from tests.conftest import Figures
 from tests.running_system import RunningSystem, wait_until, with_suppressed_kill
 from tests.venue_process import VenueProcess
 
@@ -34,9 +35,7 @@ class Takeover:
     took_ms: float
 
 
-def test_forty_kills_lose_nothing(
-    system: RunningSystem, venue: VenueProcess, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_forty_kills_lose_nothing(system: RunningSystem, venue: VenueProcess, figures: Figures) -> None:
     system.start()
     chance = random.Random(SEED)
     aimed = [POINTS[number % len(POINTS)] for number in range(KILLS // 2)]
@@ -50,7 +49,7 @@ def test_forty_kills_lose_nothing(
         takeovers.append(kill_and_time(system, venue, pid, node, point, chance))
 
     rate = order_rate(system)
-    with capsys.disabled():
+    with figures():
         report(takeovers, rate)
     assert sorted(plan) == sorted(takeover.how for takeover in takeovers)
     settle_and_judge(system, venue)

@@ -16,6 +16,8 @@ from multiprocessing import get_context
 
 import pytest
 
+from tests.conftest import Figures
+from trading_orchestrator.cli.simulate import total
 from trading_orchestrator.simulation.completing import completed
 from trading_orchestrator.simulation.coverage import Cell, Coverage
 from trading_orchestrator.simulation.faults import FaultKind
@@ -61,9 +63,10 @@ def test_no_fault_met_an_order_that_it_cannot_meet(outcomes: list[Outcome]) -> N
 
 
 @pytest.mark.skipif(not IS_LONG, reason="a dozen seeds cannot reach every pair: SIMULATION_SEEDS=200 does")
-def test_every_fault_met_every_order_state_that_it_can(outcomes: list[Outcome]) -> None:
+def test_every_fault_met_every_order_state_that_it_can(outcomes: list[Outcome], figures: Figures) -> None:
     coverage = coverage_of(outcomes)
-    print("\n".join(coverage.table()))
+    with figures():
+        print("\n".join([*coverage.table(), total(outcomes)]))
 
     assert [] == coverage.unreached()
 

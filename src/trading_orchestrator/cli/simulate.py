@@ -84,7 +84,7 @@ def simulate(
     for sentence in wrong_pairs:
         print(sentence, file=sys.stderr)
     if not as_json:
-        print(_total(outcomes))
+        print(total(outcomes))
     sys.exit(1 if wrong_pairs or not all(outcome.ok for outcome in outcomes) else 0)
 
 
@@ -150,7 +150,8 @@ def _line(outcome: Outcome) -> str:
     )
 
 
-def _total(outcomes: list[Outcome]) -> str:
+def total(outcomes: Sequence[Outcome]) -> str:
+    """Return how many orders, faults and hours all of them had, and what was wrong."""
     orders, faults = [each.orders for each in outcomes], [each.faults for each in outcomes]
     wrong = sum(len(outcome.violations) for outcome in outcomes)
     return (
