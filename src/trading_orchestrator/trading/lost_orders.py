@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trading_orchestrator.brokers.port import OrderReport
+from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.client_id import cl_ord_id
 
@@ -37,8 +38,8 @@ class Lost:
 class LostOrders:
     """One question a strategy and symbol at each start; a search only when an answer, or a stranger, gives reason.
 
-    A question without an answer ends look and search by its error: taken for a no, it would let ids be minted again
-    that the venue knows.
+    A question without an answer ends the search by its error: taken for a no, it would let ids be minted again that
+    the venue knows.
 
     Args:
         wanted: the symbols of each strategy that may have sent orders.
@@ -51,8 +52,16 @@ class LostOrders:
         self._ask = ask
 
     async def look(self) -> bool:
-        """Return whether the venue knows an order that this journal would send next."""
-        found = await asyncio.gather(*(self._at(strategy, 0) for strategy in self._wanted))
+        """Return whether the venue knows an order that this journal would send next; False when it does not answer.
+
+        That must not keep a desk from its work while the status endpoint is down (F7). What was lost and is open, or
+        traded lately, is seen as a stranger all the same, and then only an answered search lets the desk begin.
+        """
+        try:
+            found = await asyncio.gather(*(self._at(strategy, 0) for strategy in self._wanted))
+        except OrchestratorError as error:
+            log.warning("whether the journal is behind the venue could not be asked: %s", error.message)
+            return False
         return any(found)
 
     async def search(self) -> Lost:
