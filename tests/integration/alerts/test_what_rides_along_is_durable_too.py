@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from trading_orchestrator.kernel.clock import VirtualClock
+from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.alerts import record
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted
 from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager
@@ -25,7 +26,7 @@ from trading_orchestrator.perpetual_operations.alerts.rows import SNAPSHOT, SNAP
 from trading_orchestrator.perpetual_operations.alerts.rules.config import RulesConfig, books_of
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.fact_seen import FactRule
 from trading_orchestrator.perpetual_operations.alerts.rules_rider import RulesRider
-from trading_orchestrator.storage.ports import FactStore, Fence
+from trading_orchestrator.storage.ports import FactStore, Fence, NewFact, Put
 from trading_orchestrator.storage.sqlite import open_store
 
 pytestmark = pytest.mark.integration
@@ -225,6 +226,35 @@ async def test_nothing_is_sent_while_the_lease_may_have_run_out(place: Place) ->
     await asyncio.gather(running, return_exceptions=True)
 
     assert 1 == len(place.mailbox.letters)
+
+
+@pytest.mark.parametrize("kind", ["alert.rule_changed", "alert.received", "alert.notification_failed", "alert.piece"])
+@pytest.mark.parametrize("body", [{"value": None}, ["no", "struct"]])
+async def test_one_fact_that_cannot_be_read_does_not_end_alerting(place: Place, kind: str, body: object) -> None:
+    async with place.manager() as (manager, rules):
+        await place.see_kill(manager, rules, 17)
+    await place.store.append([NewFact("ops/alerts", kind, body)], node="n", fence=place.fence)
+    async with place.manager() as (manager, rules):
+        assert rules.books.facts.alive()["DeskKilled"]
+        await place.do(manager.receive([Posted(labels=LABELS)]))
+        health = manager.health()
+        names = {one.labels["alertname"] for one in manager.state.alerts.values()}
+
+    assert {"DeskKilled", "Down"} == names
+    assert HealthState.DEGRADED == health.state
+    assert "cannot be read" in health.reason
+
+
+async def test_a_snapshot_that_cannot_be_read_is_folded_anew(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "SNAPSHOT_EVERY_FACTS", 1)
+    async with place.manager() as (manager, rules):
+        await place.see_kill(manager, rules, 17)
+    rows = [SNAPSHOT_KEY, "rules", "attention", "history"]
+    puts = [Put(SNAPSHOT, key, {"of": "a later release"} if key == SNAPSHOT_KEY else []) for key in rows]
+    await place.store.append([NewFact("ops/alerts", "x.y", {})], node="n", fence=place.fence, puts=puts)
+    async with place.manager() as (manager, rules):
+        assert ["DeskKilled"] == [one.labels["alertname"] for one in manager.state.alerts.values()]
+        assert rules.books.facts.alive()["DeskKilled"]
 
 
 def test_means_of_nothing_are_none() -> None:

@@ -30,6 +30,7 @@ def statuses(events: list[Event], **config: Any) -> list[tuple[float, str]]:
         ({"created_by": ""}, "created_by: who asks for it"),
         ({"comment": " "}, "comment: why"),
         ({"unused_for_s": 0.0}, "unused_for_s"),
+        ({"unused_for_s": float("inf")}, "unused_for_s"),
         ({"times": [{"weekdays": ["funday"]}]}, "funday"),
         ({"ends_at_ns": ENDLESS_NS}, "expected an end: for how long"),
     ],

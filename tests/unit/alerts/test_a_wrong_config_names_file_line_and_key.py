@@ -63,6 +63,13 @@ WRONG = {
         "receivers.desk.channels",
         "there is no [channels] at all",
     ),
+    "a number that JSON does not know": (
+        "threshold = 90",
+        "threshold = 90\nfor = inf",
+        17,
+        "rules.0.for",
+        "expected a finite number, was inf",
+    ),
     "an unknown ladder": (
         "[receivers.desk]",
         '[receivers.desk]\nescalation = "all"',

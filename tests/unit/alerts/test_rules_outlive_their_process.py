@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from tests.unit.alerts.rule_bench import S, books, firing
 from trading_orchestrator.perpetual_operations.alerts.rules.facts import body_of
@@ -93,6 +94,37 @@ def test_what_was_kept_firing_is_kept_no_longer_than_its_time() -> None:
     assert ["Lag"] == firing(book)
     book.evaluate(samples, 110 * S)
     assert [] == firing(book)
+
+
+@pytest.mark.parametrize(("errors", "shown"), [(3.0, "+Inf"), (-3.0, "-Inf"), (0.0, "NaN")])
+def test_what_fired_at_a_number_that_json_does_not_know_is_told_on_with_it(errors: float, shown: str) -> None:
+    rule = {**LAG, "for": 0, "per": "requests", "compare": "!=", "annotations": {"says": "at {{ $value }}"}}
+    book = books(rule).rules
+    samples = book.samples()
+    samples.add("lag", {"feed": "a"}, 0, errors)
+    samples.add("requests", {"feed": "a"}, 0, 0.0)
+    book.evaluate(samples, 0)
+    (fact,) = book.snapshot()
+    read = body_of(fact.kind, msgspec.json.encode(fact))
+    assert isinstance(read, RuleChanged)
+    new = books({**rule, "keep_firing_for": 600}).rules
+    new.apply(read)
+    samples = new.samples()
+    samples.add("lag", {"feed": "a"}, 9 * S, 100.0)
+    samples.add("requests", {"feed": "a"}, 9 * S, 1.0)
+
+    assert [f"at {shown}"] == [one.annotations["says"] for one in new.evaluate(samples, 9 * S).alerts]
+
+
+def test_a_number_that_an_older_release_lost_ends_nothing() -> None:
+    (fact,) = begun({**LAG, "for": 0}).snapshot()
+    written = msgspec.json.encode(fact).replace(b'"value":150.0', b'"value":null')
+    read = body_of(fact.kind, written)
+    assert isinstance(read, RuleChanged)
+    book = books(LAG).rules
+    book.apply(read)
+
+    assert ["nan"] == [str(known.value) for known in book.alive()["Lag"]]
 
 
 def test_a_rule_says_how_much_of_the_past_a_start_should_fill_in() -> None:

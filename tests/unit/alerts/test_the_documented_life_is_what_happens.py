@@ -107,7 +107,7 @@ class Life:
 def said(body: Any) -> str:
     """Return what matters of a fact."""
     sayings: dict[type, Callable[[Any], str]] = {
-        RuleChanged: lambda one: f"feed eurusd: {one.active.state.value if one.active else 'over'} at {one.value:g} s",
+        RuleChanged: lambda one: f"feed eurusd: {one.active.state.value if one.active else 'over'} at {one.number:g} s",
         f.Received: lambda one: "; ".join(
             entry.alert.annotations["summary"] if entry.alert.is_timeout else "it ends" for entry in one.entries
         ),

@@ -138,6 +138,9 @@ class AlertManager:
             return Health(HealthState.STARTING, "reading what was told before")
         waiting = [outgoing for outgoing in engine.state.outbox.values() if outgoing.tries]
         said = f"{len(engine.state.alerts)} alerts, {len(engine.state.outbox)} messages on their way"
+        if self._record.unread:
+            lost = f"{said}; {self._record.unread} facts of its record cannot be read: what they said is not known"
+            return Health(HealthState.DEGRADED, lost)
         if waiting:
             worst = max(waiting, key=lambda outgoing: outgoing.tries)
             failed = f"{said}; {worst.message.receiver} failed {worst.tries} times"

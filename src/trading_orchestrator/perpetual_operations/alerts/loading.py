@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,6 +135,7 @@ _DEFAULT: Mapping[str, object] = msgspec.structs.asdict(AlertsConfig())
 
 
 def _checked(config: AlertsConfig, place: Place) -> Plan:
+    _check_numbers(msgspec.to_builtins(config), place, ())
     receivers = dict(config.receivers)
     route = route_of(config)
     if config.route is None:
@@ -160,6 +162,18 @@ def _checked(config: AlertsConfig, place: Place) -> Plan:
         policy = policy_of(engine)
     channels, schedules = _channels(config, place), _schedules(config, place)
     return Plan(config, policy, _rules(config, place), receivers, channels, schedules, place)
+
+
+def _check_numbers(value: object, place: Place, at: Key) -> None:
+    """TOML knows `inf` and `nan`; no time or threshold is one, and JSON, which keeps the last good config, has none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise place.refused(at, f"expected a finite number, was {value}")
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _check_numbers(inner, place, (*at, str(name)))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            _check_numbers(inner, place, (*at, str(number)))
 
 
 # -- who hears

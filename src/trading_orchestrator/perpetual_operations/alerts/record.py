@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -15,6 +16,7 @@ from trading_orchestrator.perpetual_operations.alerts.snapshot import snapshot_o
 from trading_orchestrator.perpetual_operations.alerts.state import State
 from trading_orchestrator.storage.ports import Fact, FactStore, Fence, NewFact, ProjectionRow, Put
 
+log = logging.getLogger(__name__)
 SNAPSHOT_EVERY_FACTS = 2_000
 WHOLE_BYTES_MAX = 900_000  # a fact or a row may hold 1 MB
 PIECE_CHARS = 200_000  # of at most four bytes each
@@ -40,6 +42,8 @@ class InPieces(msgspec.Struct, frozen=True):
 class Record:
     """Writes and reads the stream `ops/alerts`. One event loop; one append at a time.
 
+    `unread` counts what the last load could not take in: one such fact must not end alerting for good.
+
     Args:
         fault: asked before and after each append, by kind of fact.
     """
@@ -53,6 +57,7 @@ class Record:
         self._riders = riders
         self._fault = fault
         self._facts_since_snapshot = 0
+        self.unread = 0
 
     async def append(self, state: State, decided: Sequence[Body], now_ns: int) -> None:
         """Make the decisions durable with the rows that follow from them.
@@ -80,19 +85,37 @@ class Record:
 
     async def load(self) -> State:
         """Return the engine's state, every rider loaded too: from the snapshot, and the facts after it."""
+        self.unread = 0
         state, pos = await self._from_snapshot()
         self._facts_since_snapshot = 0
-        pieces: list[str] = []
+        pieces: list[Piece] = []
         while facts := await self._store.read(stream=f.STREAM, after_pos=pos, limit=READ_AT_ONCE):
-            for kind, body in _whole(facts, pieces):
-                known = f.body_of(kind, body)
-                if known is not None:
-                    state.apply(known)
+            for kind, body in self._whole(facts, pieces):
+                self._take(kind, body, state.load)
                 for rider in self._riders:
-                    rider.load(kind, body)
+                    self._take(kind, body, rider.load)
             pos = facts[-1].pos
             self._facts_since_snapshot += len(facts)
         return state
+
+    def _whole(self, facts: Sequence[Fact], pieces: list[Piece]) -> Iterator[tuple[str, bytes]]:
+        """Yield kind and body of each fact, those in pieces put together; `pieces` lives on from page to page."""
+        for fact in facts:
+            if fact.kind != Piece.kind:
+                yield fact.kind, fact.body
+                continue
+            self._take(fact.kind, fact.body, lambda _, body: pieces.append(msgspec.json.decode(body, type=Piece)))
+            if pieces and len(pieces) == pieces[-1].count:
+                yield pieces[-1].of, "".join(piece.text for piece in pieces).encode()
+                pieces.clear()
+
+    def _take(self, kind: str, body: bytes, load: Callable[[str, bytes], None]) -> None:
+        try:
+            load(kind, body)
+        except Exception:  # whatever is wrong with it, the next start would find it again
+            self.unread += 1
+            if self.unread == 1:
+                log.exception("a fact %s cannot be read, and alerting goes on without it: %.500s", kind, body)
 
     def _snapshot(self, state: State, now_ns: int) -> Iterator[Put]:
         yield from _row_puts(SNAPSHOT_KEY, msgspec.json.encode(snapshot_of(state)))
@@ -105,11 +128,17 @@ class Record:
         beside = [await self._store.row(SNAPSHOT, rider.name) for rider in self._riders]
         if row is None or any(one is None or one.pos != row.pos for one in beside):
             return State(), 0
+        try:
+            state = state_of(await self._value(SNAPSHOT_KEY, row))
+        except msgspec.MsgspecError:
+            self.unread += 1
+            log.exception("the snapshot of the alerts cannot be read: every fact is folded again")
+            return State(), 0
         for rider, one in zip(self._riders, beside, strict=True):
             assert one is not None
             for fact in msgspec.json.decode(await self._value(rider.name, one), type=list[KeptFact]):
-                rider.load(fact.kind, bytes(fact.body))
-        return state_of(await self._value(SNAPSHOT_KEY, row)), row.pos
+                self._take(fact.kind, bytes(fact.body), rider.load)
+        return state, row.pos
 
     async def _value(self, key: str, row: ProjectionRow) -> bytes:
         if row.value.startswith(b"["):
@@ -147,19 +176,6 @@ def _pieces(of: str, encoded: bytes) -> Iterator[Piece]:
     for number in range(count):
         part = text[number * PIECE_CHARS : (number + 1) * PIECE_CHARS]
         yield Piece(of=of, number=number, count=count, text=part)
-
-
-def _whole(facts: Sequence[Fact], pieces: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield kind and body of each fact, those in pieces put together; `pieces` lives on from page to page."""
-    for fact in facts:
-        if fact.kind != Piece.kind:
-            yield fact.kind, fact.body
-            continue
-        piece = msgspec.json.decode(fact.body, type=Piece)
-        pieces.append(piece.text)
-        if len(pieces) == piece.count:
-            yield piece.of, "".join(pieces).encode()
-            pieces.clear()
 
 
 def _shortened(put: Put) -> Put:

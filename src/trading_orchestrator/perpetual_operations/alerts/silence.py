@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import msgspec
@@ -80,9 +81,9 @@ def check_words(silence: Silence) -> None:
     if silence.is_endless and not silence.until_resolved and silence.unused_for_s is None:
         said = "expected an end: for how long, until what it covers is resolved, or how long unused"
         raise SilenceRefused(said, silence_id=silence.silence_id)
-    if silence.unused_for_s is not None and silence.unused_for_s <= 0:
+    if silence.unused_for_s is not None and not 0 < silence.unused_for_s < math.inf:
         raise SilenceRefused(
-            f"unused_for_s: expected more than 0 seconds, was {silence.unused_for_s:g}", silence_id=silence.silence_id
+            f"unused_for_s: expected seconds above 0, was {silence.unused_for_s:g}", silence_id=silence.silence_id
         )
     for times in silence.times:
         checked_times(times)

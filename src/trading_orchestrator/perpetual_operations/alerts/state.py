@@ -65,6 +65,12 @@ class State:
         for key, told in self.told.items():
             self._index_digested(key, told)
 
+    def load(self, kind: str, body: bytes) -> None:
+        """Take one stored fact in; kinds of others are passed over."""
+        known = f.body_of(kind, body)
+        if known is not None:
+            self.apply(known)
+
     def apply(self, body: f.Body) -> None:
         """Take one fact in."""
         if not isinstance(body, f.GroupOpened | f.GroupsOpened | f.GroupTimed | f.NotificationListed):

@@ -55,7 +55,7 @@ class FactBook:
         if body.active is None:
             alive.pop(key, None)
         else:
-            alive[key] = Known(body.labels, _key(body.source), body.value, body.active)
+            alive[key] = Known(body.labels, _key(body.source), body.number, body.active)
 
     def alive(self) -> dict[str, list[Known]]:
         """Return what fires, by rule."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
@@ -15,14 +16,15 @@ from trading_orchestrator.perpetual_operations.alerts.rules.life import Active, 
 from trading_orchestrator.perpetual_operations.alerts.rules.measuring import LabelKey, Memo, View, holding, measured
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Measure, Rule, RuleRefused, check_rule
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
-from trading_orchestrator.perpetual_operations.alerts.rules.template import filled
+from trading_orchestrator.perpetual_operations.alerts.rules.template import filled, shown
 from trading_orchestrator.perpetual_operations.alerts.rules.window import COUNTERS
 
 
 class RuleChanged(msgspec.Struct, frozen=True, kw_only=True):
     """An alert of a rule is in another state; `active` None: it is over.
 
-    `pos`: the journal's fact that did it, of a rule about facts.
+    `pos`: the journal's fact that did it, of a rule about facts. `value` is a text where it is infinite or no number,
+    which JSON cannot write; None is one that was lost, as older releases wrote those.
     """
 
     kind: ClassVar[str] = "alert.rule_changed"
@@ -30,9 +32,18 @@ class RuleChanged(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     labels: dict[str, str]
     source: dict[str, str]
-    value: float
+    value: float | str | None
     active: Active | None
     pos: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            msgspec.structs.force_setattr(self, "value", shown(self.value))
+
+    @property
+    def number(self) -> float:
+        """Return the value; one that was lost is no number."""
+        return math.nan if self.value is None else float(self.value)
 
 
 class SameLabels(Broken):
@@ -146,7 +157,7 @@ class RuleBook:
             self._alive[body.rule].pop(key, None)
         else:
             source = tuple(sorted(body.source.items()))
-            self._alive[body.rule][key] = Known(body.labels, source, body.value, body.active)
+            self._alive[body.rule][key] = Known(body.labels, source, body.number, body.active)
 
     def alive(self) -> dict[str, list[Known]]:
         """Return what is pending or firing, by rule."""
@@ -270,7 +281,7 @@ def _posted(rule: Rule, fact: RuleChanged, old: Known | None) -> Iterable[Posted
         labels=fact.labels,
         annotations={
             "series": rule.conditions[0].measure.metric,  # what a message's link to a chart draws
-            **{name: filled(text, fact.source, fact.value) for name, text in rule.annotations.items()},
+            **{name: filled(text, fact.source, fact.number) for name, text in rule.annotations.items()},
         },
         starts_at_ns=_fired_ns(fact, old),
         ends_at_ns=fact.at_ns if fact.active is None else None,
