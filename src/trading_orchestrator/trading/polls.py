@@ -127,11 +127,13 @@ class Polls:
                     await self._intake.take_in(report, report.source)
                 except OrchestratorError as error:
                     log.info("asking for %s in flight: %s", order.cl_ord_id, error.message)
+                except Exception:  # a broker's bug about one order must not end the asking for all
+                    log.exception("asking for %s in flight failed in a way nobody expected", order.cl_ord_id)
 
     def _is_in_flight(self, order: Order) -> bool:
         """What is in doubt is the resolver's."""
         unanswered = order.status is At.PENDING_NEW or any(r.at is RequestAt.INTENDED for r in order.requests)
-        since_s = (self._clock.wall_ns() - order.updated_ns) / 1e9
+        since_s = abs(self._clock.wall_ns() - order.updated_ns) / 1e9  # what seems to lie ahead is before a step back
         return unanswered and not order.foreign and order.lack is None and since_s >= IN_FLIGHT_S
 
     async def compare(self) -> None:
@@ -185,8 +187,11 @@ class Polls:
         self._balances.held = frozenset()
 
     def _is_missing(self, order: Order, listed: set[str], asked_ns: int) -> bool:
-        """Whatever moved since shortly before the question may be on either side of it."""
-        quiet = asked_ns - order.updated_ns > self._config.quiet_s * 1e9
+        """Whatever moved since shortly before the question may be on either side of it.
+
+        What seems to have moved long after it moved before the wall clock was set back.
+        """
+        quiet = abs(asked_ns - order.updated_ns) > self._config.quiet_s * 1e9
         return quiet and is_ours(order.cl_ord_id) and order.accepted and order.cl_ord_id not in listed
 
     async def _repeat(
@@ -207,6 +212,8 @@ class Polls:
                     await poll()
             except OrchestratorError as error:
                 log.info("%s brought no information: %s", poll.__name__, error.message)
+            except Exception:  # a broker's bug in one answer must not end the polls: silence would look like peace
+                log.exception("%s failed in a way nobody expected", poll.__name__)
             else:
                 self._resolver.nudge()
 

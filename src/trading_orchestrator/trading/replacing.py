@@ -63,7 +63,7 @@ class Replacing:
 
     def _was_kept(self, order: Order) -> bool:
         """Asked for after the refusal, and nothing moved: the venue has it as before."""
-        still_ns = self._clock.wall_ns() - order.updated_ns
+        still_ns = abs(self._clock.wall_ns() - order.updated_ns)  # ahead of us: the clock was set back
         asked = any(request.is_open for request in order.requests)
         return not asked and order.lack is None and not order.hole_qty and still_ns > self._config.quiet_s * 1e9
 

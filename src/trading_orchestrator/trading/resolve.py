@@ -44,6 +44,7 @@ class Doubt:
 
     `sent_before_ns`: it cannot have been sent later: the moment of the doubt, which a takeover begins with.
     `spent_ns`: when its budget ends (R5); None while it is not UNKNOWN.
+    `hole`: when its hole was first seen, by the wall clock (as the order has it) and by the monotonic one.
     """
 
     cl_ord_id: str
@@ -53,6 +54,7 @@ class Doubt:
     proof: list[str] = field(default_factory=list)
     asked_ns: int = 0
     spent_ns: int | None = None
+    hole: tuple[int, int] = (0, 0)
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -156,6 +158,8 @@ class Resolver:
                 # No information (a failed question is not an absence); the next one may bring some.
                 log.info("asking for %s: %s", doubt.cl_ord_id, error.message)
                 paused_s = error.retry_after_s if isinstance(error, Transient) else None
+            except Exception:  # a broker's bug must not end the asking: the order would be in doubt for ever
+                log.exception("asking for %s failed in a way nobody expected", doubt.cl_ord_id)
             if not self._is_in_question(doubt):
                 return
             self._keep_to_budget(doubt)
@@ -182,29 +186,31 @@ class Resolver:
         doubt.not_found_ns.clear()
         doubt.proof.clear()
         await self._intake.take_in(report, report.source)
-        await self._fill_hole(order.cl_ord_id, report)
+        await self._fill_hole(doubt, report)
         await self._cancel_again(doubt)
 
-    async def _fill_hole(self, cl_ord_id: str, report: OrderReport) -> None:
+    async def _fill_hole(self, doubt: Doubt, report: OrderReport) -> None:
         """Fetch an order's own trades while the venue counts more of it than we have (ORDER_PROTOCOL section 6).
 
         What they leave open past its grace is booked as a synthetic fill, and asked for all the same.
         """
-        order = self._intake.book.order(cl_ord_id)
+        order = self._intake.book.order(doubt.cl_ord_id)
         if order is None or not (order.hole_qty or order.inferred) or not order.venue_order_id:
             return
         for trade in await self._broker.trades_of(order.symbol, order.venue_order_id):
             await self._intake.take_in(trade, "query")
-        order = self._intake.book.order(cl_ord_id)
+        order = self._intake.book.order(doubt.cl_ord_id)
         if order is None or not order.hole_qty or report.cum_qty < order.venue_cum:
             return
         px = order.px or self._mark_px(order.symbol)
-        if px is not None and self._clock.monotonic_ns() >= self._grace_ends_ns(order):
+        if px is not None and self._clock.monotonic_ns() >= self._grace_ends_ns(order, doubt):
             at_ns = self._clock.wall_ns()
             self._intake.conclude(of_hole_past_grace(self._intake.book, order.cl_ord_id, px=px, at_ns=at_ns))
 
-    def _grace_ends_ns(self, order: Order) -> int:
-        return self._monotonic_of(order.hole_ns) + int(self._config.grace_s * 1e9)
+    def _grace_ends_ns(self, order: Order, doubt: Doubt) -> int:
+        if doubt.hole[0] != order.hole_ns:
+            doubt.hole = (order.hole_ns, self._monotonic_of(order.hole_ns))
+        return doubt.hole[1] + int(self._config.grace_s * 1e9)
 
     async def _fetch_trades(self, order: Order) -> None:
         book = self._intake.book
@@ -315,7 +321,7 @@ class Resolver:
         spread = 0.5 + self._random_bytes(1)[0] / 512
         wait_s = most_s * spread if paused_s is None else paused_s + self._config.ask_first_s * spread
         order = self._intake.book.order(doubt.cl_ord_id)
-        grace_ns = self._grace_ends_ns(order) if order is not None and order.hole_qty else 0
+        grace_ns = self._grace_ends_ns(order, doubt) if order is not None and order.hole_qty else 0
         for until_ns in (self._proof_ns(doubt), doubt.spent_ns or 0, grace_ns):
             left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
             if 0 < left_s < wait_s:
