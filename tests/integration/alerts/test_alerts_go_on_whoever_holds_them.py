@@ -123,6 +123,7 @@ class Place:
         """A runtime in a task of its own; not orderly: its process dies, so its lease is not given back."""
         one = self.runtime(node)
         task = asyncio.ensure_future(one.run())
+        await self.settle(one)
         await self.pass_time(0.5)
         try:
             yield one
@@ -131,6 +132,12 @@ class Place:
                 one._tenure.give_back = _die  # type: ignore[method-assign]  # a death says nothing
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    async def settle(self, one: AlertsRuntime) -> None:
+        """Return once it tells of alerts or knows who does; its config is read on a thread, in no virtual time."""
+        while one._manager is None and not one.is_told_elsewhere:
+            await self.clock.advance(0)
+            await asyncio.sleep(0.001)
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass in small steps, as real time does."""
@@ -257,6 +264,7 @@ async def test_a_death_is_waited_out_only_without_proof(place: Place, proved: bo
     async with place.running("b") as second:
         assert proved is (second.health().reason.startswith("0 alerts"))
         await place.pass_time(waited_s)
+        await place.settle(second)
         assert second.manager.state is not None
 
     rows = {row.name: row for row in await place.store.leases()}
@@ -288,6 +296,45 @@ async def test_a_good_reload_takes_over_with_everything_that_fires(place: Place)
 
     assert [("firing", "Hot"), ("resolved", "Hot")] == place.told()
     assert ["config.alerts_changed", "config.alerts_changed"] == await place.kinds("config")
+
+
+async def test_whoever_stood_by_during_a_reload_takes_over_the_reloaded_config(place: Place) -> None:
+    standby = place.runtime("b")
+    async with place.running("a") as one:
+        place.path.write_text(PLAN.replace('name = "Hot"', 'name = "Warm"') + BEATS)
+        await place.do(one.reload("anna"))
+        await place.do(one.beat("backup"))
+    task = asyncio.ensure_future(standby.run())
+    await place.settle(standby)
+    await place.pass_time(1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert ["Warm", "Quarantined", "BackupSilent"] == [rule.name for rule in standby.plan.rules]
+    assert ["config.alerts_changed", "config.alerts_changed"] == await place.kinds("config")
+    assert "heartbeat.forgotten" not in await place.kinds("ops/alerts")
+
+
+async def test_whoever_stood_by_during_a_reload_finds_a_broken_file_and_takes_the_reloaded_config(place: Place) -> None:
+    nodes = Nodes(place)
+    place.path.write_text(PLAN)
+    first, standby = nodes.node(), nodes.node()
+    await nodes.lived(first, nodes.kept.exists)
+    place.path.write_text(PLAN.replace('name = "Hot"', 'name = "Warm"'))
+    await place.do(first.reload("anna"))
+    place.path.write_text("route = 7")
+    await nodes.lived(standby, lambda: standby._manager is not None)
+
+    assert ["Warm", "Quarantined"] == [rule.name for rule in standby.plan.rules]
+    assert ["config.alerts_changed", "config.alerts_changed", "config.alerts_refused"] == await place.kinds("config")
+
+
+async def test_a_reload_is_refused_where_nobody_would_follow_it(place: Place) -> None:
+    async with place.running("a"), place.running("b") as standby:
+        with pytest.raises(AlertManagerStopped, match="a holds the lease"):
+            await place.do(standby.reload("anna"))
+
+    assert ["config.alerts_changed"] == await place.kinds("config")
 
 
 async def test_the_same_config_is_no_change(place: Place) -> None:

@@ -104,6 +104,7 @@ class Place:
     async def pass_time(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.1)):
             await self.clock.advance(0.1)
+            await asyncio.sleep(0.001)  # a config is read on a thread, which virtual time does not move
 
 
 async def _nothing() -> list[Reading]:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
@@ -24,9 +23,9 @@ from trading_orchestrator.perpetual_operations.alerts.alert_manager import (
 from trading_orchestrator.perpetual_operations.alerts.board import contacts_of, ways_of
 from trading_orchestrator.perpetual_operations.alerts.calls import Calls
 from trading_orchestrator.perpetual_operations.alerts.channels.kinds import kind_named
-from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.alerts.escalation.escalator import Escalator
 from trading_orchestrator.perpetual_operations.alerts.escalation.policy import EscalationPolicy
+from trading_orchestrator.perpetual_operations.alerts.in_force import InForce, digest_of, keep, plan_now
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.last_resort import CANNOT_COMMIT, LastResort
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan
@@ -199,7 +198,10 @@ class AlertsRuntime:
 
         Raises:
             ConfigRefused, Refused: the one before stays in force.
+            AlertManagerStopped: another process holds the lease, and would not follow.
         """
+        if self.is_told_elsewhere:
+            _ = self.manager
         try:
             plan = await asyncio.to_thread(self._outside.read_plan)
             await self._outside.open_board(plan).close()
@@ -250,11 +252,21 @@ class AlertsRuntime:
     async def _hold_once(self) -> None:
         held = await self._tenure.obtain()
         try:
+            await self._read_anew()
             await self._under(held)
         except StaleEpoch as error:
             log.warning("alerts: %s", error.message)
         finally:
             await asyncio.shield(self._tenure.give_back(held))
+
+    async def _read_anew(self) -> None:
+        """Follow what was changed and reloaded while another process told of alerts."""
+        before = InForce(self.plan, self._refused)
+        found = await asyncio.to_thread(
+            plan_now, self._outside.read_plan, self._outside.open_board, self._last_good, known=before.plan
+        )
+        if self.plan is before.plan:  # else a reload was faster
+            self.plan, self._refused = found
 
     async def _under(self, held: HeldLease) -> None:
         row = await self._store.row(CONFIG, CONFIG_KEY)
@@ -348,7 +360,7 @@ class AlertsRuntime:
         )
         await self._append(CHANGED, row, (Put(CONFIG, CONFIG_KEY, row), Put(CONFIG, REFUSED_KEY, None)))
         if self._last_good is not None:
-            await asyncio.to_thread(_keep, self._last_good, plan.config)
+            await asyncio.to_thread(keep, self._last_good, plan.config)
 
     async def _say_refused(self, reason: str, by: str) -> None:
         refused = PlanRefused(by=by, reason=reason, at_ns=self._clock.wall_ns())
@@ -370,18 +382,3 @@ def _calls(plan: Plan) -> Calls | None:
     return Calls(
         escalator, plan.receivers, kept_open=[name for name, kind in kinds.items() if kind_named(kind).keeps_open]
     )
-
-
-def _keep(path: Path, config: AlertsConfig) -> None:
-    """Replace the file whole; only its owner may read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.write_bytes(msgspec.json.encode(msgspec.structs.replace(config, path=None)))
-    new.chmod(0o600)
-    new.replace(path)
-
-
-def digest_of(config: AlertsConfig) -> str:
-    """Return what names exactly this config, wherever it was read from."""
-    nowhere = msgspec.structs.replace(config, path=None)
-    return blake2b(msgspec.json.encode(nowhere), digest_size=16).hexdigest()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from trading_orchestrator.kernel.clock import Clock
-from trading_orchestrator.kernel.config import ConfigRefused
 from trading_orchestrator.kernel.ids import new_id
 from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.perpetual_operations.alerts.board import open_board
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.alerts.dead_mans_switch import DeadMansSwitch
+from trading_orchestrator.perpetual_operations.alerts.in_force import plan_now
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.loading import Plan, load_alerts
 from trading_orchestrator.perpetual_operations.alerts.measuring_operations import Measuring
@@ -32,8 +29,6 @@ from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
 from trading_orchestrator.storage.boot_id import read_boot_id
 from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.watchdog.config import WatchdogConfig
-
-log = logging.getLogger(__name__)
 
 
 def alerts_of(
@@ -64,7 +59,7 @@ def alerts_of(
     Raises:
         ConfigRefused: the sentence names file, line, key and reason; and there is no last good one.
     """
-    plan, refused = _read(read_plan, clock, last_good)
+    plan, refused = plan_now(read_plan, lambda plan: open_board(plan, clock), last_good)
     holder = node if is_dead is not None else f"{node}-{new_id(clock.wall_ns())[-8:]}"
     tenure = Tenure(store, clock, holder=holder, boot_id=boot_id, is_dead=is_dead or _nobody)
     measuring = Measuring(store, clock, nodes=nodes, report=report, boot_id=boot_id)
@@ -123,24 +118,6 @@ def signs_of_life(
 def plan_of(config: AlertsConfig, source: str = "app_config") -> Callable[[], Plan]:
     """Return what reads a config that came as a value; a file of its own (`path`) is read anew each time."""
     return lambda: load_alerts(config, source=source)
-
-
-def _read(read_plan: Callable[[], Plan], clock: Clock, last_good: Path | None) -> tuple[Plan, str]:
-    """Return the plan, and why it is the last good one instead of what stands there now.
-
-    A handover must not depend on what somebody has just written into the config. Whoever starts the whole program is
-    refused by its keeper before it comes to this.
-    """
-    try:
-        plan = read_plan()
-        open_board(plan, clock)  # a channel that cannot be opened is refused now, not when it is needed
-        return plan, ""
-    except ConfigRefused as error:
-        if last_good is None or not last_good.exists():
-            raise
-        log.error("alerts take the last good config, for the present one cannot be used: %s", error.message)
-        kept = msgspec.json.decode(last_good.read_bytes(), type=AlertsConfig)
-        return load_alerts(kept, source=str(last_good)), error.message
 
 
 async def _past(history: MetricsHistory, windows: Mapping[str, Sequence[Measure]], now_ns: int) -> Sequence[SeriesPast]:
