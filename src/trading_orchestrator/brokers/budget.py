@@ -51,12 +51,12 @@ def _may_leave() -> None:
 
 
 LAST_LOOK: ContextVar[Callable[[], None]] = ContextVar("last_look", default=_may_leave)
-"""Called when a request of this task had to wait, right before it leaves; raises when its right to has ended."""
+"""Called when a request of this task had to wait, and once it is signed; raises when its right to leave has ended."""
 
 
 @contextlib.contextmanager
 def last_look(look: Callable[[], None]) -> Iterator[None]:
-    """Let requests made within the block leave only if `look` does not raise after their wait."""
+    """Let requests made within the block leave only if `look` does not raise, after their wait and once signed."""
     token = LAST_LOOK.set(look)
     try:
         yield

@@ -309,6 +309,8 @@ class Judge:
 
     def _of_the_desk(self, body: f.Body, fact: Fact) -> None:
         if isinstance(body, f.DeskReconciled):
+            if fact.epoch != self._reconciled_epoch:  # it began anew, so the venue takes the key again
+                self._key_refused_s.pop(fact.node, None)
             self._reconciled_epoch = fact.epoch
         elif isinstance(body, f.DeskModeChanged):
             self._mode_by = body.by

@@ -137,16 +137,21 @@ class OrderGateway:
             self._on_answer()
 
     async def _send(self, order: NewOrder) -> OrderReport:
-        """Look at the lease and send in one turn of the loop: between two turns a process may be stopped for long."""
+        """Look and send in one turn of the loop: between two turns a process may be stopped for long.
+
+        The broker looks again when the request has its time stamp: a stop before that would give it a fresh one.
+        """
+        look = partial(self._look_at_order, order.cl_ord_id)
+        look()
+        with last_look(look):
+            return await self._broker.submit(order)
+
+    def _look_at_order(self, cl_ord_id: str) -> None:
+        """What was doubted is never sent: rule R4 counts on it, and may have proved that it is nowhere."""
         if not self._seat.may_act():
             raise NotOurs("not sent: the lease's deadline had passed")
         if self._intake.book.mode in NOTHING_LEAVES:
             raise Halted(f"not sent: the desk is {self._intake.book.mode}", retry_after_s=0.0)
-        self._look_at_order(order.cl_ord_id)
-        return await self._broker.submit(order)
-
-    def _look_at_order(self, cl_ord_id: str) -> None:
-        """What was doubted is never sent: rule R4 counts on it, and may have proved that it is nowhere."""
         held = self._intake.book.order(cl_ord_id)
         if held is None or held.lack is not None or held.is_closed:
             raise NotOurs("not sent: it was in doubt, or settled, before it could leave")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from trading_orchestrator.brokers.budget import Purpose, VenuePaused
+from trading_orchestrator.brokers.budget import BudgetSpent, Purpose, VenuePaused, last_look
 from trading_orchestrator.brokers.ccxt.answers import Answer, classify, reply_of
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.client_ids import ASKED_BY_CLIENT_ID, DERIVATIVES_ONLY, UNFIT
@@ -182,6 +182,25 @@ async def test_no_one_listening_is_proven_never_sent(wire: Wire, exchange: Any) 
 
     assert "ExchangeNotAvailable" == type(caught.value).__name__
     assert Answer.NOT_SENT is classify(reply_of(caught.value, sent=True), "binance")
+
+
+async def test_the_last_look_comes_after_the_time_stamp(wire: Wire, exchange: Any) -> None:
+    """Stopped between a look and the stamp, a process would wake to a fresh stamp and a dead lease (I9)."""
+    stamped, may_act = exchange.sign, [True]
+
+    def slept_before_the_stamp(*request: Any) -> Any:
+        may_act[0] = False
+        return stamped(*request)
+
+    def look() -> None:
+        if not may_act[0]:
+            raise BudgetSpent("not sent: the lease ended")
+
+    exchange.sign = slept_before_the_stamp
+    with pytest.raises(BudgetSpent), last_look(look):
+        await exchange.private_post_order(dict(ORDER))
+
+    assert [] == wire.requests
 
 
 async def test_every_request_passes_the_budget_before_it_is_signed(wire: Wire) -> None:

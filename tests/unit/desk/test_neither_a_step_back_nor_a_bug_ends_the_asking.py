@@ -42,7 +42,7 @@ async def test_an_order_that_ended_without_a_word_is_missed_after_a_step_back(tm
 async def test_a_hole_is_inferred_in_its_grace_after_a_step_back(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         node = await resting(world)
-        node.broker.trades = node.broker.trades_of = nothing  # type: ignore[method-assign, assignment]
+        node.broker.trades = node.broker.trades_of = nothing  # type: ignore[method-assign]
         world.fault("report", Effect.DROPPED, times=5)
         await world.quote("1.0400", "1.0499")
         await world.run(1.2)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
-from trading_orchestrator.brokers.budget import Purpose
+from trading_orchestrator.brokers.budget import LAST_LOOK, Purpose
 from trading_orchestrator.brokers.ccxt.answers import reply_from_http
 from trading_orchestrator.kernel.clock import Clock
 
@@ -65,6 +65,8 @@ def tapped(exchange_class: type[Any], clock: Clock, gate: Gate, use: Use) -> typ
             return await super().fetch2(path, api, method, params, config)
 
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+            # Signed, so stamped: whoever is stopped from here on sends bytes that the venue's validity window refuses.
+            LAST_LOOK.get()()
             sending = SENDING.get()
             if sending is not None:
                 sending.sent_ns = clock.monotonic_ns()
