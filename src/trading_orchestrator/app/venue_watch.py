@@ -12,7 +12,7 @@ from trading_orchestrator.perpetual_operations.health.health_checker import AtOn
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.trading.desk import Desk
 
-STANDING_BY = Health(HealthState.HEALTHY, "standing by")
+STANDING_BY = Health(HealthState.HEALTHY, "standing by", elsewhere=True)
 
 
 @dataclass(frozen=True)

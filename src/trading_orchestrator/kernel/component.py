@@ -24,12 +24,13 @@ class Health:
     """A state and the sentence that explains it to an operator.
 
     `failure` names what is wrong in the words of the recovery ladders, e.g. `broker.key_revoked`; "" leaves it to the
-    ladder of the part.
+    ladder of the part. `elsewhere`: another process answers for the part at present, so this is no finding about it.
     """
 
     state: HealthState
     reason: str = ""
     failure: str = ""
+    elsewhere: bool = False
 
 
 class Component(Protocol):

@@ -129,6 +129,7 @@ class PerpetualOperationsManager:
             node=node,
             is_alive=is_alive,
             shares=shares_metrics,
+            report=lambda: self.report,
         )
         self.loop_lag, self.monitor = self.watching.loop_lag, self.watching.monitor
         self.history, self.meter = self.watching.history, self.watching.meter
@@ -153,6 +154,7 @@ class PerpetualOperationsManager:
             deadline_s=config.health.deadline_s,
             fall=config.health.fall_rounds,
             rise=config.health.rise_rounds,
+            node=node,
         )
         self.at_stop = AsyncExitStack()
         self._stopping = asyncio.Lock()
@@ -231,7 +233,7 @@ class PerpetualOperationsManager:
 
         def ask() -> Health:
             if self._watches_always and not self.is_running:
-                return Health(HealthState.HEALTHY, "watched by the node that serves the console")
+                return Health(HealthState.HEALTHY, "watched by the node that serves the console", elsewhere=True)
             return probe.health()
 
         return AtOnce(ask)
@@ -239,7 +241,7 @@ class PerpetualOperationsManager:
     def _word_of(self, part: Child) -> Health:
         """A part that another node runs at present is no failure of this one, which only watches itself."""
         if part.task is None and self._watches_always and not self.is_running:
-            return Health(HealthState.HEALTHY, "not run here at present")
+            return Health(HealthState.HEALTHY, "not run here at present", elsewhere=True)
         return part.health()
 
     def add_probe(

@@ -144,9 +144,8 @@ class Desk:
             return Health(HealthState.UNHEALTHY, said, "desk.down")
         if self._shift is None:
             following = self._follower is not None
-            return Health(
-                HealthState.HEALTHY if following else HealthState.STARTING, "standing by" if following else ""
-            )
+            state, said = (HealthState.HEALTHY, "standing by") if following else (HealthState.STARTING, "")
+            return Health(state, said, elsewhere=True)
         stopped = {each.name: each.stopped_by for each in self._shift.floor.performers if each.stopped_by}
         stopped |= self._shift.left_out
         worries = [f"strategy {name}: {why}" for name, why in stopped.items()]  # each is a failure of its own
@@ -161,7 +160,7 @@ class Desk:
     def strategy_health(self, name: str) -> Health:
         """Return how one strategy is, as far as this process runs it."""
         if self._shift is None or not self._has_begun or self._trouble:
-            return Health(HealthState.HEALTHY, "not run here at present")
+            return Health(HealthState.HEALTHY, "not run here at present", elsewhere=True)
         return strategy_health(self._shift, name, self._clock.monotonic_ns())
 
     def stays_out(self, name: str) -> str:

@@ -96,7 +96,7 @@ async def test_metrics_name_the_process_and_count_answers_by_route(client: httpx
     assert 'trading_api_answers_total{method="GET",node="b",route="/api/orders",status="200"} 1.0' in said
     assert 'trading_api_answers_total{method="GET",node="b",route="unmatched",status="404"} 1.0' in said
     assert "trading_process_resident_bytes " in said
-    assert 'trading_health_up{part="journal"} 1.0' in said
+    assert 'trading_health_up{node="b",part="journal"} 1.0' in said
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,10 @@ def test_the_history_has_the_same_series_at_every_tick() -> None:
 
 async def test_a_node_records_its_samples_and_its_metrics_and_leaves_no_live_file(tmp_path: Path) -> None:
     clock = VirtualClock()
+    report = HealthChecker(clock, interval_s=1, deadline_s=1, node="a").report
     watch = NodeWatch(
-        MonitoringConfig(), HistoryConfig(), clock=clock, data_dir=tmp_path, node="a", shares=True
+        MonitoringConfig(), HistoryConfig(), clock=clock, data_dir=tmp_path, node="a", shares=True,
+        report=lambda: report,
     )  # fmt: skip
     watch.meter.counter("orders_total", "Orders").add(5)
     running = [asyncio.create_task(part.run()) for part in watch.parts]
@@ -104,12 +106,14 @@ async def test_a_node_records_its_samples_and_its_metrics_and_leaves_no_live_fil
     for task in reversed(running):
         task.cancel()
         await asyncio.wait((task,))
-    seen = watch.nodes_now()
+    seen, left = watch.nodes_now(), read_one(tmp_path / "live" / "a")
     watch.close()
 
     lines = {line.series for line in await watch.history.series()}
     assert {"orders_total@a", "process_rss_bytes@a", "clock_offset_s@a"} <= lines
     assert ["a"] == [now.node for now in seen]
+    assert left is not None
+    assert report == left.health
     assert [] == list((tmp_path / "live").iterdir())
 
 

@@ -53,7 +53,7 @@ class Measuring:
         boot_ns = self._clock.boot_ns()
         return [
             *of_nodes(nodes, host=OF_HOST, node=OF_NODE),
-            *of_health(self._report()),
+            *of_health(self._report(), nodes),
             *of_desks(desks),
             *of_leases(leases, boot_id=self._boot_id, boot_ns=boot_ns),
             *_standby(nodes, leases),

@@ -10,10 +10,11 @@ import msgspec
 
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.kernel.metrics import Family, Kind
-from trading_orchestrator.perpetual_operations.alerts.rules.kinds.health import health_samples
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.health import BADNESS, health_samples
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
 from trading_orchestrator.perpetual_operations.health.diagnosis import Finding
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
+from trading_orchestrator.perpetual_operations.health.of_all_nodes import answered, is_one_for_all
 from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
 from trading_orchestrator.storage.ports import LeaseRow
 
@@ -52,12 +53,27 @@ def _of_family(family: Family, node: str) -> Iterator[Reading]:
             yield f"{family.name}_bucket", {**labels, "le": bound}, float(count)
 
 
-def of_health(report: HealthReport) -> Iterator[Reading]:
-    """Yield how every part is, as health rules and /metrics name it."""
-    yield from health_samples(Finding(part.name, part.state, part.reason, part.because_of) for part in report.parts)
-    for part in report.parts:
-        yield "trading_health_up", {"part": part.name}, float(part.state in UP)
-        yield "trading_health_probe_seconds", {"part": part.name}, part.took_ms / 1000
+def of_health(own: HealthReport, nodes: Sequence[NodeNow]) -> Iterator[Reading]:
+    """Yield how every part is, as health rules and /metrics name it, by the nodes that answer for it.
+
+    What is one thing for all nodes has one reading for the rules, the worst, or each node would alert of it.
+    """
+    others = [now.health for now in nodes if now.health is not None and now.health.node != own.node]
+    worst: dict[tuple[str, str], Finding] = {}
+    for report, part in answered([own, *others]):
+        labels = {"part": part.name, "node": report.node}
+        yield "trading_health_up", labels, float(part.state in UP)
+        yield "trading_health_probe_seconds", labels, part.took_ms / 1000
+        whose = (part.name, "" if is_one_for_all(part.name) else report.node)
+        found = Finding(part.name, part.state, part.reason, part.because_of)
+        worst[whose] = max(worst.get(whose, found), found, key=_badness)
+    for (_, node), finding in worst.items():
+        for metric, labels, value in health_samples([finding]):
+            yield metric, labels | ({"node": node} if node else {}), value
+
+
+def _badness(finding: Finding) -> tuple[float, bool]:
+    return BADNESS[finding.state], finding.is_cause
 
 
 def of_desks(rows: Iterable[Mapping[str, Any]]) -> Iterator[Reading]:

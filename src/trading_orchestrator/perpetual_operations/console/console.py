@@ -60,6 +60,7 @@ class Console:
             health=health,
             journal=journal,
             monitor=watching.monitor,
+            reports_elsewhere=watching.reports_elsewhere,
             node=node,
             hour=LastHour(history, clock) if history is not None else None,
             alerts=alerts,
@@ -92,6 +93,7 @@ class Console:
                 version=version,
                 node=node,
                 page_off=page_off,
+                reports_elsewhere=watching.reports_elsewhere,
             ),
             [
                 *([metrics_routes(history, clock), chart_routes(history, clock)] if history is not None else []),

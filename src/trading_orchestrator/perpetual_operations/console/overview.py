@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from trading_orchestrator.perpetual_operations.console.verdict import Verdict, j
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine, WhoHolds
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport
 from trading_orchestrator.perpetual_operations.incidents.correlation import one_per_cause
+from trading_orchestrator.perpetual_operations.health.of_all_nodes import merged
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 from trading_orchestrator.perpetual_operations.incidents.read import incidents_of
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
@@ -28,7 +30,9 @@ INCIDENTS_SHOWN = 6
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """One look. Orders and trades are the newest rows of their projections, as trading wrote them."""
+    """One look. Orders and trades are the newest rows of their projections, as trading wrote them; `health` is that
+    of all nodes.
+    """
 
     at_ns: int
     served_by: str
@@ -49,7 +53,11 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 class OverviewReader:
-    """Reads an overview: nine small reads each. One event loop."""
+    """Reads an overview: nine small reads each. One event loop.
+
+    Args:
+        reports_elsewhere: returns the newest health report of every other node; blocking, so a thread asks it.
+    """
 
     def __init__(
         self,
@@ -62,6 +70,7 @@ class OverviewReader:
         monitor: SystemMonitor,
         node: str,
         hour: LastHour | None = None,
+        reports_elsewhere: Callable[[], Sequence[HealthReport]] = tuple,
         alerts: Callable[[], Sequence[Row]] = tuple,
     ) -> None:
         self._store = store
@@ -72,6 +81,7 @@ class OverviewReader:
         self._monitor = monitor
         self._node = node
         self._hour = hour
+        self._reports_elsewhere = reports_elsewhere
         self._alerts = alerts
 
     async def read(self, *, orders: int = 12, trades: int = 12) -> Overview:
@@ -84,7 +94,7 @@ class OverviewReader:
         nodes = await self._who.nodes(leases)
         desks = await self.desks(leases)
         newest_trades = await self._rows("trades", trades)  # before positions, which then contain every one of them
-        health = self._health.report
+        health = merged(self._health.report, await asyncio.to_thread(self._reports_elsewhere))
         alerts = tuple(self._alerts())
         incidents = await self.incidents()
         return Overview(

@@ -9,7 +9,7 @@ import msgspec
 
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.console.who_holds import THERE, LeaseLine, NodeLine
-from trading_orchestrator.perpetual_operations.health.diagnosis import as_sentence, spoken
+from trading_orchestrator.perpetual_operations.health.diagnosis import WELL, as_sentence, spoken
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 
@@ -33,10 +33,15 @@ def judge(
     """Return the verdict: the worst thing is the sentence, the rest is `more`.
 
     Args:
+        health: of all nodes.
         elsewhere: incidents of other nodes; those of this one are in its health.
     """
     worries = [*_of_desks(desks), *_of_health(health), *_of_standby(nodes, leases, health), *_of_alerts(alerts)]
-    worries += _of_incidents(elsewhere, {node.node for node in nodes if node.state in THERE})
+    told = {(part.node, part.name) for part in health.parts if part.state not in WELL}
+    worries += _of_incidents(
+        [one for one in elsewhere if (one.node, one.part) not in told],
+        {node.node for node in nodes if node.state in THERE},
+    )
     if not worries:
         return Verdict(HealthState.HEALTHY, _all_well(nodes, leases, health))
     worries.sort(key=lambda worry: _WORST_FIRST.index(worry[0]))

@@ -10,7 +10,7 @@ from trading_orchestrator.kernel.component import Health, HealthState
 
 WELL = frozenset({HealthState.HEALTHY, HealthState.STARTING})
 DOWN = frozenset({HealthState.UNHEALTHY, HealthState.UNKNOWN, HealthState.STOPPED})
-_BAD_FIRST = (
+BAD_FIRST = (
     HealthState.UNHEALTHY,
     HealthState.UNKNOWN,
     HealthState.STOPPED,
@@ -21,13 +21,17 @@ _BAD_FIRST = (
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One part after the diagnosis. `because_of` names the root causes upstream; empty: it speaks for itself."""
+    """One part after the diagnosis. `because_of` names the root causes upstream; empty: it speaks for itself.
+
+    elsewhere: as in `Health`.
+    """
 
     name: str
     state: HealthState
     reason: str
     because_of: tuple[str, ...] = ()
     failure: str = ""
+    elsewhere: bool = False
 
     @property
     def is_cause(self) -> bool:
@@ -45,7 +49,7 @@ def diagnose(readings: Mapping[str, Health], depends_on: Mapping[str, Sequence[s
 
 def worst(states: Sequence[HealthState]) -> HealthState:
     """Return the state an operator must see first; healthy when there are none."""
-    return min(states, key=_BAD_FIRST.index, default=HealthState.HEALTHY)
+    return min(states, key=BAD_FIRST.index, default=HealthState.HEALTHY)
 
 
 def verdict(findings: Sequence[Finding]) -> str:
@@ -65,9 +69,9 @@ def verdict(findings: Sequence[Finding]) -> str:
 
 def _finding(name: str, health: Health, causes: tuple[str, ...]) -> Finding:
     if not causes:
-        return Finding(name, health.state, health.reason, failure=health.failure)
+        return Finding(name, health.state, health.reason, failure=health.failure, elsewhere=health.elsewhere)
     state = HealthState.DEGRADED if health.state in WELL else health.state
-    return Finding(name, state, health.reason, causes, health.failure)
+    return Finding(name, state, health.reason, causes, health.failure, health.elsewhere)
 
 
 def _causes(name: str, readings: Mapping[str, Health], depends_on: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class Kind(Enum):
 class PartHealth(msgspec.Struct, frozen=True):
     """One part in a report. `since_ns`: when it came into this state; `because_of`: the root causes upstream;
     `failure`: what is wrong, in the words of the recovery ladders; `for_readiness`: while it is down, we are not ready.
+    `elsewhere`: another node answers for it at present; `node`: who says so, where several nodes are told of at once.
     """
 
     name: str
@@ -57,16 +58,19 @@ class PartHealth(msgspec.Struct, frozen=True):
     failure: str = ""
     kind: Kind = Kind.READINESS
     for_readiness: bool = True
+    elsewhere: bool = False
+    node: str = ""
 
 
 class HealthReport(msgspec.Struct, frozen=True):
-    """One round of probes: the worst state, the verdict, and every part."""
+    """One round of probes of one node: the worst state, the verdict, and every part."""
 
     at_ns: int
     state: HealthState
     verdict: str
     root_causes: tuple[str, ...]
     parts: tuple[PartHealth, ...]
+    node: str = ""
 
     @property
     def is_live(self) -> bool:
@@ -108,13 +112,17 @@ class HealthChecker:
 
     Args:
         fall, rise: readings in a row before a part counts as worse, or as better again.
+        node: whose parts these are.
     """
 
     name = "health_checker"
     depends_on: Sequence[str] = ()
 
-    def __init__(self, clock: Clock, *, interval_s: float, deadline_s: float, fall: int = 1, rise: int = 1) -> None:
+    def __init__(
+        self, clock: Clock, *, interval_s: float, deadline_s: float, fall: int = 1, rise: int = 1, node: str = ""
+    ) -> None:
         self._clock = clock
+        self._node = node
         self._interval_s = interval_s
         self._deadline_s = deadline_s
         self._fall = fall
@@ -123,7 +131,7 @@ class HealthChecker:
         self._followers: list[Callable[[], None]] = []
         self._steadied: dict[str, Steadying] = {}
         self._since: dict[str, tuple[HealthState, int]] = {}
-        self._report = HealthReport(clock.wall_ns(), HealthState.STARTING, "No probe has answered yet.", (), ())
+        self._report = HealthReport(clock.wall_ns(), HealthState.STARTING, "No probe has answered yet.", (), (), node)
 
     @property
     def report(self) -> HealthReport:
@@ -189,7 +197,7 @@ class HealthChecker:
     def set_aside(self, because: str) -> None:
         """Say that nobody is asked at present; what was found last is no finding any more."""
         told = f"Health is not checked: switched off by {because}."
-        self._report = HealthReport(self._report.at_ns, HealthState.UNKNOWN, told, (), ())
+        self._report = HealthReport(self._report.at_ns, HealthState.UNKNOWN, told, (), (), self._node)
 
     async def check(self) -> HealthReport:
         """Run one round now and return its report."""
@@ -212,6 +220,7 @@ class HealthChecker:
             verdict=verdict(findings),
             root_causes=tuple(finding.name for finding in findings if finding.is_cause),
             parts=tuple(self._part(finding, took_ms[finding.name], now_ns) for finding in findings),
+            node=self._node,
         )
         for told in self._followers:
             told()
@@ -263,6 +272,7 @@ class HealthChecker:
             failure=finding.failure,
             kind=watched.kind if watched is not None else Kind.READINESS,
             for_readiness=watched is not None and watched.for_readiness,
+            elsewhere=finding.elsewhere,
         )
 
     def _graph(self) -> Mapping[str, Sequence[str]]:

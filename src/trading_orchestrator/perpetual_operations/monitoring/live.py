@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from trading_orchestrator.kernel.metrics import Family
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 
 FOLDER = "live"
@@ -25,12 +26,16 @@ _HEAD = struct.Struct("<II")
 
 
 class NodeNow(msgspec.Struct, frozen=True):
-    """One node as it measured itself at `at_boot_ns` (the clock since boot, the same in all processes)."""
+    """One node as it measured itself at `at_boot_ns` (the clock since boot, the same in all processes).
+
+    health: its newest report; None from a node that tells none.
+    """
 
     node: str
     at_boot_ns: int
     sample: Sample
     metrics: tuple[Family, ...] = ()
+    health: HealthReport | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.kernel.metrics import Family, Kind, Meter, Reading
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
+from trading_orchestrator.perpetual_operations.health.of_all_nodes import answered
 from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
 from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 
@@ -52,6 +53,7 @@ class Readings:
     """Where the metrics come from: each is called on the exposing thread.
 
     nodes: every living node of this host, the answering one first; may read small files.
+    report: the newest health report of the answering node; those of the others come with `nodes`.
     """
 
     nodes: Callable[[], Sequence[NodeNow]]
@@ -95,7 +97,9 @@ class _Now(Collector):
         yield from _of_host(nodes[0].sample if nodes else None)
         yield from _of_nodes(nodes)
         yield from _of_meters(nodes)
-        yield from _of_health(self._readings.report())
+        report = self._readings.report()
+        others = [now.health for now in nodes if now.health is not None and now.health.node != report.node]
+        yield from _of_health([report, *others])
         yield GaugeMetricFamily("trading_journal_pos", "Newest position of the journal", value=self._readings.pos())
 
 
@@ -146,12 +150,14 @@ def _add(held: Metric, family: Family, reading: Reading, node: str) -> None:
         held.add_metric(values, reading.value)
 
 
-def _of_health(report: HealthReport) -> Iterator[Metric]:
-    healthy = GaugeMetricFamily("trading_health_up", "1 while the part is healthy or degraded", labels=("part",))
-    took = GaugeMetricFamily("trading_health_probe_seconds", "Time the probe took to answer", labels=("part",))
-    for part in report.parts:
+def _of_health(reports: Sequence[HealthReport]) -> Iterator[Metric]:
+    """Each part by the nodes that answer for it: one that stands by says nothing about a desk, or a venue."""
+    labels = ("part", "node")
+    healthy = GaugeMetricFamily("trading_health_up", "1 while the part is healthy or degraded", labels=labels)
+    took = GaugeMetricFamily("trading_health_probe_seconds", "Time the probe took to answer", labels=labels)
+    for report, part in answered(reports):
         up = part.state in (HealthState.HEALTHY, HealthState.DEGRADED, HealthState.STARTING)
-        healthy.add_metric((part.name,), float(up))
-        took.add_metric((part.name,), part.took_ms / 1000)
+        healthy.add_metric((part.name, report.node), float(up))
+        took.add_metric((part.name, report.node), part.took_ms / 1000)
     yield healthy
     yield took

@@ -9,6 +9,7 @@ from pathlib import Path
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component
 from trading_orchestrator.kernel.metrics import Meter
+from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
 from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig, MonitoringConfig
 from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import MetricsHistory
 from trading_orchestrator.perpetual_operations.monitoring.history.of_sample import MetricTicks, values_of
@@ -27,6 +28,7 @@ class NodeWatch:
     Args:
         is_alive: whether a node's process lives; a dead one's file is not read.
         shares: write the live file, because another process of this host answers /metrics.
+        report: returns the newest health report of this node, for that file.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class NodeWatch:
         node: str,
         is_alive: Callable[[str], bool] = lambda node: True,
         shares: bool = False,
+        report: Callable[[], HealthReport | None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._node = node
         self._is_alive = is_alive
+        self._report = report
         self._keeps_history = history.enabled
         self._folder = data_dir / FOLDER
         self._live = LiveFile(self._folder / node) if shares else None
@@ -80,18 +84,25 @@ class NodeWatch:
 
     def nodes_now(self) -> Sequence[NodeNow]:
         """Return every living node of this host as it measured itself last; this one is never missing. Blocking."""
-        others = read_live(self._folder, now_boot_ns=self._clock.boot_ns(), is_alive=self._is_alive)
         sample = self.monitor.latest
         own = [self._now(sample)] if sample is not None else []
-        return [*own, *(now for now in others if now.node != self._node)]
+        return [*own, *self._others_now()]
+
+    def reports_elsewhere(self) -> Sequence[HealthReport]:
+        """Return how the other living nodes of this host found themselves last. Blocking."""
+        return [now.health for now in self._others_now() if now.health is not None]
 
     def close(self) -> None:
         """Remove the live file; call when the parts have stopped."""
         if self._live is not None:
             self._live.close()
 
+    def _others_now(self) -> Sequence[NodeNow]:
+        found = read_live(self._folder, now_boot_ns=self._clock.boot_ns(), is_alive=self._is_alive)
+        return [now for now in found if now.node != self._node]
+
     def _now(self, sample: Sample) -> NodeNow:
-        return NodeNow(self._node, self._clock.boot_ns(), sample, tuple(self.meter.read()))
+        return NodeNow(self._node, self._clock.boot_ns(), sample, tuple(self.meter.read()), self._report())
 
     def _tell(self, sample: Sample) -> None:
         if self._keeps_history:

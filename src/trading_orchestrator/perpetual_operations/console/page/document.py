@@ -48,7 +48,7 @@ def document(overview: Overview, *, version: str) -> bytes:
             _card("Leases", "leases", parts["leases"]),
             _table("Last orders", "orders", ORDER_COLUMNS, parts["orders"]),
             _table("Last fills", "fills", FILL_COLUMNS, parts["fills"]),
-            _card("Health of the node that answers", "health", parts["health"]),
+            _card("Health", "health", parts["health"]),
             _card("Journal and host", "system", parts["system"]),
             _card("Incidents", "incidents", parts["incidents"], "wide"),
             _card("Last hour", "hour", parts["hour"], "wide"),

@@ -13,6 +13,8 @@ from trading_orchestrator.perpetual_operations.console.page.incidents import inc
 from trading_orchestrator.perpetual_operations.console.page.sparkline import sparkline
 from trading_orchestrator.perpetual_operations.console.page.words import badge, figure, moment, number, size
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine
+from trading_orchestrator.perpetual_operations.health.diagnosis import WELL
+from trading_orchestrator.perpetual_operations.health.health_checker import PartHealth
 
 ROWS_SHOWN = 12
 FILLS_DRAWN = 120
@@ -72,25 +74,16 @@ def incidents(overview: Overview, now_ns: Now) -> Html:
 
 
 def health(overview: Overview, now_ns: Now) -> Html:
-    """The parts that are watched, causes named."""
+    """The parts that are watched, causes named: those of the node that answers, and what only others know."""
     if not overview.health.parts:
         return tag("p", "Nothing is watched yet.", class_="empty")
-    return tag(
-        "ul",
-        [
-            tag(
-                "li",
-                tag("span", tag("b", part.name.replace("_", " ")), " ", badge(part.state.value)),
-                tag(
-                    "span",
-                    f"because of {', '.join(part.because_of)}" if part.because_of else part.reason,
-                    class_="note",
-                ),
-            )
-            for part in overview.health.parts
-        ],
-        class_="lines",
-    )
+    here = {part.name for part in overview.health.parts if _is_here(part, overview)}
+    shown = [
+        part
+        for part in overview.health.parts
+        if _is_here(part, overview) or part.name not in here or part.state not in WELL
+    ]
+    return tag("ul", [_part(part, overview) for part in shown], class_="lines")
 
 
 def system(overview: Overview, now_ns: Now) -> Html:
@@ -175,6 +168,20 @@ def _lease(lease: LeaseLine, now_ns: Now) -> Html:
             f"by node {lease.holder}" if lease.holder else "",
         ),
         tag("span", "since ", moment(lease.since_ns, now_ns), f" · epoch {lease.epoch}{how}{took}", class_="note"),
+    )
+
+
+def _is_here(part: PartHealth, overview: Overview) -> bool:
+    return part.node in ("", overview.served_by)
+
+
+def _part(part: PartHealth, overview: Overview) -> Html:
+    said = f"because of {', '.join(part.because_of)}" if part.because_of else part.reason
+    by = "" if _is_here(part, overview) else f"node {part.node}"
+    return tag(
+        "li",
+        tag("span", tag("b", part.name.replace("_", " ")), " ", badge(part.state.value)),
+        tag("span", " · ".join(filter(None, (said, by))), class_="note"),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -49,11 +51,12 @@ def dashboard_routes(sources: Sources) -> APIRouter:
 
     @router.get(
         "/api/dashboard/health",
-        summary="The newest health report (health+json): status, checks, verdict, root causes, every part",
+        summary="The newest health of all nodes (health+json): status, checks, verdict, root causes, every part",
         responses={200: {"content": {HEALTH_JSON: {}}}},
     )
     async def health() -> Response:
-        said = health_json(sources.health.report, node=sources.node, version=sources.version)
+        others = await asyncio.to_thread(sources.reports_elsewhere)
+        said = health_json(sources.health.report, others, node=sources.node, version=sources.version)
         return Response(said, media_type=HEALTH_JSON)
 
     @router.get("/api/dashboard/status", summary="The parts of the operations wing on the node that answers")
