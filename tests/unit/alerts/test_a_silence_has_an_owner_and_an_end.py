@@ -11,6 +11,7 @@ from tests.conformance.alert_timeline_driver import START_NS
 from tests.unit.alerts.engine_bench import ROUTE, Event, ends, fires, timeline, told
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.perpetual_operations.alerts import facts as f
+from trading_orchestrator.perpetual_operations.alerts.alertmanager_words import silence_words
 from trading_orchestrator.perpetual_operations.alerts.silence import ENDLESS_NS, Silence, checked
 
 S = 1_000_000_000
@@ -132,3 +133,11 @@ def test_with_recurring_windows_it_acts_within_them_only() -> None:
 
     # a and b speak at the first tick after 12:01 of their day; c after its own wait
     assert [66.0, day_s + 66.0, day_s + 71.0] == [at for at, _, _ in messages]
+
+
+def test_one_that_ends_after_all_calendars_can_be_shown() -> None:
+    far = Silence(
+        silence_id="s", matchers=("a=b",), starts_at_ns=START_NS, ends_at_ns=START_NS + 4_000_000 * 86_400 * S
+    )
+
+    assert "9999-12-31T23:59:59.999Z" == silence_words(far, START_NS)["endsAt"]

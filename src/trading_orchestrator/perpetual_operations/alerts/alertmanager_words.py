@@ -58,8 +58,11 @@ def posted(words: PostedWords) -> Posted:
     )
 
 
-def silence_of(words: SilenceWords, silence_id: str) -> Silence:
+def silence_of(words: SilenceWords, silence_id: str, old: Silence | None = None) -> Silence:
     """Return the silence under this id.
+
+    Args:
+        old: the one that it changes. What their words cannot say of it (its windows, and what else ends it) stays.
 
     Raises:
         WordsRefused: a time is missing or cannot be read.
@@ -80,6 +83,9 @@ def silence_of(words: SilenceWords, silence_id: str) -> Silence:
         ends_at_ns=ends_at_ns,
         created_by=words.created_by,
         comment=words.comment,
+        until_resolved=old is not None and old.until_resolved,
+        times=() if old is None else old.times,
+        unused_for_s=None if old is None else old.unused_for_s,
     )
 
 

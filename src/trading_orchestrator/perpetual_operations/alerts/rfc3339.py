@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from trading_orchestrator.errors import Refused
 
+LATEST_NS = 253_402_300_799_999_000_000  # what comes later is written as the last moment of the year 9999
 NEVER_YEAR = 1  # Go's zero time: 0001-01-01T00:00:00Z
 
 
@@ -35,5 +36,6 @@ def time_ns(text: str) -> int | None:
 
 def rfc3339(at_ns: int) -> str:
     """Return the time to the millisecond, as Alertmanager writes it."""
+    at_ns = min(at_ns, LATEST_NS)
     at = datetime.fromtimestamp(at_ns // 1_000_000_000, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ns // 1_000_000 % 1000:03d}Z"

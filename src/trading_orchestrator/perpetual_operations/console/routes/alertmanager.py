@@ -76,8 +76,11 @@ def _alert_routes(router: APIRouter, runtime: Runtime) -> None:
         inhibited: bool = True,
         unprocessed: bool = True,
     ) -> Response:
-        wanted = _Wanted(filter, receiver, active, silenced, inhibited, unprocessed)
-        return _said(lambda: [words.alert_words(one) for one in standing(runtime().manager) if wanted(one)])
+        def found() -> Sequence[object]:
+            wanted = _Wanted(filter, receiver, active, silenced, inhibited, unprocessed)
+            return [words.alert_words(one) for one in standing(runtime().manager) if wanted(one)]
+
+        return _said(found)
 
     @router.get("/api/v2/alerts/groups", summary="Alerts that fire, by group")
     async def groups(
@@ -87,9 +90,8 @@ def _alert_routes(router: APIRouter, runtime: Runtime) -> None:
         silenced: bool = True,
         inhibited: bool = True,
     ) -> Response:
-        wanted = _Wanted(filter, receiver, active, silenced, inhibited, True)
-
         def found() -> Sequence[object]:
+            wanted = _Wanted(filter, receiver, active, silenced, inhibited, True)
             shown = [
                 msgspec.structs.replace(group, alerts=tuple(one for one in group.alerts if wanted(one)))
                 for group in standing_in_groups(runtime().manager)
@@ -156,14 +158,14 @@ def _silences(manager: AlertManager, wanted: Sequence[Matcher]) -> Sequence[obje
 
 async def _set(manager: AlertManager, said: words.SilenceWords, clock: Clock) -> str:
     """Set or change it; what cannot be changed in place is set anew, and the old one ends (Alertmanager does so)."""
-    silence = words.silence_of(said, said.id or new_id(clock.wall_ns()))
     old = manager.state.silences.get(said.id)
+    silence = words.silence_of(said, said.id or new_id(clock.wall_ns()), old)
     if old is not None and rfc3339(old.starts_at_ns) == rfc3339(silence.starts_at_ns):
         silence = msgspec.structs.replace(silence, starts_at_ns=old.starts_at_ns)  # they know it to the millisecond
     try:
         await manager.set_silence(silence)
     except SilenceRefused:
-        if said.id not in manager.state.silences:
+        if old is None:
             raise
         silence = msgspec.structs.replace(silence, silence_id=new_id(clock.wall_ns()))
         await manager.set_silence(silence)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import new_id
+from trading_orchestrator.perpetual_operations.alerts.answering import span_ns
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
 from trading_orchestrator.perpetual_operations.alerts.silence import ENDLESS_NS, Silence
@@ -19,15 +20,14 @@ from trading_orchestrator.perpetual_operations.console.bodies import read_json
 from trading_orchestrator.perpetual_operations.console.problems import problem
 from trading_orchestrator.perpetual_operations.console.said_by import By, checked_by
 
-SECOND_NS = 1_000_000_000
 Runtime = Callable[[], AlertsRuntime]
 
 
 class SilenceSaid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A silence: what, who, why, and what ends it: at least one of the three.
 
-    for_s: for so long. until_resolved: with the last alert that it covers. unused_for_s: when it has covered nothing
-    for so long. times: recurring windows in which alone it acts, in Alertmanager's words.
+    for_s: for so long, at most 366 days. until_resolved: with the last alert that it covers. unused_for_s: when it has
+    covered nothing for so long. times: recurring windows in which alone it acts, in Alertmanager's words.
     """
 
     matchers: tuple[str, ...]
@@ -72,7 +72,7 @@ def _silence(said: SilenceSaid, silence_id: str, now_ns: int) -> Silence:
         silence_id=silence_id,
         matchers=said.matchers,
         starts_at_ns=now_ns,
-        ends_at_ns=ENDLESS_NS if said.for_s is None else now_ns + round(said.for_s * SECOND_NS),
+        ends_at_ns=ENDLESS_NS if said.for_s is None else now_ns + span_ns(said.for_s),
         created_by=said.by,
         comment=said.reason,
         until_resolved=said.until_resolved,
