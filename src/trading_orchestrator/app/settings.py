@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,8 +21,8 @@ from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.config import ConfigRefused, build, environment, merged, nearest, read_toml
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.desk_strategies import strategies_of
 from trading_orchestrator.trading.risk.daily_loss import loss_asset
-from trading_orchestrator.trading.strategies.load import load_strategy
 
 if TYPE_CHECKING:
     from trading_orchestrator.perpetual_operations.alerts.loading import Plan
@@ -28,12 +30,21 @@ if TYPE_CHECKING:
 DEFAULT_CONFIG = Path("trading-orchestrator.toml")
 ENVIRONMENT = "TRADING_ORCHESTRATOR"
 JOURNAL_FILE = "journal.db"
+DESK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class TradingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """TOML: `[trading.desk.NAME]`, one table a desk."""
 
     desk: dict[str, DeskConfig] = {}
+
+    def __post_init__(self) -> None:
+        for name in self.desk:
+            if not DESK_NAME.fullmatch(name):  # a stream and a lease bear it, and so does a page's address
+                raise ValueError(
+                    f"desk: expected a name of up to 64 letters, digits, `.`, `_` and `-` that begins with a letter or "
+                    f"digit, was {name!r}"
+                )
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,11 +163,24 @@ def configured(values: dict[str, Any], source: str) -> Configured:
                 source=source,
             )
         loss_asset(desk.symbols, desk.risk, source=f"{source}: trading.desk.{name}")
-        for strategy in desk.strategies:
-            load_strategy(
-                strategy.class_, strategy.params, source=f"{source}: trading.desk.{name}.strategies.{strategy.name}"
-            )
+        strategies_of(desk, source=f"{source}: trading.desk.{name}")
+    _check_accounts(settings.trading.desk, source)
     return Configured(settings, values, source)
+
+
+def _check_accounts(desks: Mapping[str, DeskConfig], source: str) -> None:
+    """Two desks of one account would give out the same order ids, and each take the other's orders for its own."""
+    owners: dict[tuple[str, str], str] = {}
+    for name, desk in desks.items():
+        for key, value in (("broker", desk.broker), ("account", desk.account_name)):
+            owner = owners.setdefault((key, value), name)
+            if owner != name:
+                raise ConfigRefused(
+                    f"{source}: trading.desk.{name}.{key}: desk {owner} trades on {key} `{value}` already; give each "
+                    "desk a broker section with an API key of an account of its own, or make them one desk",
+                    key=f"trading.desk.{name}.{key}",
+                    source=source,
+                )
 
 
 def _check_exchange(exchange: str, key: str, source: str) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from ipaddress import AddressValueError, IPv4Address
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+from trading_orchestrator.kernel.bounds import UpToAnHour
 
 
 class KeeperConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -14,31 +18,26 @@ class KeeperConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     nodes: 2 is a trader and a console that back each other; 1 puts everything into one process.
     hang_kill_s: a node whose event loop has not turned for this long after READY is killed, so that the kill
         switch acts within 2 s whatever blocks the loop; 0 turns it off.
-    start_timeout_s: a node that is not READY by then is killed and started again; a cold disk and a slow venue fit.
+    start_timeout_s: a node that is not READY by then is killed and started again; a cold disk fits. A venue that is
+        away keeps no node from being READY: the console serves, and the desk waits for its venue.
     stop_deadline_s: SIGTERM to SIGKILL; below systemd's default and below a human's patience.
     backoff_cap_s: the longest wait between restarts; the first restart is immediate.
     """
 
     host: str = "127.0.0.1"
-    port: int = 8000
-    nodes: int = 2
-    hang_kill_s: float = 1.5
-    start_timeout_s: float = 60.0
-    stop_deadline_s: float = 4.0
-    backoff_cap_s: float = 30.0
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    nodes: Annotated[int, Meta(ge=1, le=2)] = 2
+    hang_kill_s: Annotated[float, Meta(ge=0, le=3600)] = 1.5
+    start_timeout_s: UpToAnHour = 60.0
+    stop_deadline_s: Annotated[float, Meta(gt=1, le=600)] = 4.0
+    backoff_cap_s: UpToAnHour = 30.0
 
     def __post_init__(self) -> None:
-        if self.nodes not in (1, 2):
-            raise ValueError(f"nodes: expected 1 or 2, was {self.nodes}")
         if not _is_loopback(self.host):
             raise ValueError(
                 f"host: expected a loopback address such as 127.0.0.1, was {self.host}: whoever reaches the console "
                 "may use it, so put a proxy with a sign-in of its own in front"
             )
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"port: expected 0 to 65535, was {self.port}")
-        if self.stop_deadline_s <= 1 or self.start_timeout_s <= 0 or self.hang_kill_s < 0:
-            raise ValueError("expected stop_deadline_s > 1, start_timeout_s > 0 and hang_kill_s >= 0")
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.bounds import fault_of
 
 T = TypeVar("T")
 
@@ -38,7 +40,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise ConfigRefused(f"config file {path} cannot be read: {error.strerror}", source=str(path)) from None
-    except tomllib.TOMLDecodeError as error:
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigRefused(
+            f"config file {path} is not valid TOML: expected UTF-8, was the byte 0x{error.object[error.start]:02x} "
+            f"in line {line}; save the file as UTF-8",
+            source=str(path),
+        ) from None
+    except ValueError as error:  # TOMLDecodeError, or a number of more digits than Python reads
         raise ConfigRefused(f"config file {path} is not valid TOML: {error}", source=str(path)) from None
 
 
@@ -46,27 +55,39 @@ def build(kind: type[T], values: Mapping[str, Any], *, source: str) -> T:
     """Return `values` as the struct `kind`, whose classes say `forbid_unknown_fields=True`.
 
     Raises:
-        ConfigRefused: a key is unknown (the nearest known one is named), missing, or of the wrong type or range.
+        ConfigRefused: a key is unknown (the nearest known one is named), missing, or of the wrong type or range; no
+            number may be endless or nan.
     """
-    _refuse_unknown_keys(kind, values, (), source)
+    _refuse_unfit(kind, values, (), source)
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         said, _, key = str(error).removesuffix("`").partition(" - at `$")
-        key = key.removeprefix(".") or "the top level"
+        key = _with_names(kind, values, key).removeprefix(".") or "the top level"
         raise ConfigRefused(f"{source}: {key}: {said[0].lower()}{said[1:]}", key=key, source=source) from None
 
 
 def environment(prefix: str, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return the variables `PREFIX_A__B=x` as {"a": {"b": "x"}}: they override the file key by key."""
+    """Return the variables `PREFIX_A__B=x` as {"a": {"b": "x"}}: they override the file key by key.
+
+    Raises:
+        ConfigRefused: one variable gives a value to what another one takes for a table.
+    """
     found: dict[str, Any] = {}
     for name, value in sorted((os.environ if environ is None else environ).items()):
         if not name.startswith(f"{prefix}_"):
             continue
         *path, last = name.removeprefix(f"{prefix}_").lower().split("__")
-        at = found
+        at: Any = found
         for key in path:
-            at = at.setdefault(key, {})
+            at = at.setdefault(key, {}) if isinstance(at, dict) else at
+        if not isinstance(at, dict) or isinstance(at.get(last), dict):
+            raise ConfigRefused(
+                f"environment: {name} and another variable disagree: one gives a value to what is a table for the "
+                "other; unset one of them",
+                key=".".join((*path, last)),
+                source="environment",
+            )
         at[last] = value
     return found
 
@@ -92,9 +113,13 @@ def nearest(name: str, known: list[str]) -> str:
     return f"did you mean `{close[0]}`?" if close else f"known are: {', '.join(sorted(known))}"
 
 
-def _refuse_unknown_keys(kind: Any, value: Any, path: tuple[str, ...], source: str) -> None:
+def _refuse_unfit(kind: Any, value: Any, path: tuple[str, ...], source: str) -> None:
     """Walk type and value side by side, so that the message can name the key as it stands in the file."""
-    kind = _struct_of_union(kind)
+    fault = fault_of(value, kind)
+    if fault is not None:
+        key = ".".join(path)
+        raise ConfigRefused(f"{source}: {key}: {fault}", key=key, source=source)
+    kind = _container_of(kind)
     if _is_struct(kind) and isinstance(value, Mapping):
         hints = _types_by_key(kind)
         for name, inner in value.items():
@@ -103,30 +128,51 @@ def _refuse_unknown_keys(kind: Any, value: Any, path: tuple[str, ...], source: s
                 raise ConfigRefused(
                     f"{source}: unknown key `{key}`; {nearest(name, list(hints))}", key=key, source=source
                 )
-            _refuse_unknown_keys(hints[name], inner, (*path, name), source)
+            _refuse_unfit(hints[name], inner, (*path, name), source)
     elif isinstance(value, Mapping) and get_origin(kind) is dict:
         for name, inner in value.items():
-            _refuse_unknown_keys(get_args(kind)[1], inner, (*path, name), source)
+            _refuse_unfit(get_args(kind)[1], inner, (*path, name), source)
     elif isinstance(value, list) and get_args(kind):
         for index, inner in enumerate(value):
-            _refuse_unknown_keys(get_args(kind)[0], inner, (*path, str(index)), source)
+            _refuse_unfit(get_args(kind)[0], inner, (*path, str(index)), source)
+
+
+def _with_names(kind: Any, value: Any, key: str) -> str:
+    """Return msgspec's path with the names of the tables' entries, each of which it calls `[...]`."""
+    before, unnamed, after = key.partition("[...]")
+    if not unnamed:
+        return key
+    for part in re.findall(r"[^.\[\]]+", before):
+        if isinstance(value, list | tuple):
+            kind, value = get_args(kind)[0], value[int(part)]
+        elif _is_struct(kind) and part in _types_by_key(kind):
+            kind, value = _types_by_key(kind)[part], value[part]
+        else:
+            return key  # one of several structs: which, only msgspec knows
+        kind = _container_of(kind)
+    entry = _container_of(get_args(kind)[1])
+    for name, inner in value.items():
+        try:
+            msgspec.convert(inner, entry, strict=False)
+        except msgspec.ValidationError:
+            return f"{before}.{name}{_with_names(entry, inner, after)}"
+    return key
 
 
 def _types_by_key(kind: Any) -> dict[str, Any]:
     """Return the types by the keys as they stand in a file: a field may be renamed there (`class_` → `class`)."""
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
 
 
-def _keys_of(kind: Any) -> dict[str, Any]:
-    """Return the keys as they are written in a file (`class`, where Python needs `class_`) with their types."""
-    hints = get_type_hints(kind)
-    return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
-
-
-def _struct_of_union(kind: Any) -> Any:
-    structs = [arg for arg in get_args(kind) if _is_struct(arg)] if get_origin(kind) in (Union, UnionType) else []
-    return structs[0] if structs else kind
+def _container_of(kind: Any) -> Any:
+    """Return the type without what is said of it; of several, the one that has keys of its own, else the first."""
+    if get_origin(kind) is Annotated:
+        return _container_of(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        members = [_container_of(arg) for arg in get_args(kind)]
+        return next((each for each in members if _is_struct(each)), members[0])
+    return kind
 
 
 def _is_struct(kind: Any) -> bool:

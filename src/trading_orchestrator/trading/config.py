@@ -6,12 +6,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from trading_orchestrator.kernel.bounds import Seconds, UpToAMinute
 from trading_orchestrator.trading.book import SNAPSHOT_EVERY_FACTS
 from trading_orchestrator.trading.risk.limits import RiskLimits
 
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
 UpToHalfAMinute = Annotated[float, msgspec.Meta(gt=0, le=30)]
-UpToAMinute = Annotated[float, msgspec.Meta(gt=0, le=60)]
 
 
 class StrategyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +83,8 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cpu_max_ratio: Annotated[float, msgspec.Meta(ge=0, le=1024)] = 0.0
 
     def __post_init__(self) -> None:
+        if len(set(self.symbols)) < len(self.symbols):
+            raise ValueError(f"symbols: expected each once, was {', '.join(self.symbols)}")
         for symbol in self.symbols:
             if ":" in symbol:
                 raise ValueError(

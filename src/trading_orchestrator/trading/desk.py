@@ -21,6 +21,7 @@ from trading_orchestrator.market.port import Feed, Instrument, Quote, Trade
 from trading_orchestrator.storage.ports import FactStore, Fence, JournalCorrupt, StaleEpoch
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.desk_strategies import strategies_of
 from trading_orchestrator.trading.emergency import EmergencyCancels
 from trading_orchestrator.trading.floor import NowRunning
 from trading_orchestrator.trading.follower import Follower
@@ -28,7 +29,6 @@ from trading_orchestrator.trading.rebuild import has_lost_rows, rebuild_rows
 from trading_orchestrator.trading.record import RecordLost
 from trading_orchestrator.trading.shift import Report, Shift, Surroundings
 from trading_orchestrator.trading.strategies.bar_history import BarHistory
-from trading_orchestrator.trading.strategies.load import LoadedStrategy, load_strategy
 from trading_orchestrator.trading.strategy_health import strategy_health
 from trading_orchestrator.trading.venue_clock import VenueClock
 
@@ -437,33 +437,6 @@ def worry_of(book: Book) -> str:
     said += [f"{symbol} takes no new entries: {code}" for symbol, code in sorted(book.blocked.items())]
     said += [f"{unknown} unknown orders"] if unknown else []
     return "; ".join(said)
-
-
-def strategies_of(config: DeskConfig, *, source: str) -> dict[str, LoadedStrategy]:
-    """Return the enabled strategies of the config, loaded.
-
-    Raises:
-        ConfigRefused: a name twice, a wrong class or parameter, or a symbol that is none of the desk's.
-    """
-    loaded: dict[str, LoadedStrategy] = {}
-    for each in config.strategies:
-        where = f"{source}: strategy `{each.name}`"
-        if each.name in loaded:
-            raise ConfigRefused(f"{where}: the name is used twice", key="name", source=source)
-        if each.enabled:
-            loaded[each.name] = load_strategy(each.class_, each.params, source=where)
-            _check_symbols(loaded[each.name], each.name, config, where)
-    return loaded
-
-
-def _check_symbols(loaded: LoadedStrategy, name: str, config: DeskConfig, source: str) -> None:
-    for symbol in loaded.wants(name).symbols:
-        if symbol not in config.symbols:
-            raise ConfigRefused(
-                f"{source}: wants `{symbol}`, which is none of the desk's symbols; {nearest(symbol, config.symbols)}",
-                key="symbols",
-                source=source,
-            )
 
 
 def _taken(take: Callable[[T], None], item: T) -> None:

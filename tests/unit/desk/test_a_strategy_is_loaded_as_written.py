@@ -9,7 +9,7 @@ import pytest
 
 from trading_orchestrator.kernel.config import ConfigRefused, build
 from trading_orchestrator.trading.config import DeskConfig
-from trading_orchestrator.trading.desk import strategies_of
+from trading_orchestrator.trading.desk_strategies import strategies_of
 from trading_orchestrator.trading.strategies.load import load_strategy
 from trading_orchestrator.trading.strategies.market_maker import MarketMaker
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from trading_orchestrator.brokers.budget import BudgetConfig
 from trading_orchestrator.brokers.stream_watch import StreamWatch
 from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.bounds import Seconds, UpToAMinute, UpToAnHour
 from trading_orchestrator.kernel.clock import Clock
 
 
@@ -22,9 +23,6 @@ class Credentials(NamedTuple):
 
     def __repr__(self) -> str:
         return "Credentials(***)"
-
-
-_POSITIVE = ("timeout_s", "validity_s", "ping_s", "quiet_s", "lag_s", "reconnect_first_s", "reconnect_most_s")
 
 
 class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,22 +53,15 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     urls: dict[str, Any] = {}
     options: dict[str, Any] = {}
     live: bool = True
-    timeout_s: float = 1.0
-    validity_s: float = 1.0
-    ping_s: float = 5.0
-    quiet_s: float = 10.0
-    lag_s: float = 2.0
-    countdown_s: float = 60.0
-    reconnect_first_s: float = 0.1
-    reconnect_most_s: float = 15.0
+    timeout_s: UpToAMinute = 1.0
+    validity_s: UpToAMinute = 1.0
+    ping_s: UpToAnHour = 5.0
+    quiet_s: Seconds = 10.0
+    lag_s: Seconds = 2.0
+    countdown_s: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    reconnect_first_s: UpToAnHour = 0.1
+    reconnect_most_s: UpToAnHour = 15.0
     budget: BudgetConfig = BudgetConfig()
-
-    def __post_init__(self) -> None:
-        for name in _POSITIVE:
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}: expected seconds > 0, was {getattr(self, name)}")
-        if self.countdown_s < 0:
-            raise ValueError(f"countdown_s: expected seconds, or 0 for never, was {self.countdown_s}")
 
     @property
     def moves_real_money(self) -> bool:

@@ -8,13 +8,17 @@ from typing import Annotated
 import msgspec
 
 from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.bounds import PositiveDecimal
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class RiskLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a desk may do at most. Quantities are in the base asset, notionals in the quote asset.
 
     The defaults suit a first day on a small account: whoever needs more says so in the configuration,
-    and whoever forgets to cannot lose much.
+    and whoever forgets to cannot lose much. None can be 0, endless or switched off but `max_daily_loss`:
+    a desk that may send nothing is halted by `desk halt`.
 
     max_order_qty: one order. 10,000 units is a tenth of a lot of foreign exchange; set it per desk for
         assets whose unit is worth more (the notional limit holds either way).
@@ -31,18 +35,14 @@ class RiskLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     day_begins_h: the hour UTC at which the day begins; 0 is when crypto venues and their statements turn the day.
     """
 
-    max_order_qty: Decimal = Decimal(10_000)
-    max_order_notional: Decimal = Decimal(20_000)
-    max_position_qty: Decimal = Decimal(50_000)
-    max_open_orders: int = 50
-    price_collar_ratio: Decimal = Decimal("0.02")
-    max_orders_per_s: int = 8
-    max_daily_loss: Decimal | None = None
+    max_order_qty: PositiveDecimal = Decimal(10_000)
+    max_order_notional: PositiveDecimal = Decimal(20_000)
+    max_position_qty: PositiveDecimal = Decimal(50_000)
+    max_open_orders: Count = 50
+    price_collar_ratio: PositiveDecimal = Decimal("0.02")
+    max_orders_per_s: Count = 8
+    max_daily_loss: PositiveDecimal | None = None
     day_begins_h: Annotated[int, msgspec.Meta(ge=0, le=23)] = 0
-
-    def __post_init__(self) -> None:
-        if self.max_daily_loss is not None and not self.max_daily_loss > 0:
-            raise ValueError(f"max_daily_loss: expected an amount above 0, was {self.max_daily_loss}")
 
 
 class RiskRefused(Refused):

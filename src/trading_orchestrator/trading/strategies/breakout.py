@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 from trading_orchestrator.brokers.port import Side, TradeReport
+from trading_orchestrator.kernel.bounds import PositiveDecimal
 from trading_orchestrator.kernel.money import ZERO, to_step
 from trading_orchestrator.market.port import Bar
 from trading_orchestrator.trading.orders.order import Order
@@ -30,15 +31,11 @@ class BreakoutParams(StrategyParams, frozen=True):
     """
 
     symbol: str
-    qty: Decimal
+    qty: PositiveDecimal
     bar_s: Annotated[int, msgspec.Meta(ge=1)] = 60
     range_bars: Annotated[int, msgspec.Meta(ge=2)] = 20
-    stop_ranges: Decimal = Decimal(3)
+    stop_ranges: PositiveDecimal = Decimal(3)
     goes_short: bool = True
-
-    def __post_init__(self) -> None:
-        if self.qty <= 0 or self.stop_ranges <= 0:
-            raise ValueError(f"expected qty and stop_ranges above 0, was {self.qty} and {self.stop_ranges}")
 
 
 class BreakoutState(StrategyState):

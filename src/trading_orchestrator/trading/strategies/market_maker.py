@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 from trading_orchestrator.brokers.port import OrdType, Side, TradeReport
+from trading_orchestrator.kernel.bounds import PositiveDecimal
 from trading_orchestrator.kernel.money import ZERO, to_step, to_tick
 from trading_orchestrator.market.port import Bar, Quote
 from trading_orchestrator.trading.orders.order import Order
@@ -35,8 +36,8 @@ class MarketMakerParams(StrategyParams, frozen=True):
     """
 
     symbol: str
-    qty: Decimal
-    max_position_qty: Decimal
+    qty: PositiveDecimal
+    max_position_qty: PositiveDecimal
     half_spread_ticks: Ticks = 1
     range_share: Decimal = ZERO
     lean_ticks: Ticks = 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar, Generic, Protocol, TypeVar, get_args, get_origin
@@ -56,7 +55,7 @@ class Floor(Protocol):
     def now_ns(self) -> int: ...
 
 
-class Strategy(ABC, Generic[P, S]):
+class Strategy(Generic[P, S]):
     """Decides; the desk checks risk, journals, sends, and books what comes back.
 
         class Momentum(Strategy[MomentumParams, MomentumState]):
@@ -66,6 +65,8 @@ class Strategy(ABC, Generic[P, S]):
             def on_bar(self, bar: Bar) -> None:
                 if bar.close_px > bar.open_px:
                     self.submit(bar.symbol, Side.BUY, self.params.qty)
+
+    Without parameters and without a state of its own, `class Momentum(Strategy)` is enough.
 
     The callbacks are plain functions that decide and return: they run on the desk's own event loop, so no waiting, no
     I/O, no threads (a callback that blocks for 1.5 s gets its node killed). Everything submitted and canceled in one
@@ -81,8 +82,11 @@ class Strategy(ABC, Generic[P, S]):
     does not: it means that this one order may not be placed now.
     """
 
-    Params: ClassVar[type[StrategyParams]]
-    State: ClassVar[type[StrategyState]]
+    Params: ClassVar[type[StrategyParams]] = StrategyParams
+    State: ClassVar[type[StrategyState]] = StrategyState
+
+    desk_symbols: Sequence[str] = ()
+    """The symbols that the desk trades; the loader fills them in before `wants` is asked."""
 
     def __init_subclass__(cls) -> None:
         """Read the two type arguments, so that the loader knows what to build."""
@@ -94,8 +98,6 @@ class Strategy(ABC, Generic[P, S]):
         super().__init_subclass__()
 
     def __init__(self, name: str, params: P, state: S, floor: Floor | None = None) -> None:
-        if not hasattr(type(self), "Params"):
-            raise Broken(f"expected class {type(self).__name__}(Strategy[YourParams, YourState]), was a bare Strategy")
         self.name = name
         self.params = params
         self.state = state
@@ -107,9 +109,12 @@ class Strategy(ABC, Generic[P, S]):
             raise Broken(f"strategy {self.name} is at no desk: it can act only in its callbacks")
         return self._at
 
-    @abstractmethod
     def wants(self) -> Wants:
-        """Return which symbols, bars and timer to receive. Asked once, before `warm_up`."""
+        """Return which symbols, bars and timer to receive; unless overridden, quotes of all the desk's symbols.
+
+        Asked once, before `warm_up`.
+        """
+        return Wants(symbols=self.desk_symbols)
 
     def warm_up(self, bars: Sequence[Bar]) -> None:
         """Refill indicators from closed bars, oldest first, all of them already reflected in `state`.
