@@ -25,7 +25,7 @@ class KillSwitch:
     """Cancels, then looks twice. The latch itself is a fact (`desk.killed`): the risk check reads it from the Book.
 
     Orders of others on the account are not touched. An order in doubt counts as open until it is found or proved
-    absent; its cancel is sent as soon as it is found.
+    absent; its cancel is sent as soon as it is found, or can no longer be on its way (`Resolver`).
     """
 
     def __init__(

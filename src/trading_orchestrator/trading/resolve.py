@@ -93,15 +93,22 @@ class Resolver:
         self._closed = False
         self.skew_s = 0.0
 
-    def watch(self, cl_ord_id: str, *, not_found_already: bool = False, after_s: float = 0.0) -> None:
+    def watch(
+        self, cl_ord_id: str, *, not_found_already: bool = False, after_s: float = 0.0, at_once: bool = False
+    ) -> None:
         """Ask for this order, once and until nothing about it is in question. One that is watched stays so.
 
         Args:
             not_found_already: the venue has just said once that it does not know the order.
             after_s: what is missing may be on its way for so long.
+            at_once: do not wait for its next turn if it is watched already.
         """
         order = self._intake.book.order(cl_ord_id)
-        if self._closed or order is None or order.foreign or order.cl_ord_id in self._tasks:
+        if self._closed or order is None or order.foreign:
+            return
+        if order.cl_ord_id in self._tasks:
+            if at_once:
+                self._doubts[order.cl_ord_id].nudged.set()
             return
         doubt = Doubt(order.cl_ord_id, order.symbol, self._sent_before_ns(order))
         if not_found_already:
@@ -178,7 +185,10 @@ class Resolver:
         doubt.asked_ns = self._clock.monotonic_ns()
         try:
             report = await self._broker.order(order.symbol, order.cl_ord_id)
-        except OrderNotFound:
+        except OrchestratorError as error:
+            await self._cancel_unseen(doubt)
+            if not isinstance(error, OrderNotFound):
+                raise
             self._note_not_found(doubt)
             await self._fetch_trades(order)
             await self._abandon_if_proved(doubt)
@@ -232,6 +242,31 @@ class Resolver:
             report = await self._broker.order(order.symbol, order.cl_ord_id)
         await self._intake.take_in(report, report.source)
 
+    async def _cancel_unseen(self, doubt: Doubt) -> None:
+        """Cancel what nobody can find, when everything of ours has to go: by the kill switch, or the day's loss.
+
+        Not before the order itself can no longer arrive: a cancel that overtook it would miss it. That the venue
+        knows no such order concludes nothing, and no answer either: it is tried again with the next question.
+        """
+        order = self._intake.book.order(doubt.cl_ord_id)
+        if order is None or order.is_closed or not self._has_to_go(order):
+            return
+        request_id = _open_cancel(order)
+        if request_id is None or self._is_under_way(request_id) or self._clock.monotonic_ns() < self._arrival_ns(doubt):
+            return
+        try:
+            self._look_at_lease()
+            with last_look(self._look_at_lease):
+                report = await self._broker.cancel(order.symbol, order.cl_ord_id)
+        except OrchestratorError as error:
+            log.info("canceling %s unseen: %s", order.cl_ord_id, error.message)
+        else:
+            await self._intake.take_in(report, report.source)
+
+    def _has_to_go(self, order: Order) -> bool:
+        book = self._intake.book
+        return book.is_killed or (bool(book.day_loss.reached) and order.created_ns <= book.day_loss.reached_ns)
+
     def _look_at_lease(self) -> None:
         if not self._seat.may_act():
             raise NotOurs("not sent: the lease ended while the cancel waited for its turn")
@@ -270,10 +305,14 @@ class Resolver:
         count = len(doubt.not_found_ns)
         self._intake.conclude(of_not_found(self._intake.book, doubt.cl_ord_id, count, after_s))
 
+    def _arrival_ns(self, doubt: Doubt) -> int:
+        """Return when the order itself can no longer arrive."""
+        arrival_s = max(self._broker.validity_s, self._broker.timeout_s)
+        return doubt.sent_before_ns + int((arrival_s + abs(self.skew_s)) * 1e9)
+
     def _deadline_ns(self, doubt: Doubt) -> int:
         """Return after when the venue itself would refuse a late packet, with grace for its replicas."""
-        arrival_s = max(self._broker.validity_s, self._broker.timeout_s)
-        return doubt.sent_before_ns + int((arrival_s + abs(self.skew_s) + self._config.grace_s) * 1e9)
+        return self._arrival_ns(doubt) + int(self._config.grace_s * 1e9)
 
     def _proof_ns(self, doubt: Doubt) -> int:
         """Return when one more not-found could complete the proof: past the deadline, and spread over the grace."""
@@ -322,7 +361,8 @@ class Resolver:
         wait_s = most_s * spread if paused_s is None else paused_s + self._config.ask_first_s * spread
         order = self._intake.book.order(doubt.cl_ord_id)
         grace_ns = self._grace_ends_ns(order, doubt) if order is not None and order.hole_qty else 0
-        for until_ns in (self._proof_ns(doubt), doubt.spent_ns or 0, grace_ns):
+        goes_ns = self._arrival_ns(doubt) if order is not None and self._has_to_go(order) else 0
+        for until_ns in (self._proof_ns(doubt), doubt.spent_ns or 0, grace_ns, goes_ns):
             left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
             if 0 < left_s < wait_s:
                 wait_s = left_s + 0.001

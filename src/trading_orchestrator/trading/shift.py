@@ -291,7 +291,7 @@ class Shift:
         return (quote.bid_px + quote.ask_px) / 2 if quote is not None else None
 
     def _in_doubt(self, cl_ord_id: str) -> None:
-        self._resolver.watch(cl_ord_id)
+        self._resolver.watch(cl_ord_id, at_once=True)
 
     def _left_open(self, cl_ord_id: str) -> None:
         """Its end may be a frame behind."""
