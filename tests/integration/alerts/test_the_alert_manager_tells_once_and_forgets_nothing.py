@@ -21,6 +21,9 @@ from trading_orchestrator.perpetual_operations.alerts.alert_manager import (
 )
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
 from trading_orchestrator.perpetual_operations.alerts.config import AlertingConfig, ReceiverConfig, RouteConfig
+from trading_orchestrator.perpetual_operations.alerts.delivery import Way
+from trading_orchestrator.perpetual_operations.alerts.lane import Lane
+from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.policy import policy_of
 from trading_orchestrator.perpetual_operations.alerts.rows import OUTBOX, SENT, SNAPSHOT, SNAPSHOT_KEY
 from trading_orchestrator.perpetual_operations.alerts.silence import Silence, SilenceRefused
@@ -246,3 +249,20 @@ async def test_a_storm_is_one_message_that_a_journal_can_hold_and_so_is_its_end(
     messages = [letter.message for letter in place.mailbox.letters]
     assert [20_000, 20_000] == [len(one.alerts) + one.unlisted for one in messages]
     assert [20_000, 20_000] == [len(one.firing) + len(one.resolved) for one in messages]
+
+
+async def test_a_channel_that_is_away_for_good_keeps_no_end_from_the_one_beside_it(place: Place) -> None:
+    away = Mailbox(failures=[Transient("away")] * 1_000)
+    ways = [Way((Lane(name, box, LaneConfig(), place.clock),)) for name, box in (("a", place.mailbox), ("b", away))]
+    manager = AlertManager(place.store, place.clock, POLICY, node="n", fence=place.fence, channels={"r": ways})
+    running = asyncio.ensure_future(manager.run())
+    await place.clock.advance(0.001)
+    await place.do(manager.receive([DOWN]))
+    await place.pass_time(15)
+    await place.do(manager.receive([Posted(labels=DOWN.labels, ends_at_ns=place.clock.wall_ns())]))
+    await place.pass_time(15)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert ["firing", "resolved"] == place.mailbox.told()
+    assert {"firing"} == set(away.told())  # its circuit is open when the end is due

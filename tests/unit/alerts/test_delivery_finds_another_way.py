@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.unit.alerts.post import NOW_NS, Told, letter, message, settle
-from trading_orchestrator.errors import OrchestratorError, Refused, Transient
+from trading_orchestrator.errors import OrchestratorError, Refused, Transient, Unknown
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
 from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery, Way, Ways
@@ -25,6 +25,7 @@ class Scribe:
 
     said: list[tuple[str, str, str]] = field(default_factory=list)
     tries: list[list[tuple[str, str, bool]]] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
     def delivered(self, name: str, now_ns: int, answer: str, answers: Answers) -> list[object]:
         return self._note("delivered", name, answer, answers)
@@ -39,6 +40,7 @@ class Scribe:
 
     def _note(self, what: str, name: str, answer: str, answers: Answers) -> list[object]:
         self.said.append((what, name, answer))
+        self.unknown += [one.channel for one in answers if one.is_unknown]
         self.tries.append([(one.channel, one.said, one.is_taken) for one in answers])
         return []
 
@@ -145,6 +147,13 @@ async def test_a_message_to_two_channels_is_tried_again_only_where_it_did_not_ar
     ] == office.scribe.said
     assert [[("mail", "200", True), ("sms", "away", False)], [("sms", "200", True)]] == office.scribe.tries
     assert (["n-1"], ["n-1", "n-1"]) == (office.mail.letters, office.sms.letters)
+
+
+async def test_it_is_said_of_which_channel_nobody_knows_whether_it_took_a_message(office: Office) -> None:
+    office.mail.errors, office.sms.errors = [Unknown("no answer")], [Transient("away")]
+    await office.post(office.delivery(office.both()))
+
+    assert ["mail"] == office.scribe.unknown
 
 
 async def test_a_channel_that_refuses_does_not_hold_up_the_other(office: Office) -> None:

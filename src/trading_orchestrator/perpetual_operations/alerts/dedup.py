@@ -9,7 +9,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What a receiver was told about a group, and when. `expires_at_ns`: when it may be forgotten.
 
     `is_open`: a message of the group's own opened its thread, and none has ended it. `is_digested`: the newest message
-    that told of it was a digest, and something fires.
+    that told of it was a digest, and something fires. `is_doubtful`: not every channel has it for sure. What fires is
+    told again then, and the end of all that may have been told is owed.
     """
 
     at_ns: int
@@ -18,6 +19,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     expires_at_ns: int
     is_open: bool = False
     is_digested: bool = False
+    is_doubtful: bool = False
 
 
 def must_tell(
@@ -35,7 +37,7 @@ def must_tell(
 
     Source: Alertmanager notify.DedupStage.needsUpdate.
     """
-    if told is None:
+    if told is None or (told.is_doubtful and firing):
         return bool(firing)
     if not firing <= told.firing:
         return True

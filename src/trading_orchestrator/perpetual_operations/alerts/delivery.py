@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from trading_orchestrator.errors import OrchestratorError, Refused
+from trading_orchestrator.errors import OrchestratorError, Refused, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
 from trading_orchestrator.perpetual_operations.alerts import facts as f
@@ -127,7 +127,7 @@ class Delivery:
                 answer = await self._by(lane, letter)
             except OrchestratorError as error:
                 failures.append(error)
-                answers.append(f.Answer(lane.name, error.message[:SAID_LEN], is_taken=False))
+                answers.append(_no(lane, error))
                 if _may_wait(error, lane, letter, tries):
                     break
             else:
@@ -170,6 +170,10 @@ class Delivery:
 
     async def _carry_all(self, ways: Ways, letter: Letter, tries: int) -> Sequence[Carried]:
         return await asyncio.gather(*(self.carry(way, letter, tries=tries) for way in ways))
+
+
+def _no(lane: Lane, error: OrchestratorError) -> f.Answer:
+    return f.Answer(lane.name, error.message[:SAID_LEN], is_taken=False, is_unknown=isinstance(error, Unknown))
 
 
 def _deed(name: str, before: Sequence[Carried], ends: Sequence[Carried]) -> Deed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts import flapping
@@ -47,6 +47,8 @@ class Engine:
     fails, throw the engine away and fold a new one. Only two things live outside the facts, and losing them is
     harmless: confirmations of what is known (`_confirmed`; a start gives every source time to confirm again) and
     flushes that changed nothing (`_ticks`).
+
+    `is_out`: whether the bytes of a message may be on their way; what is dropped then may arrive all the same.
     """
 
     def __init__(self, policy: Policy, state: State | None = None) -> None:
@@ -58,6 +60,7 @@ class Engine:
         self._confirmed: dict[str, Alert] = {}
         self._ticks: dict[str, int] = {}
         self._swept_ns: int | None = None
+        self.is_out: Callable[[str], bool] = lambda name: False
         self._dues = Dues(self._due_of, self.state.groups)
         self._decided: list[f.Body] = []
         self.root_causes = RootCauses(policy.root_cause or RootCauseConfig(), self.alert)
@@ -200,9 +203,7 @@ class Engine:
     ) -> Sequence[f.Body]:
         """The receiver will never take this message; the group's next flush makes another."""
         if self._is_open(notification_id):
-            self._decide(
-                f.NotificationDropped(notification_id=notification_id, at_ns=now_ns, reason=answer, answers=answers)
-            )
+            self._drop(notification_id, answer, now_ns, answers)
         return self._taken()
 
     # -- what it says
@@ -289,10 +290,13 @@ class Engine:
         if group.route_id == LEFT and any(not alert.is_resolved(now_ns) for alert in alerts):
             self._ticks[group.group_id] = next_due_ns  # its receiver hears nothing more of it but the end of all of it
             return None
-        telling = self._to_tell(Flush(group, route, now_ns), alerts)
-        if group.in_flight is not None and not self._supersede(group, telling, now_ns):
-            self._ticks[group.group_id] = now_ns + max(every_ns, SHORTEST_DEADLINE_NS)
-            return None
+        flush = Flush(group, route, now_ns)
+        telling = self._to_tell(flush, alerts)
+        if group.in_flight is not None:
+            if not self._supersede(flush, telling):
+                self._ticks[group.group_id] = now_ns + max(every_ns, SHORTEST_DEADLINE_NS)
+                return None
+            telling = self._to_tell(flush, alerts)  # what was taken back may be known, and then its end is owed
         settled = tuple(alert.fingerprint for alert in alerts if alert.is_resolved(now_ns))
         self._ticks.pop(group.group_id, None)
         if telling:
@@ -315,15 +319,37 @@ class Engine:
         left = walk(self.muting, flush, [one for one in alerts if one.fingerprint not in names])
         return walk((self.unchanged,), flush, [*left, *owed])
 
-    def _supersede(self, group: Group, telling: Sequence[Alert], now_ns: int) -> bool:
-        """Take back a message that found no receiver in time, unless it still says what is to be said."""
+    def _supersede(self, flush: Flush, telling: Sequence[Alert]) -> bool:
+        """Take back a message that found no receiver in time, unless it still says what is to be said.
+
+        Where one channel has it and another is away, it is said anew when those that have it are to hear it again.
+        """
+        group, now_ns = flush.group, flush.now_ns
         assert group.in_flight is not None
-        one = self.state.outbox[group.in_flight].of_group(group.group_id)
-        if telling and parted(telling, now_ns) == (frozenset(one.firing), frozenset(one.resolved)):
+        outgoing = self.state.outbox[group.in_flight]
+        one = outgoing.of_group(group.group_id)
+        says_it = bool(telling) and parted(telling, now_ns) == (frozenset(one.firing), frozenset(one.resolved))
+        is_due_again = (
+            outgoing.taken_ns is not None
+            and bool(one.firing)
+            and now_ns - outgoing.message.at_ns >= flush.route.repeat_interval_ns
+        )
+        if says_it and not is_due_again:
             return False
-        reason = "a newer one follows"
-        self._decide(f.NotificationDropped(notification_id=group.in_flight, at_ns=now_ns, reason=reason))
+        self._drop(group.in_flight, "a newer one follows" if telling else "it is out of date", now_ns)
         return True
+
+    def _drop(self, name: str, reason: str, now_ns: int, answers: tuple[f.Answer, ...] = ()) -> None:
+        outgoing = self.state.outbox[name]
+        self._decide(
+            f.NotificationDropped(
+                notification_id=name,
+                at_ns=now_ns,
+                reason=reason,
+                answers=answers,
+                may_be_known=outgoing.may_be_known or self.is_out(name),
+            )
+        )
 
     def _said(
         self,
@@ -419,8 +445,7 @@ class Engine:
         names = {name for group in lost for name in group.alerts}
         for group in lost:
             if group.in_flight is not None:
-                reason = "its route is gone"
-                self._decide(f.NotificationDropped(notification_id=group.in_flight, at_ns=now_ns, reason=reason))
+                self._drop(group.in_flight, "its route is gone", now_ns)
         closed = tuple(group.group_id for group in lost)
         self._decide(f.Swept(at_ns=now_ns, groups=closed, alerts=(), silences=(), told=()))
         for name in sorted(names):

@@ -146,11 +146,15 @@ class NotificationListed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What one channel said to a message, or what kept it from saying anything; `is_taken`: it has the message."""
+    """What one channel said to a message, or what kept it from saying anything.
+
+    `is_taken`: it has the message. `is_unknown`: nobody knows whether it has.
+    """
 
     channel: str
     said: str
     is_taken: bool
+    is_unknown: bool = False
 
 
 def in_words(answers: Sequence[Answer]) -> str:
@@ -180,13 +184,17 @@ class NotificationDelivered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotificationDropped(msgspec.Struct, frozen=True, kw_only=True):
-    """The message is not tried again: the receiver refuses it, or a newer one has taken its place."""
+    """The message is not tried again: the receiver refuses it, or it says what is not so any more.
+
+    `may_be_known`: a channel took it, or may have; so the end of what it told is owed.
+    """
 
     kind: ClassVar[str] = "alert.notification_dropped"
     notification_id: str
     at_ns: int
     reason: str
     answers: tuple[Answer, ...] = ()
+    may_be_known: bool = False
 
 
 class SilenceSet(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,13 +20,16 @@ from trading_orchestrator.perpetual_operations.alerts.silence import Silence
 class Outgoing:
     """A message that has no final answer. `tries` failed so far; the next one is due at `retry_at_ns`.
 
-    `parts`: what a digest says, by group.
+    `parts`: what a digest says, by group. `taken_ns`: when the first of its receiver's channels took it, while another
+    did not. `may_be_known`: one took it, or nobody knows whether one did.
     """
 
     message: f.NotificationDue
     retry_at_ns: int
     tries: int = 0
     parts: dict[str, f.DigestPart] = field(default_factory=dict)
+    taken_ns: int | None = None
+    may_be_known: bool = False
 
     def group_ids(self) -> list[str]:
         """Return the groups it speaks for."""
@@ -138,9 +141,47 @@ class State:
     def _failed(self, body: f.NotificationFailed) -> None:
         outgoing = self.outbox[body.notification_id]
         outgoing.tries, outgoing.retry_at_ns = outgoing.tries + 1, body.retry_at_ns
+        if outgoing.taken_ns is None and any(one.is_taken for one in body.answers):
+            outgoing.taken_ns = body.at_ns
+        if any(one.is_taken or one.is_unknown for one in body.answers):
+            outgoing.may_be_known = True
 
     def _dropped(self, body: f.NotificationDropped) -> None:
+        outgoing = self.outbox[body.notification_id]
         self._out_of_flight(body.notification_id, body.at_ns)
+        if body.may_be_known:
+            self._doubt(outgoing, body.at_ns)
+
+    def _doubt(self, outgoing: Outgoing, at_ns: int) -> None:
+        """Some channel knows the message and some other does not, or nobody knows: remember all that may be known.
+
+        An end that one channel took is kept for another that is away as long as `repeat_interval`, and no longer.
+        """
+        message, receiver = outgoing.message, outgoing.message.receiver
+        for part in outgoing.all_parts():
+            before = self.told.get((part.group_key, receiver))
+            fires, is_digest = bool(part.firing), message.digest_of > 0
+            known = frozenset(part.firing) | (before.firing if before is not None else frozenset())
+            over = self._long_over(part, outgoing, at_ns)
+            told = Told(
+                at_ns=message.at_ns,
+                firing=known.difference(over),
+                resolved=frozenset(),
+                expires_at_ns=part.expires_at_ns,
+                is_open=(fires and not is_digest) or (before is not None and before.is_open),
+                is_digested=(fires and is_digest) or (before is not None and before.is_digested),
+                is_doubtful=True,
+            )
+            self._tell((part.group_key, receiver), told)
+            if (group := self.groups.get(part.group_id)) is not None:
+                self._settle(group, over, at_ns)
+
+    def _long_over(self, part: f.NotificationDue | f.DigestPart, outgoing: Outgoing, at_ns: int) -> Sequence[str]:
+        if outgoing.taken_ns is None:
+            return ()
+        kept_ns = (part.expires_at_ns - outgoing.message.at_ns) // 2  # a message is remembered for two repetitions
+        ended = [self.alerts[name] for name in part.resolved if name in self.alerts]
+        return [one.fingerprint for one in ended if one.ends_at_ns + kept_ns <= at_ns]
 
     def _silence(self, body: f.SilenceSet) -> None:
         self.silences[body.silence.silence_id] = body.silence
@@ -210,6 +251,7 @@ class State:
         told: list[f.NotificationDue | f.DigestPart] = []
         for outgoing in self.outbox.values():
             told += [outgoing.message, *outgoing.parts.values()]
+            outgoing.may_be_known = True  # whoever died may have been sending it
         ending = {name for one in told for name in (*one.resolved, *one.settled)}
         for fingerprint in {name for group in self.groups.values() for name in group.alerts} - ending:
             alert = self.alerts[fingerprint]

@@ -16,6 +16,8 @@ def can_wait(state: State, group: Group, now_ns: int) -> bool:
     if not group.has_flushed or group.in_flight is not None:
         return False
     told = state.told.get((group.group_key, group.receiver))
+    if told is not None and told.is_doubtful:
+        return False
     known = told.firing if told is not None else frozenset[str]()
     alerts = [state.alerts[name] for name in group.alerts]
     return all(
