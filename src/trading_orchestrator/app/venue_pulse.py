@@ -14,6 +14,7 @@ ASKS = frozenset(
     ("submit", "cancel", "order", "open_orders", "trades", "trades_of", "balances", "clock_offset_s", "connect")
 )
 CLOCK = "clock_offset_s"
+UNSIGNED = frozenset((CLOCK, "connect"))
 SILENT_S = 2.0
 MUTE_SHOWN_S = 4.0
 BAN_S = 1.0
@@ -45,8 +46,10 @@ class VenuePulse:
             self._mute_until_ns = self._clock.monotonic_ns() + int(MUTE_SHOWN_S * 1e9)
         self._mute_seen = total
 
-    def answered(self) -> None:
-        """The venue answered, be it with a no."""
+    def answered(self, *, signed: bool = True) -> None:
+        """The venue answered, be it with a no. What it answers to anybody does not prove that it takes our key."""
+        if isinstance(self._error, KeyRefused) and not signed:
+            return
         self._failing_since_ns = self._error = None
         self._banned_until_ns = 0
 
@@ -97,9 +100,9 @@ class _HeardBroker:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._broker, name)
-        return self._heard(found, tells_time=name == CLOCK) if name in ASKS else found
+        return self._heard(name, found) if name in ASKS else found
 
-    def _heard(self, ask: Callable[..., Awaitable[Any]], *, tells_time: bool) -> Callable[..., Awaitable[Any]]:
+    def _heard(self, name: str, ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def asked(*args: Any, **named: Any) -> Any:
             try:
                 answer = await ask(*args, **named)
@@ -107,13 +110,13 @@ class _HeardBroker:
                 self._pulse.failed(error)
                 raise
             except Refused:
-                self._pulse.answered()
+                self._pulse.answered(signed=name not in UNSIGNED)
                 raise
             except OrchestratorError as error:
                 self._pulse.failed(error)
                 raise
-            self._pulse.answered()
-            if tells_time:
+            self._pulse.answered(signed=name not in UNSIGNED)
+            if name == CLOCK:
                 self._pulse.offset(answer)
             return answer
 

@@ -26,7 +26,7 @@ class Ear:
     def health(self) -> Health:
         """Return how the venue is for this desk; one that stands by asks nothing, and blames nobody."""
         self.pulse.streams_were_mute(self.mute_streams())
-        return self.pulse.health() if self.desk.acts else STANDING_BY
+        return self.pulse.health() if self.desk.acts or self.desk.is_held_up else STANDING_BY
 
 
 class VenueWatch:

@@ -58,14 +58,15 @@ class Node:
         ]
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], Awaitable[None]]) -> None:
-        """Occupy every place until `stop` is set; `ready` is awaited once all act or stand by.
+        """Occupy every place until `stop` is set; `ready` is awaited once each has acted, stood by or failed to.
+
+        A desk whose venue is away is tried again for as long as that lasts, and its node is none that failed to start.
+        The journal says `node.ready` when all act or stand by: only then can it take over.
 
         Raises whatever a place raises that is not Transient: the process must end and be started anew.
         """
         await self._cluster.say_state("started", self._clock.wall_ns())
-        working = [
-            asyncio.create_task(self._occupy(index), name=place.lease) for index, place in enumerate(self._places)
-        ]
+        working = [asyncio.create_task(self._occupy(place), name=place.lease) for place in self._places]
         working.append(asyncio.create_task(self._look_after_heirs(ready), name="heirs"))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -80,21 +81,36 @@ class Node:
             with contextlib.suppress(Transient):
                 await self._cluster.say_state("left", self._clock.wall_ns())
 
-    async def _occupy(self, index: int) -> None:
-        """Start after the place before has settled: what an import blocks must not delay an order."""
-        if index > 0:
-            await self._places[index - 1].settled.wait()
-        await self._places[index].occupy()
+    async def _occupy(self, place: Place) -> None:
+        """The console starts after every desk has tried to: what its import blocks must not delay an order."""
+        if place.lease == CONSOLE:
+            await self._all_tried(besides=place)
+        await place.occupy()
 
     async def _look_after_heirs(self, ready: Callable[[], Awaitable[None]]) -> None:
-        for place in self._places:
-            await place.settled.wait()
-        await self._cluster.say_state("ready", self._clock.wall_ns())
+        await self._all_tried()
+        can_take_over = await self._said_ready()
         await ready()
         while True:
             await self._clock.sleep(LOOK_FOR_HEIR_S)
+            can_take_over = can_take_over or await self._said_ready()
             await self._hand_console_to_an_idle_node()
             await self._hand_desks_home()
+
+    async def _all_tried(self, *, besides: Place | None = None) -> None:
+        for place in self._places:
+            if place is not besides:
+                await place.tried.wait()
+
+    async def _said_ready(self) -> bool:
+        if not all(place.settled.is_set() for place in self._places):
+            return False
+        try:
+            await self._cluster.say_state("ready", self._clock.wall_ns())
+        except Transient as error:
+            log.warning("the journal does not take that this node is ready: %s", error.message)
+            return False
+        return True
 
     def _trades(self) -> bool:
         return any(place.seat is not None for place in self._places if place.lease != CONSOLE)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from trading_orchestrator.errors import Transient
+from trading_orchestrator.errors import Refused, Transient
 from trading_orchestrator.journal.leases import HeldLease
 from trading_orchestrator.keeper.backoff import Backoff
 from trading_orchestrator.keeper.succession import Heirs
@@ -43,7 +43,8 @@ class Place:
     """Where one tenancy lives on this node. One task runs `occupy`; the node asks for `hand_over`.
 
     may_fail_alone: its failure does not end the node (the console); a desk's does, and a fresh process takes over.
-    settled: set once the node either acts or stands by, warm; READY waits for it.
+    tried: set once its first start has ended, either way; READY and the places behind it wait for that and no longer.
+    settled: set once the node either acts or stands by, warm: from then on it can take over.
     """
 
     tenancy: Tenancy
@@ -52,6 +53,7 @@ class Place:
     leave_deadline_s: float
     said: Callable[[str, HeldSeat, float], Awaitable[None]]
     may_fail_alone: bool = False
+    tried: asyncio.Event = field(default_factory=asyncio.Event)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     seat: HeldSeat | None = None
     _leave: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,27 +67,40 @@ class Place:
         self._leave.set()
 
     async def occupy(self) -> None:
-        """Warm, wait, act, leave: until cancelled. A start that fails gives the lease back and tries again."""
+        """Warm, wait, act, leave: until cancelled. A start that fails gives the lease back and tries again.
+
+        One that is refused before the first could ever have worked ends the node: its sentence is for whoever started
+        it. One that is refused at a takeover does not: a fresh process would hear the same, and this one serves on.
+        """
         backoff = Backoff(cap_s=10.0)
         while True:
             try:
                 await self._once()
                 backoff.succeeded()
-            except Transient as error:
-                wait_s = max(backoff.next_s(), error.retry_after_s or 0.0)
+            except (Transient, Refused) as error:
+                if isinstance(error, Refused) and not self.settled.is_set():
+                    raise
+                wait_s = max(backoff.next_s(), getattr(error, "retry_after_s", None) or 0.0)
                 log.warning("%s could not start (%s); trying again in %.2f s", self.lease, error, wait_s)
+                self.tenancy.held_up(error.message)
+                self.tried.set()
                 await self.clock.sleep(wait_s)
             except Exception:  # a page that fails must not end the node that trades
                 if not self.may_fail_alone:
                     raise
                 wait_s = max(FAILED_ALONE_S, backoff.next_s())
                 log.exception("%s failed; the node goes on without it and tries again in %.2f s", self.lease, wait_s)
-                self.settled.set()
+                self._settle()
                 await self.clock.sleep(wait_s)
+
+    def _settle(self) -> None:
+        self.tenancy.held_up("")
+        self.settled.set()
+        self.tried.set()
 
     async def _once(self) -> None:
         await self.tenancy.warm()
-        held, succession, hung_in = await self.heirs.obtain(self.lease, standing_by=self.settled.set)
+        held, succession, hung_in = await self.heirs.obtain(self.lease, standing_by=self._settle)
         seat = HeldSeat(held, succession, hung_in)
         began_ns = self.clock.monotonic_ns()
         self._leave.clear()
@@ -96,7 +111,7 @@ class Place:
             await held.release()
             raise
         self.seat = seat
-        self.settled.set()
+        self._settle()
         took_ms = (self.clock.monotonic_ns() - began_ns) / 1e6
         log.info("%s taken (%s, epoch %d) in %.0f ms", self.lease, succession.value, seat.epoch, took_ms)
         await self.said("claimed", seat, took_ms)

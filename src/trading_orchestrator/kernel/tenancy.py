@@ -69,6 +69,10 @@ class Tenancy(Protocol):
         """
         ...
 
+    def held_up(self, why: str) -> None:
+        """Hear why it could not start and is tried again later; "" once it acts, or stands by for one that does."""
+        ...
+
     async def leave(self, deadline_s: float) -> None:
         """Stop acting within `deadline_s`: no new work, flush, nothing left under way. Then follow again.
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from trading_orchestrator.brokers.port import Broker, Connected, KeyRefused
-from trading_orchestrator.errors import OrchestratorError, Refused
+from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
@@ -26,11 +26,13 @@ from trading_orchestrator.trading.emergency import EmergencyCancels
 from trading_orchestrator.trading.floor import NowRunning
 from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.rebuild import has_lost_rows, rebuild_rows
+from trading_orchestrator.trading.reconcile import NotReconciled
 from trading_orchestrator.trading.record import RecordLost
 from trading_orchestrator.trading.shift import Report, Shift, Surroundings
 from trading_orchestrator.trading.strategies.bar_history import BarHistory
 from trading_orchestrator.trading.strategy_health import strategy_health
 from trading_orchestrator.trading.venue_clock import VenueClock
+from trading_orchestrator.trading.waiting_to_start import WaitingToStart, asking_its_venue
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -120,6 +122,7 @@ class Desk:
         self._stand_in: EmergencyCancels | None = None
         self._stream_up = asyncio.Event()
         self._trouble = ""
+        self._waiting = WaitingToStart(clock)
         self._spares = False
 
     @property
@@ -135,6 +138,11 @@ class Desk:
         """Return whether this process trades the desk, rather than standing by."""
         return self._shift is not None
 
+    @property
+    def is_held_up(self) -> bool:
+        """Return whether it would trade here, if only it could start."""
+        return bool(self._waiting)
+
     def health(self) -> Health:
         """Return how the desk is, in a sentence."""
         if self._trouble:
@@ -142,6 +150,8 @@ class Desk:
         if self._shift is None and self._emergency_in_words():
             said = f"the journal took nothing and the lease ran out{self._emergency_in_words()}"
             return Health(HealthState.UNHEALTHY, said, "desk.down")
+        if self._waiting:
+            return self._waiting.health()
         if self._shift is None:
             following = self._follower is not None
             state, said = (HealthState.HEALTHY, "standing by") if following else (HealthState.STARTING, "")
@@ -208,8 +218,9 @@ class Desk:
 
     async def warm(self) -> None:
         if not self._instruments:
-            await self._broker.connect()
-            await self._load_instruments()
+            with asking_its_venue(self._config.broker, Transient):
+                await self._broker.connect()
+                await self._load_instruments()
         past = [] if self._pumps else [self._bars.fill(self._feed)]
         if not self._pumps:
             self._pumps = [
@@ -222,10 +233,14 @@ class Desk:
     async def take(self, seat: Seat) -> None:
         self._seat = seat
         try:
-            await self._begin(seat, seat.succession.value)
+            with asking_its_venue(self._config.broker, NotReconciled):
+                await self._begin(seat, seat.succession.value)
         except OrchestratorError:
             self._seat = None
             raise
+
+    def held_up(self, why: str) -> None:
+        self._waiting.told(why)
 
     async def leave(self, deadline_s: float) -> None:
         seat, self._seat = self._seat, None

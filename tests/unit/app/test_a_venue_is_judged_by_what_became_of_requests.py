@@ -83,6 +83,15 @@ async def test_a_key_that_is_refused_is_told_at_once(pulse: VenuePulse) -> None:
     assert (HealthState.UNHEALTHY, "broker.key_revoked") == said(pulse)
 
 
+async def test_an_answer_that_anybody_gets_does_not_prove_the_key(pulse: VenuePulse) -> None:
+    pulse.failed(KeyRefused("invalid key", venue_code="-2015"))
+    pulse.answered(signed=False)
+    assert (HealthState.UNHEALTHY, "broker.key_revoked") == said(pulse)
+
+    pulse.answered()
+    assert WELL == said(pulse)
+
+
 async def test_a_mute_stream_is_shown_for_a_while_and_counted_once(pulse: VenuePulse, clock: VirtualClock) -> None:
     pulse.streams_were_mute(1)
     assert (HealthState.UNHEALTHY, "broker.mute") == said(pulse)

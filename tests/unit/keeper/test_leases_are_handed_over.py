@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trading_orchestrator.errors import Transient
+from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.journal.incarnation import Ending, LastWords
 from trading_orchestrator.journal.leases import LeaseKeeper
 from trading_orchestrator.keeper.cluster import Cluster
@@ -28,10 +28,18 @@ DESK, CONSOLE = "desk/paper", "console"
 class RecordingTenancy:
     """A tenancy that notes what was asked of it, and refuses or fails the first starts."""
 
-    def __init__(self, lease: str, refusals: int = 0, failures: int = 0) -> None:
+    def __init__(
+        self,
+        lease: str,
+        refusals: int = 0,
+        failures: int = 0,
+        refusal: type[OrchestratorError] = Transient,
+    ) -> None:
         self.lease = lease
+        self.refusal = refusal
         self.failures = failures
         self.refusals = refusals
+        self.held_up_by = ""
         self.calls: list[str] = []
         self.seats: list[Seat] = []
 
@@ -46,7 +54,10 @@ class RecordingTenancy:
             raise ZeroDivisionError
         if self.refusals:
             self.refusals -= 1
-            raise Transient("the venue is not there yet")
+            raise self.refusal("the venue is not there yet")
+
+    def held_up(self, why: str) -> None:
+        self.held_up_by = why
 
     async def leave(self, deadline_s: float) -> None:
         self.calls.append(f"leave {deadline_s:g}")
@@ -363,6 +374,65 @@ async def test_a_start_that_fails_gives_the_lease_back_and_tries_again(hall: Hal
     assert {DESK: "a"} == await hall.holders()
     assert ["warm", "take", "leave 0", "warm", "take", "leave 0", "warm", "take"] == desk.calls
     assert [1, 2, 3] == [seat.epoch for seat in desk.seats]
+
+
+async def test_a_node_whose_desk_cannot_start_yet_serves_the_console_and_is_ready(hall: Hall) -> None:
+    desk, console = RecordingTenancy(DESK, refusals=10), RecordingTenancy(CONSOLE)
+    hall.start("a", desk, console)
+    await hall.pass_time(20)
+
+    assert {CONSOLE: "a"} == await hall.holders()
+    assert ["a"] == hall.ready
+    assert "the venue is not there yet" == desk.held_up_by
+    assert "node.ready" not in await hall.kinds(), "nobody may hand a desk over to it"
+
+    await hall.pass_time(40)
+    assert {DESK: "a", CONSOLE: "a"} == await hall.holders()
+    assert "" == desk.held_up_by
+    assert ["node.ready"] == (await hall.kinds())[-1:]
+    assert ["a"] == hall.ready
+
+
+async def test_a_desk_whose_venue_is_away_holds_up_no_other_desk(hall: Hall) -> None:
+    waiting, other = RecordingTenancy("desk/absent", refusals=10**6), RecordingTenancy(DESK)
+    hall.start("a", waiting, other, RecordingTenancy(CONSOLE))
+    await hall.pass_time(1)
+
+    assert {DESK: "a", CONSOLE: "a"} == await hall.holders()
+
+
+async def test_a_desk_that_stands_by_for_one_that_started_is_held_up_no_more(hall: Hall) -> None:
+    desk_a = RecordingTenancy(DESK, refusals=3)
+    hall.start("a", desk_a)
+    await hall.pass_time(0.2)
+    hall.start("b", RecordingTenancy(DESK))
+    await hall.pass_time(3)
+
+    assert {DESK: "b"} == await hall.holders()
+    assert "" == desk_a.held_up_by
+
+
+async def test_a_desk_that_is_refused_at_a_takeover_waits_and_the_console_lives(hall: Hall) -> None:
+    hall.start("a", RecordingTenancy(DESK), RecordingTenancy(CONSOLE))
+    await hall.pass_time(1)
+    heir = RecordingTenancy(DESK, refusals=5, refusal=Refused)
+    hall.start("b", heir, RecordingTenancy(CONSOLE))
+    await hall.pass_time(3)
+    await hall.stop("a")
+    await hall.pass_time(1)
+    assert {CONSOLE: "b"} == await hall.holders()
+    assert "the venue is not there yet" == heir.held_up_by
+
+    await hall.pass_time(15)
+    assert {DESK: "b", CONSOLE: "b"} == await hall.holders()
+
+
+async def test_a_first_start_that_is_refused_ends_its_node_with_the_sentence(hall: Hall) -> None:
+    hall.start("a", RecordingTenancy(DESK, refusals=1, refusal=Refused), RecordingTenancy(CONSOLE))
+    await hall.pass_time(0.5)
+
+    with pytest.raises(Refused, match="the venue is not there yet"):
+        await hall.end_of("a")
 
 
 class RefusingStore:

@@ -126,6 +126,14 @@ def test_a_desk_that_nobody_holds_comes_before_everything_else(state: str) -> No
     assert "No standby is ready: node b is alone until another one is." in verdict.more
 
 
+def test_a_desk_that_waits_for_its_venue_says_so_at_the_top_and_in_its_card() -> None:
+    row = desk(state="free", held_up="waits to start, and is tried again: its venue practice does not answer")
+    said = "waits to start, and is tried again: its venue practice does not answer."
+
+    assert f"Nobody trades desk practice: it {said}" == judge(FINE, [node("a")], [], [row]).sentence
+    assert said in str(alarm(row))
+
+
 def test_where_one_node_is_all_that_is_wanted_nobody_misses_another() -> None:
     verdict = judge(FINE, [node("a"), node("gone", "dead")], [lease("desk/practice", "a")], [desk()])
 

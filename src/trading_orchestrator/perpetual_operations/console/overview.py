@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.console.last_hour import Curve, LastHour
 from trading_orchestrator.perpetual_operations.console.verdict import Verdict, judge
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine, WhoHolds
@@ -23,7 +24,7 @@ from trading_orchestrator.perpetual_operations.monitoring.system_monitor import 
 from trading_orchestrator.storage.ports import FactStore, ProjectionRow
 
 Row = Mapping[str, Any]
-DESKS = 100
+DESK, DESKS = "desk/", 100
 POSITIONS = 100
 INCIDENTS_READ = 30
 INCIDENTS_SHOWN = 6
@@ -93,6 +94,8 @@ class OverviewReader:
         leases = await self._who.leases()
         nodes = await self._who.nodes(leases)
         desks = await self.desks(leases)
+        desks = await self.desks(leases, health)
+        newest_trades = await self._rows("trades", trades)  # before positions, which then contain every one of them
         newest_trades = await self._rows("trades", trades)  # before positions, which then contain every one of them
         health = merged(self._health.report, await asyncio.to_thread(self._reports_elsewhere))
         alerts = tuple(self._alerts())
@@ -123,12 +126,23 @@ class OverviewReader:
         over = [one for one in found if one.is_over][: max(0, INCIDENTS_SHOWN - len(open_ones))]
         return tuple(msgspec.structs.replace(one, timeline=()) for one in (*open_ones, *over))
 
-    async def desks(self, leases: Sequence[LeaseLine] | None = None) -> tuple[Row, ...]:
-        """Return the desks, each with its lease; a desk that wrote nothing yet shows by its lease alone."""
+    async def desks(
+        self, leases: Sequence[LeaseLine] | None = None, health: HealthReport | None = None
+    ) -> tuple[Row, ...]:
+        """Return the desks, each with its lease; a desk that wrote nothing yet shows by its lease or its probe alone.
+
+        `held_up` tells why nobody trades it, where this node knows.
+        """
         leases = await self._who.leases() if leases is None else leases
-        by_name = {lease.lease.removeprefix("desk/"): lease for lease in leases if lease.lease.startswith("desk/")}
-        rows: dict[str, dict[str, Any]] = {name: {} for name in by_name}
+        by_name = {lease.lease.removeprefix(DESK): lease for lease in leases if lease.lease.startswith(DESK)}
+        report = health or self._health.report
+        parts = {part.name.removeprefix(DESK): part for part in report.parts if part.name.startswith(DESK)}
+        rows: dict[str, dict[str, Any]] = {name: {} for name in (*by_name, *parts)}
         for row in await self._store.rows("desks", limit=DESKS):
+        for name, part in parts.items():
+            lease = by_name.get(name)
+            if (lease is None or lease.state != "held") and part.state is not HealthState.HEALTHY:
+                rows[name]["held_up"] = part.reason
             value = _object(row)
             rows[str(value.get("desk", row.key))] = value
         return tuple({**rows[name], "desk": name, "lease": by_name.get(name)} for name in sorted(rows))

@@ -100,6 +100,9 @@ class ConsoleServer:
         if self._checkpoint is not None:
             self._checkpointing = asyncio.create_task(self._checkpoint_for_ever(self._checkpoint, seat))
 
+    def held_up(self, why: str) -> None:
+        """Nothing shows what shows everything; the log has it."""
+
     async def leave(self, deadline_s: float) -> None:
         """Stop accepting, end the streams, wait for answers under way; idle connections linger in the background."""
         serving, self._serving = self._serving, None

@@ -66,7 +66,8 @@ def _of_desks(desks: Sequence[Mapping[str, Any]]) -> list[Worry]:
     for desk in desks:
         name, lease, mode = desk["desk"], desk.get("lease"), str(desk.get("mode", "normal"))
         if lease is None or lease.state != "held":
-            worries.append((HealthState.UNHEALTHY, f"Nobody trades desk {name}: its lease is waiting to be taken."))
+            why = f"it {desk['held_up']}" if desk.get("held_up") else "its lease is waiting to be taken"
+            worries.append((HealthState.UNHEALTHY, f"Nobody trades desk {name}: {why}."))
         elif mode == "killed":
             verified = "verified that nothing is open" if desk.get("kill_verified") else "NOT yet verified empty"
             worries.append((HealthState.UNHEALTHY, f"Desk {name} is KILLED, {verified}{_because(desk)}."))

@@ -38,7 +38,7 @@ def _desk(desk: Row, overview: Overview) -> Html:
 
 
 def alarm(desk: Row) -> Html | None:
-    """Return what nobody may overlook: that no order leaves, who said so and what ends it."""
+    """Return what nobody may overlook: that no order leaves, who said so or why, and what ends it."""
     name, why = desk["desk"], desk.get("mode_reason") or "no reason given"
     if desk.get("mode") == "killed":
         verified = "nothing of ours is open, verified twice" if desk.get("kill_verified") else "canceling what is open"
@@ -46,6 +46,8 @@ def alarm(desk: Row) -> Html | None:
     elif desk.get("mode") == "unarmed":
         text = f"Not armed ({why}): no order leaves. `desk arm {name}` lets them."
         return tag("p", text, class_="alarm waits", role="status")
+    elif desk.get("held_up"):
+        return tag("p", f"Nobody trades it: it {desk['held_up']}.", class_="alarm waits", role="status")
     else:
         return None
     return tag("p", text, class_="alarm", role="alert")
