@@ -14,8 +14,8 @@ from trading_orchestrator.perpetual_operations.console.last_hour import Curve, L
 from trading_orchestrator.perpetual_operations.console.verdict import Verdict, judge
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine, WhoHolds
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport
-from trading_orchestrator.perpetual_operations.incidents.correlation import one_per_cause
 from trading_orchestrator.perpetual_operations.health.of_all_nodes import merged
+from trading_orchestrator.perpetual_operations.incidents.correlation import one_per_cause
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 from trading_orchestrator.perpetual_operations.incidents.read import incidents_of
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
@@ -70,8 +70,8 @@ class OverviewReader:
         journal: JournalWatch,
         monitor: SystemMonitor,
         node: str,
-        hour: LastHour | None = None,
         reports_elsewhere: Callable[[], Sequence[HealthReport]] = tuple,
+        hour: LastHour | None = None,
         alerts: Callable[[], Sequence[Row]] = tuple,
     ) -> None:
         self._store = store
@@ -81,8 +81,8 @@ class OverviewReader:
         self._journal = journal
         self._monitor = monitor
         self._node = node
-        self._hour = hour
         self._reports_elsewhere = reports_elsewhere
+        self._hour = hour
         self._alerts = alerts
 
     async def read(self, *, orders: int = 12, trades: int = 12) -> Overview:
@@ -93,11 +93,9 @@ class OverviewReader:
         """
         leases = await self._who.leases()
         nodes = await self._who.nodes(leases)
-        desks = await self.desks(leases)
+        health = merged(self._health.report, await asyncio.to_thread(self._reports_elsewhere))
         desks = await self.desks(leases, health)
         newest_trades = await self._rows("trades", trades)  # before positions, which then contain every one of them
-        newest_trades = await self._rows("trades", trades)  # before positions, which then contain every one of them
-        health = merged(self._health.report, await asyncio.to_thread(self._reports_elsewhere))
         alerts = tuple(self._alerts())
         incidents = await self.incidents()
         return Overview(
@@ -139,12 +137,12 @@ class OverviewReader:
         parts = {part.name.removeprefix(DESK): part for part in report.parts if part.name.startswith(DESK)}
         rows: dict[str, dict[str, Any]] = {name: {} for name in (*by_name, *parts)}
         for row in await self._store.rows("desks", limit=DESKS):
+            value = _object(row)
+            rows[str(value.get("desk", row.key))] = value
         for name, part in parts.items():
             lease = by_name.get(name)
             if (lease is None or lease.state != "held") and part.state is not HealthState.HEALTHY:
                 rows[name]["held_up"] = part.reason
-            value = _object(row)
-            rows[str(value.get("desk", row.key))] = value
         return tuple({**rows[name], "desk": name, "lease": by_name.get(name)} for name in sorted(rows))
 
     async def _rows(self, projection: str, limit: int) -> tuple[Row, ...]:
