@@ -153,7 +153,7 @@ def configured(values: dict[str, Any], source: str) -> Configured:
     """Return checked settings: beyond types, every name that points somewhere must find it."""
     settings = build(Settings, values, source=source)
     for name, broker in settings.brokers.items():
-        _check_exchange(broker.exchange, f"brokers.{name}.exchange", source)
+        _check_exchange(broker, f"brokers.{name}.exchange", source)
     for name, desk in settings.trading.desk.items():
         if desk.broker not in settings.brokers:
             hint = nearest(desk.broker, list(settings.brokers))
@@ -183,11 +183,11 @@ def _check_accounts(desks: Mapping[str, DeskConfig], source: str) -> None:
                 )
 
 
-def _check_exchange(exchange: str, key: str, source: str) -> None:
+def _check_exchange(broker: CcxtConfig, key: str, source: str) -> None:
     try:
-        check_client_ids(exchange)
+        check_client_ids(broker.exchange, broker.client_id_param)
     except Refused as error:
-        hint = nearest(exchange, sorted(ASKED_BY_CLIENT_ID))
+        hint = nearest(broker.exchange, sorted(ASKED_BY_CLIENT_ID))
         hint = f" ({hint})" if hint.startswith("did") else ""
         raise ConfigRefused(f"{source}: {key}: {error.message}{hint}", key=key, source=source) from None
 
@@ -198,12 +198,12 @@ def check_alert_channels(config: Configured) -> None:
     Raises:
         ConfigRefused: the sentence names file, line, key and reason.
     """
-    from trading_orchestrator.perpetual_operations.alerts.board import open_board
+    from trading_orchestrator.perpetual_operations.alerts.board import open_board, try_out
     from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
 
     plan = load_alerts(config.settings.perpetual_operations.alerts, source=config.source)
     if plan.config.enabled:
-        asyncio.run(open_board(plan, SystemClock()).close())
+        asyncio.run(try_out(plan, lambda plan: open_board(plan, SystemClock())))
 
 
 def read_alerts(config: Configured) -> Plan:

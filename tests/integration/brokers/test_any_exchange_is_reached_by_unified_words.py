@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -59,6 +59,29 @@ async def test_an_order_is_accepted_found_and_canceled(unified: Unified) -> None
     reports = [answer, asked, listed, canceled]
     assert [VenueStatus.NEW] * 3 + [VenueStatus.CANCELED] == [each.status for each in reports]
     assert [("tx-u1", Decimal(10), Decimal(1))] * 4 == [(each.cl_ord_id, each.order_qty, each.px) for each in reports]
+
+
+async def test_an_order_is_found_and_canceled_under_the_venues_own_name_of_the_id(venue: VenueProcess) -> None:
+    client = CcxtClient(config_for(venue, client_id_param="origClientOrderId"), clock=SystemClock())
+    asked: list[dict[str, Any]] = []
+    exchange = await client.ready()
+
+    def overheard(ask: Callable[..., Any]) -> Callable[..., Any]:
+        def heard(order_id: None, symbol: str, params: dict[str, Any]) -> Any:
+            asked.append(params)
+            return ask(order_id, symbol, params)
+
+        return heard
+
+    exchange.fetch_order, exchange.cancel_order = overheard(exchange.fetch_order), overheard(exchange.cancel_order)
+    unified = Unified(client)
+    await unified.submit(buy("tx-u1b"))
+    found = await unified.order(SYMBOL, "tx-u1b")
+    canceled = await unified.cancel(SYMBOL, "tx-u1b")
+    await client.close()
+
+    assert [VenueStatus.NEW, VenueStatus.CANCELED] == [found.status, canceled.status]
+    assert [{"origClientOrderId": "tx-u1b"}] * 3 == asked
 
 
 async def test_trades_and_balances_are_exact(unified: Unified) -> None:

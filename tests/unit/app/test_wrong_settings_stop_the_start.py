@@ -105,6 +105,42 @@ def test_a_strategy_hears_of_no_number_that_is_none(qty: object) -> None:
     assert "trading.desk.practice: strategy `one`: params: qty: expected a" in said
 
 
+@pytest.mark.parametrize("name", ["maxRetriesOnFailure", "adjustForTimeDifference", "recvWindow"])
+@pytest.mark.parametrize("endpoint", ["", "order"])
+def test_no_option_of_the_library_undoes_the_order_protocol(name: str, endpoint: str) -> None:
+    """The library reads an option of one endpoint too; a retry of its own would send an order twice."""
+    options = {endpoint: {name: 3}} if endpoint else {name: 3}
+
+    assert f"brokers.practice: options: expected no {name}" in refusal(
+        settings(brokers={"practice": {"options": options}})
+    )
+
+
+@pytest.mark.parametrize(
+    ("exchange", "param", "said"),
+    [
+        ("bitflyer", "", "where you have tried it yourself, client_id_param names the parameter it is asked by"),
+        ("kraken", "cl_ord_id", "at most 18 characters there"),
+        ("binanceusdm", "origClientOrderId", "expected one with a spot market"),
+        ("binance", "origClientOrderId", "expected no client_id_param, was origClientOrderId: ccxt knows how to ask"),
+        ("binanc", "origClientOrderId", "ccxt knows no such exchange (did you mean `binance`?)"),
+    ],
+)
+def test_an_exchange_that_cannot_be_asked_by_our_ids(exchange: str, param: str, said: str) -> None:
+    broker = {"exchange": exchange, "client_id_param": param}
+
+    assert said in refusal(settings(brokers={"practice": broker}))
+
+
+def test_an_exchange_is_taken_when_it_is_said_how_to_ask_there() -> None:
+    broker = {"exchange": "bitflyer", "client_id_param": "child_order_acceptance_id"}
+
+    assert (
+        "bitflyer"
+        == configured(settings(brokers={"practice": broker}), "some.toml").settings.brokers["practice"].exchange
+    )
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "x" * 65, "-x"])
 def test_a_desk_is_named_so_that_a_stream_may_bear_it(name: str) -> None:
     desks = {name: {"broker": "other", "symbols": ["EUR/USDT"]}}

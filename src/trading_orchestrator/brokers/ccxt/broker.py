@@ -64,7 +64,7 @@ class CcxtBroker:
         return self._watch.reconnects if self._watch is not None else 0
 
     async def connect(self) -> None:
-        check_client_ids(self._config.exchange)
+        check_client_ids(self._config.exchange, self._config.client_id_param)
         await self._client.ready()
         await asyncio.gather(self.clock_offset_s(), check_key(self._dialect, self._config))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -25,11 +25,20 @@ class Credentials(NamedTuple):
         return "Credentials(***)"
 
 
+_OURS = {
+    "maxRetriesOnFailure": "the library would send an order a second time, and doubt is resolved by asking",
+    "adjustForTimeDifference": "the venue's clock is measured here, before every takeover",
+    "recvWindow": "say validity_s, which proofs of absence rest on",
+}
+
+
 class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One exchange account.
 
     `api_key` and `secret` are literals for the practice venue only; a real key is named by the environment
     variables or files that hold it. `urls` and `options` are merged deeply over ccxt's own.
+    `client_id_param`: at an exchange that ccxt cannot ask for an order by our id, the exchange's own name of the
+    parameter that it can be asked by (docs/guarantee.md says what is promised there); "" for those that ccxt knows.
     `live`: orders here move real money, so a desk sends none before a named person has armed it; say false for a
     practice venue or a sandbox, and name its `urls`: without them ccxt's own are the real exchange's, whatever is said.
     True unless said: to forget it costs a command, the other way round it costs money.
@@ -52,6 +61,7 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     secret_file: str = ""
     urls: dict[str, Any] = {}
     options: dict[str, Any] = {}
+    client_id_param: str = ""
     live: bool = True
     timeout_s: UpToAMinute = 1.0
     validity_s: UpToAMinute = 1.0
@@ -62,6 +72,11 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     reconnect_first_s: UpToAnHour = 0.1
     reconnect_most_s: UpToAnHour = 15.0
     budget: BudgetConfig = BudgetConfig()
+
+    def __post_init__(self) -> None:
+        for name, why in _OURS.items():
+            if _has_key(self.options, name):
+                raise ValueError(f"options: expected no {name}: {why}")
 
     @property
     def moves_real_money(self) -> bool:
@@ -88,6 +103,11 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             _resolve("api_key", self.api_key, self.api_key_env, self.api_key_file, variable),
             _resolve("secret", self.secret, self.secret_env, self.secret_file, variable),
         )
+
+
+def _has_key(options: Mapping[str, Any], name: str) -> bool:
+    """Look at every depth: ccxt takes an option of one endpoint too, `options = { order = { … } }`."""
+    return name in options or any(_has_key(inner, name) for inner in options.values() if isinstance(inner, Mapping))
 
 
 def _resolve(name: str, literal: str, env: str, file: str, variable: Callable[[str], str | None]) -> str:

@@ -62,17 +62,20 @@ class Unified:
 
     async def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
         exchange = await self._client.ready()
-        params = {"clientOrderId": cl_ord_id}
+        params = self._by_our_id(cl_ord_id)
         await self._client.call("cancel", lambda: exchange.cancel_order(None, symbol, params))
         return await self.order(symbol, cl_ord_id)
 
     async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
         exchange = await self._client.ready()
-        params = {"clientOrderId": cl_ord_id}
+        params = self._by_our_id(cl_ord_id)
         raw = await self._client.call("order", lambda: exchange.fetch_order(None, symbol, params))
         with reading("order"):
             report = words.order_report(raw, "query", self._client.venue_now_ns())
         return echoes(report, cl_ord_id, "order")
+
+    def _by_our_id(self, cl_ord_id: str) -> dict[str, str]:
+        return {self._client.config.client_id_param or "clientOrderId": cl_ord_id}
 
     async def open_orders(self, symbols: Sequence[str]) -> list[OrderReport]:
         exchange = await self._client.ready()
