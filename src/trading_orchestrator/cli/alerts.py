@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -148,10 +149,10 @@ def try_routes(
 
 def check_rules(config: ConfigOption = None) -> None:
     """Check rules, routes and channels of the config file as a start would; nothing needs to run."""
-    from trading_orchestrator.perpetual_operations.alerts.board import open_board
+    from trading_orchestrator.perpetual_operations.alerts.board import open_board, try_out
 
     plan = _plan(config)
-    open_board(plan, SystemClock())
+    asyncio.run(try_out(plan, lambda plan: open_board(plan, SystemClock())))
     print(f"{len(plan.rules)} rules, {len(plan.receivers)} receivers and {len(plan.channels)} channels are well")
 
 

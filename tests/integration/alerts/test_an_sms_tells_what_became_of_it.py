@@ -136,6 +136,24 @@ async def test_an_address_that_apprise_does_not_know_is_refused_and_not_repeated
     assert [] == one.bodies
 
 
+async def test_an_address_is_looked_at_without_a_word_sent() -> None:
+    async with receiver(said("200 OK")) as one:
+        await channel(one).check()
+        with pytest.raises(AddressRefused, match="env:SMS") as refused:
+            await channel(one, url="nothing-like-it://secret-token").check()
+
+    assert "secret-token" not in f"{refused.value} {refused.value.facts}"
+    assert [] == one.bodies
+
+
+async def test_a_host_too_slow_to_look_at_an_address_refuses_none(caplog: pytest.LogCaptureFixture) -> None:
+    async with receiver(said("200 OK")) as one:
+        await channel(one, url="nothing-like-it://secret-token", timeout_s=0.001).check()
+
+    assert ["whether Apprise knows the address of env:SMS was not found out"] == caplog.messages
+    assert [] == senders()
+
+
 async def test_another_service_gets_a_title_and_the_whole_text() -> None:
     async with receiver(said("200 OK", body="{}")) as one:
         await channel(one, url="ntfys://alerts-topic", short=False).send(letter())

@@ -44,6 +44,22 @@ MISTAKES = {
         WELL.replace('kind = "log"', 'kind = "webhook"\nurl = "http://a"\nsecret = "hunter2"'),
         8, "channels.chat.secret", "expected a reference to a secret",
     ),
+    "a password in an address": (
+        WELL.replace('kind = "log"', 'kind = "webhook"\nurl = "https://u:hunter2@hooks.example/T0"'),
+        7, "channels.chat.url", "a reference may have it: env:NAME, file:PATH or vault:NAME",
+    ),
+    "a key in an address": (
+        WELL.replace('kind = "log"', 'kind = "alertmanager"\nurl = "https://am.example?key=hunter2"'),
+        7, "channels.chat.url", "expected an address without a query",
+    ),
+    "a reference that leads to no address": (
+        WELL.replace('kind = "log"', 'kind = "webhook"\nurl = "env:PATH"'),
+        7, "channels.chat.url", "expected what env:PATH leads to to be an address such as https://host/path",
+    ),
+    "an address that Apprise does not know": (
+        WELL.replace('kind = "log"', 'kind = "apprise"\nurl = "env:PATH"'),
+        7, "channels.chat.url", "Apprise does not understand what env:PATH leads to",
+    ),
     "an unknown fallback": (
         WELL.replace('kind = "log"', 'kind = "log"\nfallback = "mial"') + '[channels.mail]\nkind = "log"\n',
         7, "channels.chat.fallback", "did you mean `mail`",
@@ -97,8 +113,9 @@ def test_a_config_that_worked_before_is_no_excuse_for_the_present_one(tmp_path: 
     assert the_sentence(said).startswith(f"alerts.toml: line {line}: {key}: ")
 
 
-def test_the_check_says_the_same_and_needs_no_start(tmp_path: Path) -> None:
-    alerts, line, key, reason = MISTAKES["a bad template"]
+@pytest.mark.parametrize("mistake", ["a bad template", "an address that Apprise does not know"])
+def test_the_check_says_the_same_and_needs_no_start(tmp_path: Path, mistake: str) -> None:
+    alerts, line, key, reason = MISTAKES[mistake]
     (tmp_path / "alerts.toml").write_text(alerts)
     (tmp_path / "main.toml").write_text('[perpetual_operations.alerts]\npath = "alerts.toml"\n')
     code, said = run(tmp_path, "alerts", "rules", "check", "--config", "main.toml")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.metrics import Meter
+from trading_orchestrator.perpetual_operations.alerts.channels.address import UrlRefused
 from trading_orchestrator.perpetual_operations.alerts.channels.kinds import kind_named
 from trading_orchestrator.perpetual_operations.alerts.channels.log.channel import LogRefused
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
@@ -37,6 +39,24 @@ def open_board(plan: Plan, clock: Clock, meter: Meter | None = None) -> Switchbo
     except Refused as error:
         check_secrets(plan)  # it names the very key of a reference that leads nowhere
         raise plan.place.refused(("channels", *_culprit(plan, kinds, opening, error)), error.message) from None
+
+
+async def try_out(plan: Plan, opened: Callable[[Plan], Switchboard]) -> None:
+    """Open every channel, let those that can be checked be checked (all at once), and close them again.
+
+    Raises:
+        ConfigRefused: a channel would carry nothing; the sentence names file, line, key and reason.
+    """
+    board = opened(plan)
+    try:
+        found = await asyncio.gather(*(one.check() for one in board.to_check.values()), return_exceptions=True)
+    finally:
+        await board.close()
+    for name, error in zip(board.to_check, found, strict=True):
+        if isinstance(error, Refused):
+            raise plan.place.refused(("channels", name, "url"), error.message)
+        if error is not None:
+            raise error
 
 
 def ways_of(plan: Plan, board: Switchboard) -> Mapping[str, Ways]:
@@ -78,6 +98,8 @@ def _leads_to(error: Refused, name: str, config: LaneConfig) -> bool:
 
 def _key_of(error: Refused, kind: str, values: Mapping[str, object]) -> Sequence[str]:
     match error:
+        case UrlRefused():
+            return ("url",)
         case SecretRefused():
             return [key for key in kind_named(kind).secrets if not str(values.get(key, "env:")).startswith(REFERENCES)]
         case TemplateRefused():

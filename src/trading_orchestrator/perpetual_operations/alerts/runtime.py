@@ -20,7 +20,7 @@ from trading_orchestrator.perpetual_operations.alerts.alert_manager import (
     AlertManager,
     AlertManagerStopped,
 )
-from trading_orchestrator.perpetual_operations.alerts.board import contacts_of, ways_of
+from trading_orchestrator.perpetual_operations.alerts.board import contacts_of, try_out, ways_of
 from trading_orchestrator.perpetual_operations.alerts.calls import Calls
 from trading_orchestrator.perpetual_operations.alerts.channels.kinds import kind_named
 from trading_orchestrator.perpetual_operations.alerts.escalation.escalator import Escalator
@@ -204,7 +204,7 @@ class AlertsRuntime:
             _ = self.manager
         try:
             plan = await asyncio.to_thread(self._outside.read_plan)
-            await self._outside.open_board(plan).close()
+            await try_out(plan, self._outside.open_board)
         except Refused as error:
             await self._say_refused(error.message, by)
             log.error("alerts go on with the config they have: %s", error.message)

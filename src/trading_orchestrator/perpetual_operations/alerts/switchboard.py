@@ -12,6 +12,7 @@ from trading_orchestrator.perpetual_operations.alerts.channels.kinds import kind
 from trading_orchestrator.perpetual_operations.alerts.channels.letters import letter_of
 from trading_orchestrator.perpetual_operations.alerts.channels.log.config import LogConfig
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Checked
 from trading_orchestrator.perpetual_operations.alerts.delivery import Way, Ways
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
@@ -32,7 +33,7 @@ class FallbackCircle(Refused):
 
 
 class Switchboard:
-    """All lanes. Use from one event loop.
+    """All lanes. Use from one event loop. `to_check`: channels whose config only they can have judged.
 
     Args:
         kinds: by channel the `kind` it has in the config.
@@ -40,14 +41,17 @@ class Switchboard:
 
     Raises:
         ChannelUnknown, FallbackCircle: a fallback leads nowhere or in a circle.
-        SecretRefused, TemplateRefused, LogRefused: a channel cannot be opened; the sentence names the key.
+        SecretRefused, UrlRefused, TemplateRefused, LogRefused: a channel cannot be opened; the sentence names the key.
     """
 
     def __init__(self, kinds: Mapping[str, str], configs: Mapping[str, LaneConfig], opening: Opening) -> None:
         self._opening = opening
         self.lanes: dict[str, Lane] = {}
+        self.to_check: dict[str, Checked] = {}
         for name, config in configs.items():
             channel = kind_named(kinds[name]).open(config, opening)
+            if isinstance(channel, Checked):
+                self.to_check[name] = channel
             self.lanes[name] = Lane(name, channel, config, opening.clock, meter=opening.meter)
         if NODE_LOG not in self.lanes:
             node_log = LogConfig(last_resort=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -51,4 +51,17 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let go of every connection."""
+        ...
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A channel that cannot judge its own config when it is opened, and can ask somebody who does."""
+
+    async def check(self) -> None:
+        """Return when nothing speaks against it; nothing is sent.
+
+        Raises:
+            Refused: it would never carry a letter; the sentence is for the operator.
+        """
         ...

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.perpetual_operations.alerts.channels.address import address_of
 from trading_orchestrator.perpetual_operations.alerts.channels.alertmanager.config import AlertmanagerConfig
 from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import post, private_client
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
@@ -51,9 +52,12 @@ class Alertmanager:
 
 
 def open_alertmanager(config: AlertmanagerConfig, opening: Opening) -> Alertmanager:
-    """Return the channel, its address resolved."""
-    url = config.url if config.url.startswith("http") else opening.reveal(config.url)
-    return Alertmanager(config, url=url, clock=opening.clock)
+    """Return the channel, its address resolved.
+
+    Raises:
+        UrlRefused, SecretRefused: the sentence is for the operator.
+    """
+    return Alertmanager(config, url=address_of(config.url, opening.reveal), clock=opening.clock)
 
 
 def body_of(alerts: Sequence[Notified], lasts_until_ns: int) -> bytes:

@@ -12,7 +12,8 @@ from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneCon
 class AlertmanagerConfig(LaneConfig, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the alerts of each message go on to. `kind = "alertmanager"`.
 
-    url: its address, e.g. `http://127.0.0.1:9093`, or a reference (`env:NAME`, `file:PATH`, `vault:NAME`) to it.
+    url: its address, e.g. `http://127.0.0.1:9093`, or a reference (`env:NAME`, `file:PATH`, `vault:NAME`) to it:
+        one that names a user or a query must be one.
     timeout_s: 5 s, for it only has to take them.
     """
 

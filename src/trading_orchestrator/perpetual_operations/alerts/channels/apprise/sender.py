@@ -67,7 +67,7 @@ class Wire:
 
 
 def main() -> None:
-    """Read the errand, send it, write the reply."""
+    """Read the errand, send it or only look at its address, and write the reply."""
     errand = msgspec.json.decode(sys.stdin.buffer.read(), type=Errand)
     logging.disable(logging.CRITICAL)  # Apprise's words may hold the address, and with it the secrets
     wire = Wire(errand)
@@ -82,6 +82,8 @@ def _sent(errand: Errand, wire: Wire) -> Reply:
     service = apprise.Apprise(asset=asset)
     if not service.add(errand.url):
         return Reply(is_sent=False, is_address=False)
+    if errand.only_look:
+        return wire.reply(is_sent=False)
     is_sent = service.notify(title=errand.title, body=errand.body, notify_type=errand.kind)
     return wire.reply(bool(is_sent))
 

@@ -15,6 +15,7 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str
     timeout_s: float
     gateway_url: str | None = None
+    only_look: bool = False  # whether Apprise knows the address; nothing is sent
 
     def __repr__(self) -> str:
         return f"Errand({self.idempotency_key!r}, url=***)"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.perpetual_operations.alerts.channels.address import address_of
 from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import post, private_client
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.pagerduty.config import PagerDutyConfig
@@ -29,8 +30,8 @@ class PagerDuty:
     the group itself did. An event is sent for each, and all of them again when one failed.
     """
 
-    def __init__(self, config: PagerDutyConfig, *, routing_key: str, texts: Texts, clock: Clock) -> None:
-        self._url = config.url
+    def __init__(self, config: PagerDutyConfig, *, url: str, routing_key: str, texts: Texts, clock: Clock) -> None:
+        self._url = url
         self._routing_key = routing_key
         self._texts = texts
         self._clock = clock
@@ -81,9 +82,14 @@ class PagerDuty:
 
 
 def open_pagerduty(config: PagerDutyConfig, opening: Opening) -> PagerDuty:
-    """Return the channel, its key resolved and its texts read."""
+    """Return the channel, its key resolved and its texts read.
+
+    Raises:
+        UrlRefused, SecretRefused, TemplateRefused: the sentence is for the operator.
+    """
     return PagerDuty(
         config,
+        url=address_of(config.url, opening.reveal),
         routing_key=opening.reveal(config.routing_key),
         texts=read_texts(config.texts, opening.external_url),
         clock=opening.clock,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.signature import HEADER, signed
+from trading_orchestrator.perpetual_operations.alerts.channels.address import address_of
 from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import post, private_client
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
@@ -37,10 +38,14 @@ class Webhook:
 
 
 def open_webhook(config: WebhookConfig, opening: Opening) -> Webhook:
-    """Return the channel, its secrets resolved."""
+    """Return the channel, its secrets resolved.
+
+    Raises:
+        UrlRefused, SecretRefused: the sentence is for the operator.
+    """
     return Webhook(
         config,
-        url=opening.reveal(config.url) if not config.url.startswith("http") else config.url,
+        url=address_of(config.url, opening.reveal),
         clock=opening.clock,
         secret=None if config.secret is None else opening.reveal(config.secret),
         external_url=opening.external_url,
