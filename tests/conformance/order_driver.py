@@ -339,6 +339,14 @@ class Driver:
     def on_query_result_open(self, step: Step) -> None:
         self._answer(step, _working(self._venue(step)))
 
+    def on_listed_open(self, step: Step) -> None:
+        """Long after, the venue's list of open orders has it; asked for the order itself, it says so, too."""
+        venue = self._venue(step)
+        for source in ("open_orders", "query"):
+            self._tell(self._report(step, _working(venue), source=source))
+        said = self._report(step, _working(venue), source="query")
+        self.journal.hear(lambda book, known: evidence.of_reopening(book, said))
+
     def on_query_result_canceled(self, step: Step) -> None:
         self._answer(step, VenueStatus.CANCELED)
 

@@ -449,6 +449,8 @@ def worry_of(book: Book) -> str:
     unknown = len(book.unknown_orders()) - len(quarantined)
     said = [f"the desk is {book.mode.replace('_', ' ')}"] if book.mode != "normal" else []
     said += [f"quarantined: {', '.join(quarantined)}"] if quarantined else []
+    alive = [order.cl_ord_id for order in book.open_orders() if order.reopened and not order.foreign]
+    said += [f"alive again after their end: {', '.join(alive)}"] if alive else []
     said += [f"{symbol} takes no new entries: {code}" for symbol, code in sorted(book.blocked.items())]
     said += [f"{unknown} unknown orders"] if unknown else []
     return "; ".join(said)

@@ -101,6 +101,13 @@ class OrderEnded(Body, frozen=True):
     report: OrderReport
 
 
+class OrderReopened(Body, frozen=True):
+    """The venue works an order that we held as ended, by its list and by its answer: what is left of it is reserved."""
+
+    cl_ord_id: str
+    report: OrderReport
+
+
 class NotFoundCounted(Body, frozen=True):
     """The venue was asked for an order in doubt and did not know it, for the `count`-th time; proves nothing alone.
 
@@ -348,6 +355,7 @@ KINDS: dict[str, type[Body]] = {
     "order.refused": OrderRefused,
     "order.doubted": OrderDoubted,
     "order.ended": OrderEnded,
+    "order.reopened": OrderReopened,
     "not_found.counted": NotFoundCounted,
     "order.abandoned": OrderAbandoned,
     "order.quarantined": OrderQuarantined,

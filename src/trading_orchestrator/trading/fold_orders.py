@@ -80,6 +80,10 @@ def _order_ended(desk: Desk, body: f.OrderEnded, at_ns: int) -> None:
     desk.keep(evolve.ended(desk.of_report(body.report), body.report), at_ns)
 
 
+def _order_reopened(desk: Desk, body: f.OrderReopened, at_ns: int) -> None:
+    desk.keep(evolve.reopened(desk.shelf.need(body.cl_ord_id), body.report), at_ns)
+
+
 def _not_found_counted(desk: Desk, body: f.NotFoundCounted, at_ns: int) -> None:
     desk.keep(evolve.not_found(desk.shelf.need(body.cl_ord_id), body.count), at_ns)
 
@@ -176,6 +180,7 @@ FOLDS_OF_ORDERS: dict[type[f.Body], Fold] = {
     f.OrderRefused: _order_refused,
     f.OrderDoubted: _order_doubted,
     f.OrderEnded: _order_ended,
+    f.OrderReopened: _order_reopened,
     f.NotFoundCounted: _not_found_counted,
     f.OrderAbandoned: _order_abandoned,
     f.OrderQuarantined: _order_quarantined,

@@ -14,6 +14,7 @@ from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.record import DeskRecord
+from trading_orchestrator.trading.reopening import reopen
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.25
@@ -65,10 +66,12 @@ class KillSwitch:
 
     async def _look(self) -> None:
         """Ask the venue itself; what it lists of ours is taken in and canceled with the next round."""
+        asked_ns = self._clock.wall_ns()
         try:
             reports = await self._broker.open_orders(self._config.symbols)
             for report in reports:
                 await self._intake.take_in(report, report.source)
+            await reopen(self._intake, self._broker, reports, asked_ns, self._config.quiet_s)
         except OrchestratorError as error:
             log.info("looking for open orders: %s", error.message)
             return

@@ -27,6 +27,7 @@ from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.requests import RequestAt
 from trading_orchestrator.trading.positions.position import assets_of
 from trading_orchestrator.trading.record import DeskRecord
+from trading_orchestrator.trading.reopening import reopen
 from trading_orchestrator.trading.resolve import Resolver
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,7 @@ class Polls:
         reports = await self._broker.open_orders(self._config.symbols)
         for report in reports:
             await self._intake.take_in(report, report.source)
+        await reopen(self._intake, self._broker, reports, asked_ns, self._config.quiet_s)
         listed = {report.cl_ord_id for report in reports}
         for order in self._intake.book.open_orders():
             if self._is_missing(order, listed, asked_ns):

@@ -105,6 +105,35 @@ def of_report(book: Ledger, report: OrderReport, *, known: Known = NONE_KNOWN) -
     return draft.finding()
 
 
+def of_reopening(book: Ledger, report: OrderReport) -> Finding:
+    """Return what it adds that the venue works an order whose end it told us.
+
+    Args:
+        report: its answer when asked for this order, given long after the end; its list of open orders said the same.
+    """
+    order = book.find_order(symbol=report.symbol, cl_ord_id=report.cl_ord_id, venue_order_id=report.venue_order_id)
+    if order is None or not is_ended_yet_works(order, report):
+        return NOTHING
+    draft = Draft(order, [])
+    draft.add(f.OrderReopened(cl_ord_id=order.cl_ord_id, report=report), evolve.reopened(order, report))
+    if not order.foreign:
+        draft.flag(found.RESURRECTED, f"we held it {order.status.value}, and the venue works it")
+    _draft_hole(draft, report)
+    return draft.finding()
+
+
+def is_ended_yet_works(order: Order, report: OrderReport) -> bool:
+    """Return whether the venue says that it works what we hold as ended, unfilled, under the same id."""
+    same = report.venue_order_id in ("", order.venue_order_id)
+    return (
+        same
+        and order.ended is not None
+        and order.is_closed
+        and order.status is not At.FILLED
+        and report.status in _WORKING
+    )
+
+
 class Heard(Enum):
     """What is still to be done for a trade: all of it, or only to find its order."""
 

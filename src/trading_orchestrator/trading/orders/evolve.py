@@ -93,6 +93,11 @@ def ended(order: Order, report: OrderReport) -> Order:
     return replace(order, condition=condition, requests=_remembered(requests), text=report.text or order.text)
 
 
+def reopened(order: Order, report: OrderReport) -> Order:
+    """The venue took its end back."""
+    return _heard(replace(order, ended=None, ended_id="", condition=None, reopened=True), report)
+
+
 def refused(order: Order, text: str) -> Order:
     """The venue's definite no, or our own risk's."""
     return _sound(replace(order, refused=True, lack=None, text=text))

@@ -30,6 +30,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     `venue_cum` is the venue's own sum where it ran ahead of ours. `lack` is what the absence of answers
     made of the order; any evidence from the venue clears it. `ended_id` is the venue order id that ended:
     a venue that replaces by cancel-and-new ends the old id, not the order. `replaces`: the order whose place it took.
+    `reopened`: we held it as ended once, and the venue went on working it.
     """
 
     cl_ord_id: str
@@ -54,6 +55,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     accepted: bool = False
     ended: At | None = None
     ended_id: str = ""
+    reopened: bool = False
     lack: At | None = None
     lack_ns: int = 0
     not_founds: int = 0

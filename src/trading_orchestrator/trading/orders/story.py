@@ -88,6 +88,11 @@ def _ended(body: f.OrderEnded, at: Moment) -> str:
     )
 
 
+def _reopened(body: f.OrderReopened, at: Moment) -> str:
+    was = at.before.status.value if at.before is not None else "ended"
+    return f"alive at the venue though we held it {was}: {_venue_view(body.report)}; what is left is reserved again"
+
+
 def _not_found(body: f.NotFoundCounted, at: Moment) -> str:
     times = "once" if body.count == 1 else f"{body.count} times"
     return f"asked for, and the venue does not know it ({times} so far, {body.after_s:g} s after it was last sent)"
@@ -232,6 +237,7 @@ SENTENCES: dict[type[f.Body], Sentence] = {
     f.OrderRefused: _refused,
     f.OrderDoubted: _doubted,
     f.OrderEnded: _ended,
+    f.OrderReopened: _reopened,
     f.NotFoundCounted: _not_found,
     f.OrderAbandoned: _abandoned,
     f.OrderQuarantined: _quarantined,
