@@ -32,6 +32,9 @@ BURN = {"kind": "burn_rate", "name": "Slo", "bad": "b", "total": "t", "objective
         ({**FACT, "where": ['a=~"("']}, "Seen", "where"),
         ({**FACT, "for": 3}, "Seen", "for"),
         ({**FACT, "firing_for": 0}, "Seen", "firing_for"),
+        ({**FACT, "by": ["stream", "sym-bol"]}, "Seen", "by"),
+        ({**FACT, "annotations": {"a": "x" * 3_001}}, "Seen", "annotations"),
+        ({**HIGH, "summary": "x" * 3_001}, "Lag", "annotations"),
         ({**BURN, "where": ["="]}, "SloBurns1h", "where"),
     ],
 )

@@ -60,6 +60,18 @@ def all_admitted(several: Sequence[Posted], now_ns: int, resolve_timeout_ns: int
     ]
 
 
+def shortened(posted: Posted) -> Posted:
+    """Return the alert with its longest annotations cut, so that its texts are not too many."""
+    left = TEXT_LEN_MAX - sum(map(len, (*posted.labels, *posted.labels.values(), *posted.annotations)))
+    left -= len(posted.generator_url)
+    cut: dict[str, str] = {}
+    for number, (name, text) in enumerate(sorted(posted.annotations.items(), key=lambda one: len(one[1]))):
+        share = max(0, left // (len(posted.annotations) - number))
+        cut[name] = text if len(text) <= share else text[:share]
+        left -= len(cut[name])
+    return msgspec.structs.replace(posted, annotations=cut)
+
+
 def admitted(posted: Posted, now_ns: int, resolve_timeout_ns: int) -> Alert:
     """Return the posted alert with every time filled in.
 

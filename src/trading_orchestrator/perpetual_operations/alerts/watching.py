@@ -9,7 +9,7 @@ from typing import Protocol
 
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
-from trading_orchestrator.perpetual_operations.alerts.alert import Posted
+from trading_orchestrator.perpetual_operations.alerts.alert import AlertRefused, Posted, admitted, shortened
 from trading_orchestrator.perpetual_operations.alerts.past import SeriesPast, known_from
 from trading_orchestrator.perpetual_operations.alerts.readings import Reading, Sampler
 from trading_orchestrator.perpetual_operations.alerts.rider import Body
@@ -71,7 +71,13 @@ class Watching:
         self._known_from_ns: dict[str, int] = {}
         rules = books.facts.rules.values()
         self._kinds = sorted({kind for rule in rules for kind in (rule.fact, *rule.until)})
-        self.broken: Mapping[str, OrchestratorError] = {}
+        self._broken: Mapping[str, OrchestratorError] = {}
+        self._left_out: dict[str, OrchestratorError] = {}
+
+    @property
+    def broken(self) -> Mapping[str, OrchestratorError]:
+        """Return by rule what kept the last look from telling of it."""
+        return {**self._broken, **self._left_out}
 
     async def run(self, told: Tells) -> None:
         """Watch until cancelled; whatever ends one half ends both."""
@@ -127,8 +133,28 @@ class Watching:
         self._sampler.take(readings, now_ns)
         measured = self._books.rules.evaluate(self._samples, now_ns)
         lasting = self._books.facts.evaluate(now_ns)
-        self.broken = measured.broken
-        await told.tell([*measured.alerts, *lasting.alerts], [*measured.facts, *lasting.facts])
+        self._broken, self._left_out = measured.broken, {}
+        await self._tell(told, [*measured.alerts, *lasting.alerts], [*measured.facts, *lasting.facts])
+
+    async def _tell(self, told: Tells, alerts: Sequence[Posted], also: Sequence[Body]) -> None:
+        """Tell, without the alerts that cannot be taken: one of them must not end the telling of all others."""
+        try:
+            await told.tell(alerts, also)
+        except AlertRefused:
+            taken = [one for alert in alerts if (one := self._takeable(alert, told.now_ns())) is not None]
+            await told.tell(taken, also)
+
+    def _takeable(self, alert: Posted, now_ns: int) -> Posted | None:
+        for one in (alert, shortened(alert)):
+            try:
+                admitted(one, now_ns, 0)
+            except AlertRefused as error:
+                name = alert.labels.get("alertname", "")
+                said = f"rule {name}: an alert of it was {'cut' if one is alert else 'left out'}: {error.message}"
+                self._left_out[name] = AlertRefused(said, labels=alert.labels)
+            else:
+                return one
+        return None
 
     async def _listen(self, told: Tells) -> None:
         """Show the fact book every fact of its kinds from where it stands; a first start begins at the head."""
@@ -158,7 +184,7 @@ class Watching:
                 )
                 alerts += seen.alerts
                 also += seen.facts
-            await told.tell(alerts, also)
+            await self._tell(told, alerts, also)
             pos = page[-1].pos
         return pos
 

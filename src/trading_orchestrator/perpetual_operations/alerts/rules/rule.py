@@ -26,6 +26,7 @@ WINDOWED = frozenset(
         "until_above", "until_below",
     }
 )  # fmt: skip
+TEXTS_LEN_MAX = 3_000  # of its labels, and of its annotations; an alert has room for more, which the holes may need
 Compare = Literal[">", ">=", "<", "<=", "==", "!="]
 Across = Literal["sum", "avg", "min", "max", "count"]
 
@@ -129,7 +130,10 @@ def check_rule(rule: Rule) -> Rule:
 
 
 def check_texts(rule: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
-    """Refuse a label's impossible name, and a text with a hole that cannot be filled."""
+    """Refuse a label's impossible name, a text with a hole that cannot be filled, and texts that are too long."""
+    for key, texts in (("labels", labels), ("annotations", annotations)):
+        if (size := sum(map(len, texts.values()))) > TEXTS_LEN_MAX:
+            raise refused(rule, key, f"expected at most {TEXTS_LEN_MAX} characters in all texts, was {size}")
     for key, texts in (("labels", labels), ("annotations", annotations)):
         for name, text in texts.items():
             if key == "labels" and not is_label_name(name):

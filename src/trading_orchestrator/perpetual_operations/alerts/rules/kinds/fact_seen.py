@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from trading_orchestrator.perpetual_operations.alerts.labels import is_label_name
 from trading_orchestrator.perpetual_operations.alerts.matchers import MatcherRefused, all_match, parse_matchers
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.every_rule import EveryRule, NotNegative
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import check_texts, refused
@@ -41,6 +42,8 @@ class FactRule(EveryRule, frozen=True, kw_only=True, tag="fact"):
         """
         check_texts(self.name, self.labels, self.annotations)
         check_texts(self.name, {}, {"summary": self.summary})
+        if wrong := [name for name in self.by if not is_label_name(name)]:
+            raise refused(self.name, "by", f"{wrong[0]!r} cannot be a label's name: letters, digits and _")
         try:
             parse_matchers(self.where)
         except MatcherRefused as error:
