@@ -40,14 +40,21 @@ def address_of(text: str, reveal: Callable[[str], str]) -> str:
 
 
 def _parsed(address: str, reference: str) -> SplitResult:
-    said = f"what {reference} leads to" if reference else "it"
-    try:
-        parsed = urlsplit(address)
-        is_one = parsed.scheme in SCHEMES and bool(parsed.hostname) and parsed.port != 0
-    except ValueError:  # a port that is none, a bracket that is not closed
-        is_one = False
-    if not is_one or not address.isprintable() or " " in address:
+    parsed = _split(address)
+    if parsed is None:
+        said = f"what {reference} leads to" if reference else "it"
         raise UrlRefused(
             f"expected {said} to be an address such as https://host/path, was something else", reference=reference
         )
     return parsed
+
+
+def _split(address: str) -> SplitResult | None:
+    """Return the parts of an http or https address with a host; None for anything else."""
+    try:
+        parsed = urlsplit(address)
+        has_port = parsed.port != 0
+    except ValueError:  # a port that is none, a bracket that is not closed
+        return None
+    is_one = parsed.scheme in SCHEMES and parsed.hostname and has_port and address.isprintable() and " " not in address
+    return parsed if is_one else None
