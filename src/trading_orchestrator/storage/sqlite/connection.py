@@ -53,15 +53,19 @@ def connect_writer(
     return connection
 
 
-def connect_scanner(path: Path, *, tolerant: bool = False) -> apsw.Connection:
+def connect_scanner(path: Path, *, tolerant: bool = False, unused: bool = False) -> apsw.Connection:
     """Open read-only what may lie on a read-only disk: SQLite then cannot make the log's index, nor needs it.
 
     Args:
         tolerant: read a file that is shorter than its header says as far as it goes.
+        unused: nobody is about to open it: without a log, no empty one is put beside it, nor an index.
 
     Raises:
         apsw.CantOpenError: also when there is a log to read and no place for its index.
     """
+    log = path.with_name(f"{path.name}-wal")
+    if unused and not log.exists():
+        return _connect_unchanging(path)
     connection = connect_reader(path)
     try:
         if tolerant:  # the only effect of this pragma on a read-only connection (btree.c, lockBtree)
@@ -69,12 +73,15 @@ def connect_scanner(path: Path, *, tolerant: bool = False) -> apsw.Connection:
         connection.execute("PRAGMA schema_version").fetchall()
     except apsw.CantOpenError:
         connection.close(True)
-        log = path.with_name(f"{path.name}-wal")
         if log.exists() and log.stat().st_size:
             raise
-        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-        connection = apsw.Connection(f"{path.resolve().as_uri()}?immutable=1", flags=flags)
+        connection = _connect_unchanging(path)
     return connection
+
+
+def _connect_unchanging(path: Path) -> apsw.Connection:
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    return apsw.Connection(f"{path.resolve().as_uri()}?immutable=1", flags=flags)
 
 
 def connect_reader(path: Path, *, vfs: str | None = None, patience_s: float = READER_PATIENCE_S) -> apsw.Connection:
