@@ -7,22 +7,24 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from trading_orchestrator.app.settings import Configured, Settings, check_alert_channels
+from trading_orchestrator.app.settings import JOURNAL_FILE, Configured, Settings, check_alert_channels
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.journal.incarnation import note_ending, read_words
 from trading_orchestrator.keeper.backoff import Backoff
 from trading_orchestrator.keeper.child import KEEPER_FD, READY_FD, Spec
-from trading_orchestrator.keeper.keeper import Keeper, Say, Slot, listen, lock_data_dir, tell_address
+from trading_orchestrator.keeper.keeper import Keeper, Say, Slot, check_not_run, listen, lock_data_dir, tell_address
 from trading_orchestrator.keeper.node_spec import NodeSpec, incarnations_dir
 from trading_orchestrator.keeper.service_manager import ServiceManager
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.config import merged, variable
 from trading_orchestrator.kernel.ids import new_id
+from trading_orchestrator.storage.sqlite.first_look import look_through
 
 PRACTICE_BROKER = "practice"
 OWN = "own"
@@ -39,7 +41,7 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
     """Be the keeper until a signal ends it.
 
     Raises:
-        Refused: data directory or port cannot be had, or a node refused to start; nothing was changed.
+        Refused: data directory, port or journal cannot be had, and nothing was changed; or a node refused to start.
         ConfigRefused: a channel of the alerts cannot be opened.
     """
     check_alert_channels(configured)
@@ -74,12 +76,14 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
 
 
 def _take(settings: Settings, data_dir: Path) -> tuple[int, socket.socket]:
-    """Take the directory, then the port; a directory that is not there is made only when the port can be had."""
-    is_new = not data_dir.exists()
-    listener = listen(settings.keeper.host, settings.keeper.port) if is_new else None
+    """Take port and directory; whatever refuses the start does so before anything in the directory is changed."""
+    if data_dir.is_dir():
+        _check_writable(data_dir)
+        check_not_run(data_dir)
+        look_through(data_dir / JOURNAL_FILE, clock=SystemClock(), unused=True)
+    listener = listen(settings.keeper.host, settings.keeper.port)
     make_data_dir(data_dir)
-    lock_fd = lock_data_dir(data_dir)
-    return lock_fd, listener or listen(settings.keeper.host, settings.keeper.port)
+    return lock_data_dir(data_dir), listener
 
 
 def _last_beat_ns(path: Path) -> int | None:
@@ -91,13 +95,18 @@ def make_data_dir(data_dir: Path) -> None:
     """Make the data directory, or refuse with what to do."""
     try:
         incarnations_dir(data_dir).mkdir(parents=True, exist_ok=True)
-        writable = os.access(data_dir, os.W_OK | os.X_OK)
     except OSError as error:
         raise Refused(
             f"data directory {data_dir} cannot be made ({error.strerror}); choose another with --data-dir"
         ) from None
-    if not writable:
-        raise Refused(f"data directory {data_dir} is read-only for this user; make it writable or choose another")
+    _check_writable(data_dir)
+
+
+def _check_writable(data_dir: Path) -> None:
+    if not os.access(data_dir, os.W_OK | os.X_OK):
+        raise Refused(
+            f"data directory {data_dir} is read-only for this user; make it writable, or choose another with --data-dir"
+        )
 
 
 def free_port() -> int:
@@ -170,10 +179,17 @@ def _roles(settings: Settings) -> Sequence[Role]:
 
 
 def _node_maker(role: Role, common: NodeSpec, data_dir: Path) -> Callable[[], Spec]:
+    starts = count()
+
     def make() -> Spec:
         node = f"{role.slot}-{new_id(SystemClock().wall_ns())[-8:]}"
         spec = msgspec.structs.replace(
-            common, node=node, desks=role.desks, serves_console=role.serves_console, homes=role.homes
+            common,
+            node=node,
+            desks=role.desks,
+            serves_console=role.serves_console,
+            homes=role.homes,
+            looks=next(starts) > 0,
         )
         argv = [
             sys.executable,

@@ -103,7 +103,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
     boot_id = read_boot_id()
     incarnation = Incarnation.hold(incarnations_dir(config.data_dir), spec.node, clock=clock, boot_id=boot_id)
     journal = config.data_dir / JOURNAL_FILE
-    if is_alone(incarnations_dir(config.data_dir), spec.node):
+    if spec.looks and is_alone(incarnations_dir(config.data_dir), spec.node):
         await asyncio.to_thread(look_through, journal, clock=clock)
     store = await open_store(journal, clock=clock)
     lock_holders = partial(write_lock_holders, journal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import selectors
@@ -69,16 +70,32 @@ class Slot:
         return not self.outlasts and self.child is not None and self.child.phase is Phase.READY
 
 
+def check_not_run(data_dir: Path) -> None:
+    """Return unless another keeper runs on the directory; nothing in it is changed.
+
+    Raises:
+        DataDirInUse: another keeper holds it.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.close(_locked(data_dir, os.O_RDONLY, fcntl.LOCK_SH))
+
+
 def lock_data_dir(data_dir: Path) -> int:
     """Return a descriptor that holds the directory for this keeper until the process ends.
 
     Raises:
         DataDirInUse: another keeper holds it.
     """
-    path = data_dir / LOCK_FILE
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _locked(data_dir, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX)
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+def _locked(data_dir: Path, flags: int, lock: int) -> int:
+    descriptor = os.open(data_dir / LOCK_FILE, flags | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, lock | fcntl.LOCK_NB)
     except BlockingIOError:
         pid = _line(os.read(descriptor, LOCK_BYTES).decode(), 0) or "?"
         os.close(descriptor)
@@ -87,8 +104,6 @@ def lock_data_dir(data_dir: Path) -> int:
             data_dir=str(data_dir),
             pid=pid,
         ) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
 
 

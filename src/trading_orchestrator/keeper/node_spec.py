@@ -11,6 +11,7 @@ import msgspec
 class NodeSpec(msgspec.Struct, frozen=True):
     """The start message of one node. Descriptors are inherited; `settings` is the merged configuration.
 
+    `looks`: it looks through the journal when it is alone; its keeper has just done so before a first start.
     `desks`: those it hosts; None hosts all. `homes`: by desk, the slot that has it to itself; others only stand by.
     """
 
@@ -22,6 +23,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     desks: tuple[str, ...] | None = None
     serves_console: bool = True
     homes: dict[str, str] = {}
+    looks: bool = True
 
     def hosts(self, desk: str) -> bool:
         """Return whether this node may trade the desk."""

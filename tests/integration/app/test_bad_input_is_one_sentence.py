@@ -47,16 +47,21 @@ def start(folder: Path, *more: str) -> tuple[int, str]:
 
 
 def digest(folder: Path) -> dict[str, str]:
+    """Return every file and folder there is, and what is in it."""
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("journal.db"))
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        for path in sorted(folder.rglob("*"))
     }
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    """A journal as a first run leaves it."""
+    """A journal as a first run leaves it, with what stands beside it."""
     path = tmp_path / "data" / "journal.db"
+    (path.parent / "venue").mkdir(parents=True)
+    (path.parent / "incarnations").mkdir()
+    (path.parent / "venue" / "venue.log.jsonl").write_text("")
+    (path.parent / "keeper.lock").write_text("1\nhttp://127.0.0.1:1\n")
     done = subprocess.run(
         [sys.executable, "-c", MAKE_JOURNAL, str(path)], capture_output=True, text=True, timeout=60, check=False
     )
@@ -142,6 +147,35 @@ def test_a_wrong_parameter_of_a_strategy(tmp_path: Path) -> None:
     assert "qty" in the_sentence(said)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('name = "trend"', 'name = "maker"', "strategy `maker`: the name is used twice"),
+        ('{ symbol = "EUR/USDT", qty = "100"', '{ symbol = "EUR/USD", qty = "100"', "did you mean `EUR/USDT`?"),
+    ],
+    ids=["a name twice", "a symbol of nobody"],
+)
+def test_strategies_are_judged_before_anything_is_made(tmp_path: Path, old: str, new: str, said: str) -> None:
+    wrong = str(config(tmp_path, old, new))
+    started, checked = start(tmp_path, "--config", wrong), run(tmp_path, "config", "check", "--config", wrong)
+
+    assert [2, 2] == [started[0], checked[0]]
+    assert [True, True] == [said in the_sentence(each) for _, each in (started, checked)]
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_port_that_is_taken_leaves_a_directory_as_it_is(tmp_path: Path, journal: Path) -> None:
+    before = digest(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        code, said = start(tmp_path, "--port", str(other.getsockname()[1]))
+
+    assert 1 == code
+    assert "free the port" in the_sentence(said)
+    assert before == digest(tmp_path)
+
+
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -164,7 +198,7 @@ def test_a_read_only_data_directory(tmp_path: Path) -> None:
         subprocess.run(["umount", str(folder)], check=True)
 
     assert 1 == code
-    assert "Read-only file system); choose another with --data-dir" in the_sentence(said)
+    assert "is read-only for this user; make it writable, or choose another with --data-dir" in the_sentence(said)
 
 
 def test_a_data_directory_that_is_a_file(tmp_path: Path) -> None:

@@ -60,8 +60,11 @@ def shipped_migrations() -> Sequence[Migration]:
     return sorted(found, key=lambda migration: migration.version)
 
 
-def inspect(path: Path, *, newest: int, tolerant: bool = False) -> None:
+def inspect(path: Path, *, newest: int, tolerant: bool = False, unused: bool = False) -> None:
     """Look at an existing file without changing it; `tolerant` passes one that lacks its end.
+
+    Args:
+        unused: nobody is about to open it, so nothing need be put beside it.
 
     Raises:
         JournalNewer: its schema is newer than `newest`.
@@ -74,7 +77,7 @@ def inspect(path: Path, *, newest: int, tolerant: bool = False) -> None:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise corrupt(path, "it is not an SQLite database")
     try:
-        connection = connect_scanner(path, tolerant=tolerant)
+        connection = connect_scanner(path, tolerant=tolerant, unused=unused)
         try:
             application_id = _number(connection, "PRAGMA application_id")
             version = _number(connection, "PRAGMA user_version")
