@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -87,8 +88,11 @@ def _take(settings: Settings, data_dir: Path) -> tuple[int, socket.socket]:
 
 
 def _last_beat_ns(path: Path) -> int | None:
-    words = read_words(path)
-    return words.heartbeat_boot_ns if words is not None else None
+    """Return the sign of life, None also while it cannot be read: without descriptors the keeper must not end."""
+    with contextlib.suppress(OSError):
+        words = read_words(path)
+        return words.heartbeat_boot_ns if words is not None else None
+    return None
 
 
 def make_data_dir(data_dir: Path) -> None:

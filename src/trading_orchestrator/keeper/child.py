@@ -42,7 +42,11 @@ class Spec:
 
 
 class Child:
-    """A running child process. Owns its pipes; `close` gives them back after it has ended."""
+    """A running child process. Owns its pipes; `close` gives them back after it has ended.
+
+    Raises:
+        OSError: the kernel had no process, memory or descriptor for it; nothing of it is left.
+    """
 
     def __init__(self, spec: Spec, *, started_ns: int, environ: Mapping[str, str] | None = None) -> None:
         self.spec = spec
@@ -50,21 +54,24 @@ class Child:
         self.started_ns = started_ns
         self.doomed = False
         self._said = b""
-        self.ready_fd, child_ready_fd = os.pipe()
-        child_keeper_fd, self._keeper_fd = os.pipe()
-        numbers = {READY_FD: str(child_ready_fd), KEEPER_FD: str(child_keeper_fd)}
-        argv = [numbers.get(part, part) for part in spec.argv]
-        try:
+        with contextlib.ExitStack() as undo:
+            self._start(environ, undo)
+            undo.pop_all()
+
+    def _start(self, environ: Mapping[str, str] | None, undo: contextlib.ExitStack) -> None:
+        spec = self.spec
+        with contextlib.ExitStack() as handed_over:
+            self.ready_fd, child_ready_fd = _pipe(undo, handed_over)
+            child_keeper_fd, self._keeper_fd = _pipe(handed_over, undo)
+            numbers = {READY_FD: str(child_ready_fd), KEEPER_FD: str(child_keeper_fd)}
             self._process = subprocess.Popen(
-                argv,
+                [numbers.get(part, part) for part in spec.argv],
                 stdin=subprocess.PIPE,
                 pass_fds=(child_ready_fd, child_keeper_fd, *spec.pass_fds),
                 process_group=0,  # Ctrl-C is for the keeper, which then ends us in order
                 env=environ,
             )
-        finally:
-            os.close(child_ready_fd)
-            os.close(child_keeper_fd)
+        undo.callback(self._abandon)
         if spec.nice:  # before it reads its spec, so that every thread it will ever start inherits it
             os.setpriority(os.PRIO_PROCESS, self._process.pid, spec.nice)
         assert self._process.stdin is not None
@@ -72,10 +79,15 @@ class Child:
             self._process.stdin.write(spec.stdin)
             self._process.stdin.close()
         self.pid = self._process.pid
+        self.pid_fd = os.pidfd_open(self.pid)
         self._quota = CpuQuota(f"{self.pid}", spec.cpu_max_ratio) if spec.cpu_max_ratio else None
         self.unlimited_because = self._quota.hold(self.pid) if self._quota else ""
-        self.pid_fd = os.pidfd_open(self.pid)
         os.set_blocking(self.ready_fd, False)
+
+    def _abandon(self) -> None:
+        """End a process that cannot be watched."""
+        self._process.kill()
+        self._process.wait()
 
     def hear(self) -> str | None:
         """Return the line the child said on its ready pipe once it is complete, else None."""
@@ -100,3 +112,11 @@ class Child:
     def close(self) -> None:
         for descriptor in (self.ready_fd, self.pid_fd, self._keeper_fd):
             os.close(descriptor)
+
+
+def _pipe(read_end: contextlib.ExitStack, write_end: contextlib.ExitStack) -> tuple[int, int]:
+    """Return both ends of a new pipe; each is closed with its own stack."""
+    read_fd, write_fd = os.pipe()
+    read_end.callback(os.close, read_fd)
+    write_end.callback(os.close, write_fd)
+    return read_fd, write_fd

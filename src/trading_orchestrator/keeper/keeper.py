@@ -244,7 +244,12 @@ class Keeper:
                 self._start(slot)
 
     def _start(self, slot: Slot) -> None:
-        child = Child(slot.make(), started_ns=self._clock.boot_ns())
+        spec = slot.make()
+        try:
+            child = Child(spec, started_ns=self._clock.boot_ns())
+        except OSError as error:  # no process, memory or descriptor left; what runs goes on
+            self._start_later(slot, f"{spec.name} could not be started ({error.strerror})")
+            return
         slot.child = child
         if child.unlimited_because:
             self._say(f"{child.spec.name} has no CPU ceiling here ({child.unlimited_because})")
@@ -282,11 +287,14 @@ class Keeper:
             if not any(other.child is not None and not other.outlasts for other in self._slots.values()):
                 self._ask_to_end()
             return
+        ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        self._start_later(slot, f"{child.spec.name} (pid {child.pid}) {ended}")
+
+    def _start_later(self, slot: Slot, why: str) -> None:
         wait_s = max(slot.backoff.next_s(), self._courtesy_s(slot))
         slot.due_ns = self._clock.boot_ns() + int(wait_s * 1e9)
-        ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         again = f"in {wait_s:g} s" if wait_s else "at once"
-        self._say(f"{child.spec.name} (pid {child.pid}) {ended}; starting another {again}")
+        self._say(f"{why}; starting another {again}")
 
     def _courtesy_s(self, slot: Slot) -> float:
         """A replacement imports for half a second of a core; a successor that takes over right now needs it first."""

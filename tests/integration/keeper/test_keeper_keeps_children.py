@@ -17,7 +17,7 @@ from tests.running_system import wait_until
 pytestmark = pytest.mark.integration
 
 DRIVER = """
-import struct, sys
+import errno, os, struct, subprocess, sys
 from pathlib import Path
 from trading_orchestrator.keeper.backoff import Backoff
 from trading_orchestrator.keeper.child import Spec
@@ -27,8 +27,21 @@ from trading_orchestrator.keeper.service_manager import ServiceManager
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.config import variable
 
-folder, child = Path(sys.argv[1]), sys.argv[2]
+folder, child, starts_failing = Path(sys.argv[1]), sys.argv[2], set(sys.argv[3].split(","))
 count = 0
+popen, pidfd_open = subprocess.Popen, os.pidfd_open
+
+def scarce_popen(*args, **options):
+    if f"fork {count}" in starts_failing:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    return popen(*args, **options)
+
+def scarce_pidfd_open(pid):
+    if f"descriptor {count}" in starts_failing:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    return pidfd_open(pid)
+
+subprocess.Popen, os.pidfd_open = scarce_popen, scarce_pidfd_open
 
 def make():
     global count
@@ -88,10 +101,10 @@ sys.exit(78)
 class Driven:
     """A keeper in a process of its own."""
 
-    def __init__(self, folder: Path, body: str) -> None:
+    def __init__(self, folder: Path, body: str, starts_failing: str = "") -> None:
         self.folder = folder
         child = CHILD.replace("BODY", textwrap.dedent(body))
-        command = [sys.executable, "-c", DRIVER, str(folder), child]
+        command = [sys.executable, "-c", DRIVER, str(folder), child, starts_failing]
         with (folder / "said").open("wb") as said:
             self.process = subprocess.Popen(command, stdout=said, start_new_session=True)
 
@@ -119,6 +132,14 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_killed_child_is_replaced_at_once_and_sigterm_ends_all(tmp_path: Path) -> None:
@@ -156,6 +177,23 @@ def test_a_child_that_crashes_is_noted_with_its_code(tmp_path: Path) -> None:
 
     assert 0 == keeper.process.wait(timeout=10)
     assert "beat1: 3 False" == keeper.noted()[0]
+
+
+def test_a_keeper_that_cannot_start_a_child_lives_and_tries_again(tmp_path: Path) -> None:
+    keeper = Driven(tmp_path, OBEDIENT, "fork 2,descriptor 3")
+    first = keeper.child_pid(1)
+    keeper.wait_ready(1)
+    before = descriptors(keeper.process.pid)
+    os.kill(first, signal.SIGKILL)
+    keeper.child_pid(4)
+    wait_until(lambda: keeper.said().count("is ready") == 2, within_s=15, what="the fourth child to be ready")
+
+    assert before == descriptors(keeper.process.pid)
+    assert "child 2 could not be started (Cannot allocate memory); starting another in 0.25 s" in keeper.said()
+    assert "child 3 could not be started (Too many open files); starting another in 0.5 s" in keeper.said()
+    assert [keeper.child_pid(4)] == children(keeper.process.pid)
+    keeper.process.send_signal(signal.SIGTERM)
+    assert 0 == keeper.process.wait(timeout=10)
 
 
 def test_a_child_that_does_not_obey_is_killed_at_the_deadline(tmp_path: Path) -> None:
