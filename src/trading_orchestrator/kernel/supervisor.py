@@ -79,11 +79,19 @@ class Ended:
 
 @dataclass
 class Child:
-    """One supervised component. `off`: why it must not run at present, "" when it may."""
+    """One supervised component.
+
+    off: why it must not run at present, "" when it may.
+    wanted: it was started and not stopped since. Who is to run is told by this and by nothing else: `task` is None
+        also while it waits for what it depends on.
+    leaving: what was cancelled and has not ended yet; its successor begins after it.
+    """
 
     component: Component
     rule: RestartRule
+    wanted: bool = False
     task: asyncio.Task[None] | None = None
+    leaving: set[asyncio.Task[None]] = field(default_factory=set)
     why_down: str = ""
     restarts: int = 0
     over_budget: bool = False
@@ -95,7 +103,7 @@ class Child:
         if self.off:
             return Health(HealthState.HEALTHY, f"switched off: {self.off}")
         if self.task is None:
-            return Health(HealthState.STOPPED, "not started")
+            return Health(HealthState.STOPPED, "waits for what it depends on" if self.wanted else "not started")
         if self.why_down:
             return Health(HealthState.UNHEALTHY, self.why_down, CRASH_LOOP if self.over_budget else "")
         return self.component.health()
@@ -113,6 +121,7 @@ class Supervisor:
         self._clock = clock
         self._tell = tell
         self._off: dict[str, str] = {}
+        self._restarting: set[asyncio.Task[None]] = set()
 
     def add(self, component: Component, rule: RestartRule | None = None) -> Child:
         """Hold a component; `start` runs it.
@@ -136,7 +145,7 @@ class Supervisor:
         """End a component, and let nothing start it before `switch_on`; also one that is only added later."""
         self.keep_off(name, because)
         if name in self.children:
-            await self._end(self.children[name])
+            await self.stop(name)
 
     def switch_on(self, name: str) -> None:
         """Let `start` run a component again."""
@@ -151,16 +160,23 @@ class Supervisor:
     def start(self, name: str) -> None:
         """Run a component; one that runs already goes on, and one that is switched off stays so."""
         child = self._child(name)
-        if child.task is None and not child.off:
-            child.why_down = ""
-            child.task = asyncio.get_running_loop().create_task(self._keep_running(child), name=name)
+        if not child.off:
+            child.wanted = True
+            self._launch(child)
 
     async def stop(self, name: str) -> None:
         """End a component; one that does not end in time is left behind and named in the log."""
-        await self._end(self._child(name))
+        child = self._child(name)
+        child.wanted = False
+        self._cancel(child)
+        for other in self._rest(child):  # nobody waits any more to start those anew that went down with it
+            self._launch(other)
+        await self._gone(child)
 
     async def restart(self, name: str) -> None:
         """Start a component anew at once, with a fresh budget, and what its rule says must follow.
+
+        It goes on to its end when the caller is cancelled: the caller may be one of those that end.
 
         Raises:
             SwitchedOff: switch it on instead.
@@ -168,14 +184,19 @@ class Supervisor:
         child = self._child(name)
         if child.off:
             raise SwitchedOff(f"{name} is switched off: {child.off}", name=name, because=child.off)
-        rest = self._rest(child)
-        for other in (*reversed(rest), child):
+        child.wanted = True
+        restarting = asyncio.get_running_loop().create_task(self._restart(child), name=f"restart of {name}")
+        self._restarting.add(restarting)
+        restarting.add_done_callback(self._restarting.discard)
+        await asyncio.shield(restarting)
+
+    async def _restart(self, child: Child) -> None:
+        for other in (*reversed(self._rest(child)), child):
             await self._end(other)
         child.ends_ns.clear()
         child.over_budget = False
-        for other in (child, *rest):
-            other.restarts += 1
-            self.start(other.component.name)
+        for other in (child, *self._rest(child)):
+            self._launch(other, anew=True)
 
     async def remove(self, name: str) -> None:
         """End a component and forget it."""
@@ -199,31 +220,55 @@ class Supervisor:
             raise ComponentUnknown(f"no component is named {name!r}; supervised: {known}", name=name)
         return child
 
+    def _launch(self, child: Child, *, anew: bool = False) -> None:
+        """Run it if it is to run and does not; its predecessor may be about to end."""
+        if not child.wanted or child.off or child.task is not None:
+            return
+        child.why_down = ""
+        child.restarts += anew
+        child.task = asyncio.get_running_loop().create_task(self._keep_running(child), name=child.component.name)
+
     async def _keep_running(self, child: Child) -> None:
+        await self._gone(child)
         while True:
             began_ns = self._clock.monotonic_ns()
             reason = await self._run_once(child.component)
             ended = self._judge(child, reason, began_ns)
             child.why_down = f"{reason}; started anew in {ended.wait_s:g} s"
             log.warning("%s %s", ended.component, child.why_down)
-            self._tell(ended)
-            rest = self._rest(child)
-            for other in reversed(rest):
+            self._say(ended)
+            for other in reversed(self._rest(child)):
                 await self._end(other)
             await self._clock.sleep(ended.wait_s)
+            for other in reversed(self._rest(child)):  # whoever was started meanwhile holds what dies here, too
+                await self._end(other)
             child.restarts += 1
             child.why_down = ""
-            for other in rest:
-                other.restarts += 1
-                self.start(other.component.name)
+            for other in self._rest(child):
+                self._launch(other, anew=True)
 
     async def _run_once(self, component: Component) -> str:
+        """Return how the run ended; raise CancelledError when that was asked for, whatever the run made of it."""
+        task = asyncio.current_task()
         try:
             await component.run()
+            reason = "ended by itself"
+        except asyncio.CancelledError as error:  # one that leaked from something else that was cancelled is an end
+            if task is None or task.cancelling():
+                raise
+            reason = f"ended with {type(error).__name__}: something that it waited for was cancelled"
         except Exception as error:  # the supervisor is the boundary: whatever ended the run, it goes on
             log.debug("%s failed", component.name, exc_info=error)
-            return f"ended with {type(error).__name__}: {error}"
-        return "ended by itself"
+            reason = f"ended with {type(error).__name__}: {error}"
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+        return reason
+
+    def _say(self, ended: Ended) -> None:
+        try:
+            self._tell(ended)
+        except Exception:  # whoever hears of it must not end the restart
+            log.exception("the end of %s could not be told", ended.component)
 
     def _judge(self, child: Child, reason: str, began_ns: int) -> Ended:
         rule, now_ns = child.rule, self._clock.monotonic_ns()
@@ -248,16 +293,27 @@ class Supervisor:
         )
 
     def _rest(self, child: Child) -> list[Child]:
+        """Return who is to run with it and to be started anew with it."""
         if child.rule.restart is Restart.ONE_FOR_ONE:
             return []
         rest = (self.children[name] for name in self.dependants(child.component.name))
-        return [other for other in rest if other.task is not None]
+        return [other for other in rest if other.wanted]
 
     async def _end(self, child: Child) -> None:
+        self._cancel(child)
+        await self._gone(child)
+
+    def _cancel(self, child: Child) -> None:
         task, child.task = child.task, None
-        if task is None:
+        if task is not None:
+            child.leaving.add(task)
+            task.add_done_callback(child.leaving.discard)
+            task.cancel()
+
+    async def _gone(self, child: Child) -> None:
+        if not child.leaving:
             return
-        task.cancel()
-        _, pending = await asyncio.wait((task,), timeout=END_WITHIN_S)
+        _, pending = await asyncio.wait(tuple(child.leaving), timeout=END_WITHIN_S)
         if pending:
             log.error("%s did not end within %g s of being cancelled", child.component.name, END_WITHIN_S)
+            child.leaving -= pending

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import pytest
@@ -138,6 +139,113 @@ async def test_what_was_stopped_is_not_started_with_the_rest() -> None:
     await scene.pass_time(5)
 
     assert ["ground runs", "ground runs"] == scene.diary
+    await scene.stop()
+
+
+async def test_a_restart_asked_for_during_the_wait_brings_the_rest_back_too() -> None:
+    scene = Scene()
+    rule = RestartRule(restart=Restart.REST_FOR_ONE, first_wait_s=10)
+    scene.supervisor.add(Part("ground", scene, failures=1), rule)
+    wall = scene.supervisor.add(Part("wall", scene, depends_on=["ground"]))
+    for name in scene.supervisor.children:
+        scene.supervisor.start(name)
+    await scene.pass_time(1)
+    assert Health(HealthState.STOPPED, "waits for what it depends on") == wall.health()
+
+    await scene.supervisor.restart("ground")
+    await scene.pass_time(1)
+
+    assert "runs" == wall.health().reason
+    assert ["ground runs", "wall runs"] == scene.diary[-2:]
+    await scene.stop()
+
+
+async def test_a_stop_during_the_wait_brings_the_rest_back() -> None:
+    scene = Scene()
+    rule = RestartRule(restart=Restart.REST_FOR_ONE, first_wait_s=10)
+    scene.supervisor.add(Part("ground", scene, failures=1), rule)
+    wall = scene.supervisor.add(Part("wall", scene, depends_on=["ground"]))
+    for name in scene.supervisor.children:
+        scene.supervisor.start(name)
+    await scene.pass_time(1)
+
+    await scene.supervisor.stop("ground")
+
+    assert "runs" == wall.health().reason
+    await scene.stop()
+
+
+async def test_two_that_end_one_after_the_other_lose_no_third() -> None:
+    scene = Scene()
+    rule = RestartRule(restart=Restart.REST_FOR_ONE, first_wait_s=5)
+    scene.supervisor.add(Part("ground", scene, failures=1, lives_s=1), rule)
+    scene.supervisor.add(Part("wall", scene, depends_on=["ground"], failures=1), rule)
+    roof = scene.supervisor.add(Part("roof", scene, depends_on=["wall"]))
+    for name in scene.supervisor.children:
+        scene.supervisor.start(name)
+
+    await scene.pass_time(20)
+
+    assert "runs" == roof.health().reason
+    assert ["ground runs", "wall runs", "roof runs"] == scene.diary[-3:]
+    await scene.stop()
+
+
+async def test_a_cancelled_error_that_leaked_is_an_end_like_any_other() -> None:
+    scene = Scene()
+    feed = Part("feed", scene)
+    endless = feed.run
+
+    async def leak() -> None:
+        feed.run = endless  # type: ignore[method-assign]
+        closed = asyncio.get_running_loop().create_future()
+        closed.cancel()
+        await closed
+
+    feed.run = leak  # type: ignore[method-assign]
+    child = scene.supervisor.add(feed)
+    scene.supervisor.start("feed")
+    await scene.pass_time(2)
+
+    said = "ended with CancelledError: something that it waited for was cancelled"
+    assert [said] == [ended.reason for ended in scene.told]
+    assert "runs" == child.health().reason
+    await scene.stop()
+    assert ["feed runs", "feed ends"] == scene.diary
+
+
+async def test_a_part_that_makes_something_else_of_being_stopped_stays_stopped() -> None:
+    scene = Scene()
+    feed = Part("feed", scene)
+
+    async def swallow() -> None:
+        scene.diary.append("feed runs")
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    feed.run = swallow  # type: ignore[method-assign]
+    scene.supervisor.add(feed)
+    scene.supervisor.start("feed")
+    await scene.pass_time(1)
+    await scene.supervisor.stop("feed")
+    await scene.pass_time(5)
+
+    assert ["feed runs"] == scene.diary
+    assert [] == scene.told
+
+
+async def test_who_cannot_be_told_stops_no_restart() -> None:
+    scene = Scene()
+
+    def tell(ended: Ended) -> None:
+        raise ValueError("the journal is closed")
+
+    scene.supervisor = Supervisor(scene.clock, tell=tell)
+    child = scene.supervisor.add(Part("feed", scene, failures=1))
+    scene.supervisor.start("feed")
+    await scene.pass_time(2)
+
+    assert "runs" == child.health().reason
     await scene.stop()
 
 

@@ -36,7 +36,6 @@ class DefaultActions:
         self._pools = pools
         self._store = store
         self._caches: dict[str, ClearCache] = {}
-        self._restarting: asyncio.Future[None] | None = None
 
     def register(self, recovery: AutoRecoveryManager) -> None:
         """Let ladders name them."""
@@ -84,11 +83,9 @@ class DefaultActions:
     async def restart_component(self, failure: Failure) -> str:
         name = failure.part.removeprefix("progress/")  # what watches a component's progress means the component
         child = self._supervisor.children.get(name)
-        if child is not None and child.task is None:
+        if child is not None and not child.wanted:
             raise NotOffered(f"{name} was stopped on purpose", action="restart_component")
-        # Shielded: to restart what runs this climb ends the climb, and must not end half-way with it.
-        self._restarting = asyncio.ensure_future(self._supervisor.restart(name))
-        await asyncio.shield(self._restarting)
+        await self._supervisor.restart(name)  # to restart what runs this climb ends the climb, and goes on all the same
         return f"started {name} anew"
 
     async def recycle_pool(self, failure: Failure) -> str:
