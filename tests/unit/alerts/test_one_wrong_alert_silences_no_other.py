@@ -32,6 +32,9 @@ class Manager:
     def now_ns(self) -> int:
         return self.now_s * 1_000_000_000
 
+    def wall_ns(self) -> int:
+        return self.now_ns()
+
     async def tell(self, alerts: Sequence[Posted], also: Sequence[Body] = ()) -> None:
         all_admitted(alerts, self.now_ns(), 1)
         self.alerts += alerts

@@ -46,6 +46,24 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return self.ends_at_ns <= now_ns
 
 
+def on_our_clock(posted: Posted, lead_ns: int) -> Posted:
+    """Return the alert with the times that its sender named in the time of the alerts."""
+    if not lead_ns:
+        return posted
+    starts_ns, ends_ns = posted.starts_at_ns, posted.ends_at_ns
+    return msgspec.structs.replace(
+        posted,
+        starts_at_ns=None if starts_ns is None else starts_ns + lead_ns,
+        ends_at_ns=None if ends_ns is None else ends_ns + lead_ns,
+    )
+
+
+def on_the_wall_clock(alert: Alert, lead_ns: int) -> Alert:
+    """Return the alert with its times as people and other programs know them."""
+    starts_ns, ends_ns = alert.starts_at_ns - lead_ns, alert.ends_at_ns - lead_ns
+    return msgspec.structs.replace(alert, starts_at_ns=starts_ns, ends_at_ns=ends_ns) if lead_ns else alert
+
+
 def all_admitted(several: Sequence[Posted], now_ns: int, resolve_timeout_ns: int) -> list[Alert]:
     """Return the posted alerts with every time filled in; one that is refused refuses all.
 

@@ -13,7 +13,7 @@ from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
-from trading_orchestrator.perpetual_operations.alerts.alert import Posted, all_admitted
+from trading_orchestrator.perpetual_operations.alerts.alert import Posted, all_admitted, on_our_clock
 from trading_orchestrator.perpetual_operations.alerts.answering import Answering, firing
 from trading_orchestrator.perpetual_operations.alerts.attention import Attention
 from trading_orchestrator.perpetual_operations.alerts.calls import Calls
@@ -23,6 +23,7 @@ from trading_orchestrator.perpetual_operations.alerts.duty import Duty
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
 from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
 from trading_orchestrator.perpetual_operations.alerts.history import History
+from trading_orchestrator.perpetual_operations.alerts.lead import Lead
 from trading_orchestrator.perpetual_operations.alerts.message import unlisted
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.record import Record
@@ -109,6 +110,7 @@ class AlertManager:
         self._may_act = may_act
         self._depends_on = depends_on
         self._clock = clock
+        self._lead = Lead()
         self._policy = policy
         self._delivery = Delivery(
             channels,
@@ -117,6 +119,7 @@ class AlertManager:
             report=self._heard,
             fault=fault,
             unlisted=self._unlisted,
+            lead=self._lead,
         )
         self._calling = Delivery(
             contacts or {},
@@ -125,6 +128,7 @@ class AlertManager:
             report=self._heard_of_call,
             fault=fault,
             carries="call",
+            lead=self._lead,
         )
         self._engine: Engine | None = None
         self._asked: list[Asked] = []
@@ -171,20 +175,29 @@ class AlertManager:
         return self._delivery
 
     def now_ns(self) -> int:
-        """Return the time of this manager: it never steps back."""
-        return self._base_ns + self._clock.boot_ns()
+        """Return the time of this manager: it never steps, so that no timer does."""
+        now_ns = self._base_ns + self._clock.boot_ns()
+        self._lead.follow(now_ns, self._clock.wall_ns())
+        return now_ns
+
+    def wall_ns(self) -> int:
+        """Return the wall clock's time, by which silences and schedules are judged."""
+        return self._lead.wall_ns(self.now_ns())
 
     async def receive(self, posted: Sequence[Posted]) -> None:
-        """Take alerts in; durable when this returns.
+        """Take alerts in, in the words of their senders, whose times are the wall clock's; durable when this returns.
 
         Raises:
             AlertRefused: one of them cannot be taken, and none was.
             AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: post them again.
         """
-        await self.tell(posted)
+        self.now_ns()
+        await self.tell([on_our_clock(one, self._lead.ns) for one in posted])
 
     async def tell(self, posted: Sequence[Posted], also: Sequence[Body] = ()) -> None:
         """Take alerts in together with what a rider decided, as one: both are durable when this returns.
+
+        Their times are this manager's.
 
         Raises:
             AlertRefused, AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: as `receive`.
@@ -363,11 +376,12 @@ class AlertManager:
         state = await self._record.load()
         # Timers must not move with the wall clock, and no fact may be of the future: from here on, time only runs.
         self._base_ns = max(self._clock.wall_ns(), state.at_ns) - self._clock.boot_ns()
-        engine = Engine(self._policy, state)
+        engine = Engine(self._policy, state, self._lead)
         engine.is_out = self._delivery.is_out
         if self.calls is not None:
             self.calls.engine, self.calls.attention = engine, self.attention
             self.calls.is_out = self._calling.is_out
+            self.calls.escalator.lead = self._lead
         return engine
 
 

@@ -15,6 +15,8 @@ from trading_orchestrator.perpetual_operations.alerts.channels.port import Chann
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
+from trading_orchestrator.perpetual_operations.alerts.lead import Lead
+from trading_orchestrator.perpetual_operations.alerts.message import notified_on_the_wall_clock, on_the_wall_clock
 from trading_orchestrator.perpetual_operations.alerts.state import Outgoing
 
 Deed = Callable[[Engine, int], Sequence[f.Body]]
@@ -55,6 +57,7 @@ class Delivery:
         report: takes the outcome of a try, to be decided by the engine in the next turn.
         carries: what its fault points begin with.
         unlisted: returns what a message stands for besides the alerts that it lists.
+        lead: how far the times in messages are ahead of the wall clock, which their readers live by.
     """
 
     def __init__(
@@ -67,8 +70,10 @@ class Delivery:
         fault: FaultPoint = no_fault,
         carries: str = "alert",
         unlisted: Callable[[f.NotificationDue], Sequence[f.Notified]] = lambda message: (),
+        lead: Lead | None = None,
     ) -> None:
         self._unlisted = unlisted
+        self._lead = lead or Lead()
         self.ways: Mapping[str, Ways] = {
             name: one if isinstance(one, Sequence) else (Way((Lane(name, one, LaneConfig(), clock),)),)
             for name, one in ways.items()
@@ -159,7 +164,7 @@ class Delivery:
 
     async def _try(self, message: f.NotificationDue, tries: int) -> None:
         name = message.notification_id
-        letter = Letter(message, f"{self._key_prefix}-{name}", lambda: self._unlisted(message))
+        letter = self._letter(message)
         taken = self._taken.setdefault(name, {})
         left = [way for way in self.ways.get(message.receiver, ()) if way.name not in taken]
         before = list(taken.values())
@@ -167,6 +172,14 @@ class Delivery:
         taken |= {way.name: end for way, end in zip(left, ends, strict=True) if end.error is None}
         self._trying.pop(name, None)
         self._report(_deed(name, before, ends))
+
+    def _letter(self, message: f.NotificationDue) -> Letter:
+        lead_ns, key = self._lead.ns, f"{self._key_prefix}-{message.notification_id}"
+        return Letter(
+            on_the_wall_clock(message, lead_ns),
+            key,
+            lambda: [notified_on_the_wall_clock(one, lead_ns) for one in self._unlisted(message)],
+        )
 
     async def _carry_all(self, ways: Ways, letter: Letter, tries: int) -> Sequence[Carried]:
         return await asyncio.gather(*(self.carry(way, letter, tries=tries) for way in ways))

@@ -93,8 +93,12 @@ class Duty:
         """
         _check_words(by=wanted.by)
         escalator = self._escalator()
-        override = _override(wanted, escalator, self._now_ns())
-        await self._ask(lambda _, now_ns: escalator.override(msgspec.structs.replace(override, at_ns=now_ns)))
+        override = _override(wanted, escalator, escalator.lead.wall_ns(self._now_ns()))
+
+        def deed(_: Engine, now_ns: int) -> Sequence[Body]:
+            return escalator.override(msgspec.structs.replace(override, at_ns=escalator.lead.wall_ns(now_ns)))
+
+        await self._ask(deed)
         return override
 
     async def end_stand_in(self, override_id: str, *, by: str) -> None:

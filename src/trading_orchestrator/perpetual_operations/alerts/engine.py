@@ -13,6 +13,7 @@ from trading_orchestrator.perpetual_operations.alerts.dues import Dues, groups_t
 from trading_orchestrator.perpetual_operations.alerts.group import Group, first_due_ns, next_tick_ns
 from trading_orchestrator.perpetual_operations.alerts.inhibit import Inhibitor
 from trading_orchestrator.perpetual_operations.alerts.labels import fingerprint
+from trading_orchestrator.perpetual_operations.alerts.lead import Lead
 from trading_orchestrator.perpetual_operations.alerts.policy import Policy
 from trading_orchestrator.perpetual_operations.alerts.root_cause import DependsOn, RootCauseConfig, RootCauses
 from trading_orchestrator.perpetual_operations.alerts.route import LEFT, Route, Routing
@@ -48,10 +49,11 @@ class Engine:
     harmless: confirmations of what is known (`_confirmed`; a start gives every source time to confirm again) and
     flushes that changed nothing (`_ticks`).
 
+    `lead`: how far its time is ahead of the wall clock, which silences and time intervals go by.
     `is_out`: whether the bytes of a message may be on their way; what is dropped then may arrive all the same.
     """
 
-    def __init__(self, policy: Policy, state: State | None = None) -> None:
+    def __init__(self, policy: Policy, state: State | None = None, lead: Lead | None = None) -> None:
         self.policy = policy
         self.state = state or State()
         self.inhibitor = Inhibitor(policy.inhibit_rules, self.alert)
@@ -60,12 +62,13 @@ class Engine:
         self._confirmed: dict[str, Alert] = {}
         self._ticks: dict[str, int] = {}
         self._swept_ns: int | None = None
+        self.lead = lead or Lead()
         self.is_out: Callable[[str], bool] = lambda name: False
         self._dues = Dues(self._due_of, self.state.groups)
         self._decided: list[f.Body] = []
         self.root_causes = RootCauses(policy.root_cause or RootCauseConfig(), self.alert)
         self.storms = None if policy.storm is None else StormWatch(policy.storm)
-        self.tending = Tending(self.state, self.silencer, self.alert)
+        self.tending = Tending(self.state, self.silencer, self.alert, self.lead)
         self.muting = (
             Inhibited(self.inhibitor),
             *((Explained(self.root_causes),) if policy.root_cause is not None else ()),
@@ -161,8 +164,9 @@ class Engine:
         silence = self.state.silences.get(silence_id)
         if silence is None:
             raise SilenceRefused(f"no silence has the id {silence_id!r}", silence_id=silence_id)
-        if not silence.is_expired(now_ns):
-            self._decide(f.SilenceSet(at_ns=now_ns, silence=ended(silence, now_ns)))
+        wall_ns = self.lead.wall_ns(now_ns)
+        if not silence.is_expired(wall_ns):
+            self._decide(f.SilenceSet(at_ns=now_ns, silence=ended(silence, wall_ns)))
         return self._taken()
 
     def delivered(
@@ -211,6 +215,10 @@ class Engine:
     def alert(self, name: str) -> Alert | None:
         """Return the alert of this fingerprint as it is known, the newest confirmation included."""
         return self._confirmed.get(name) or self.state.alerts.get(name)
+
+    def flush_of(self, group: Group, now_ns: int) -> Flush:
+        """Return the group's turn to speak, were it now."""
+        return Flush(group, self.policy.routes[group.route_id], now_ns, self.lead.wall_ns(now_ns))
 
     def due_sends(self, now_ns: int) -> list[Outgoing]:
         """Return the messages to try now, oldest first. The caller remembers which of them it is trying."""
@@ -290,7 +298,7 @@ class Engine:
         if group.route_id == LEFT and any(not alert.is_resolved(now_ns) for alert in alerts):
             self._ticks[group.group_id] = next_due_ns  # its receiver hears nothing more of it but the end of all of it
             return None
-        flush = Flush(group, route, now_ns)
+        flush = self.flush_of(group, now_ns)
         telling = self._to_tell(flush, alerts)
         if group.in_flight is not None:
             if not self._supersede(flush, telling):
@@ -435,7 +443,8 @@ class Engine:
 
     def _end_silences(self, over: Iterable[Over], now_ns: int) -> None:
         for silence, why in list(over):
-            self._decide(f.SilenceSet(at_ns=now_ns, silence=ended(silence, now_ns), why=why))
+            at_end = ended(silence, self.lead.wall_ns(now_ns))
+            self._decide(f.SilenceSet(at_ns=now_ns, silence=at_end, why=why))
 
     def _regroup(self, now_ns: int) -> None:
         """Close groups whose route is gone or speaks to another, and group their alerts as the policy wants now."""
@@ -469,7 +478,7 @@ class Engine:
         self.silencer.forget_others(state.silences.values())
         self._forget_calm(now_ns)
         self._swept_ns = next_tick_ns(state.started_at_ns, SWEEP_EVERY_NS, now_ns) - SWEEP_EVERY_NS
-        over = unneeded(state, now_ns)
+        over = unneeded(state, now_ns, self.lead.wall_ns(now_ns))
         for name in over.alerts:
             self.inhibitor.forget(state.alerts[name])
             self.root_causes.forget(state.alerts[name])

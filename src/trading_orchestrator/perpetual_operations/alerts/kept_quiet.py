@@ -9,7 +9,7 @@ from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
 from trading_orchestrator.perpetual_operations.alerts.group import Group
-from trading_orchestrator.perpetual_operations.alerts.stages import Flush, walk
+from trading_orchestrator.perpetual_operations.alerts.stages import walk
 
 LOT = 200
 
@@ -30,7 +30,7 @@ def audible(
         yield from (alert.fingerprint for alert in _firing(engine, wanted, now_ns))
     for group in groups:
         alerts = _firing(engine, (name for name in group.alerts if name in wanted), now_ns)
-        flush = Flush(group, engine.policy.routes[group.route_id], now_ns)
+        flush = engine.flush_of(group, now_ns)
         while lot := list(islice(alerts, LOT)):
             yield from (alert.fingerprint for alert in walk(engine.muting, flush, lot))
 

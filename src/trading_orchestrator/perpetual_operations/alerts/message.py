@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
 from trading_orchestrator.perpetual_operations.alerts.labels import list_order
@@ -17,6 +19,26 @@ def listed(alerts: Sequence[Alert], now_ns: int, *, send_resolved: bool) -> tupl
     first = [_notified(alert, now_ns) for alert in wanted[:ENTRIES_A_FACT]]
     shown = next(in_lots(first, ENTRIES_A_FACT), ())
     return shown, len(wanted) - len(shown)
+
+
+def on_the_wall_clock(message: f.NotificationDue, lead_ns: int) -> f.NotificationDue:
+    """Return the message with its times as its reader knows them."""
+    if not lead_ns:
+        return message
+    return msgspec.structs.replace(
+        message,
+        alerts=tuple(notified_on_the_wall_clock(alert, lead_ns) for alert in message.alerts),
+        at_ns=message.at_ns - lead_ns,
+        expires_at_ns=message.expires_at_ns - lead_ns,
+    )
+
+
+def notified_on_the_wall_clock(alert: f.Notified, lead_ns: int) -> f.Notified:
+    """Return what is told of one alert with its times as its reader knows them."""
+    if not lead_ns:
+        return alert
+    ends_at_ns = None if alert.ends_at_ns is None else alert.ends_at_ns - lead_ns
+    return msgspec.structs.replace(alert, starts_at_ns=alert.starts_at_ns - lead_ns, ends_at_ns=ends_at_ns)
 
 
 def unlisted(

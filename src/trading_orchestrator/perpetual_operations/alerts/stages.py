@@ -19,11 +19,12 @@ from trading_orchestrator.perpetual_operations.alerts.time_intervals import Inte
 
 @dataclass(frozen=True)
 class Flush:
-    """One group's turn to speak: which group, by which route, and when."""
+    """One group's turn to speak: which group, by which route, and when; `wall_ns`: what the calendar says then."""
 
     group: Group
     route: Route
     now_ns: int
+    wall_ns: int
 
 
 class Stage(Protocol):
@@ -60,7 +61,7 @@ class OutsideActiveTimes:
 
     def __call__(self, flush: Flush, alerts: Sequence[Alert]) -> Sequence[Alert]:
         names = flush.route.active_times
-        return alerts if not names or any_contains(self.intervals, names, flush.now_ns) else ()
+        return alerts if not names or any_contains(self.intervals, names, flush.wall_ns) else ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class WithinMuteTimes:
     intervals: Intervals
 
     def __call__(self, flush: Flush, alerts: Sequence[Alert]) -> Sequence[Alert]:
-        return () if any_contains(self.intervals, flush.route.mute_times, flush.now_ns) else alerts
+        return () if any_contains(self.intervals, flush.route.mute_times, flush.wall_ns) else alerts
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,10 @@ class Silenced:
     state: State
 
     def __call__(self, flush: Flush, alerts: Sequence[Alert]) -> Sequence[Alert]:
-        silences = self.silencer.acting(self.state.silences.values(), flush.now_ns)
+        silences = self.silencer.acting(self.state.silences.values(), flush.wall_ns)
         if not silences:
             return alerts
-        return [alert for alert in alerts if not self.silencer.covering(alert.labels, silences, flush.now_ns)]
+        return [alert for alert in alerts if not self.silencer.covering(alert.labels, silences, flush.wall_ns)]
 
 
 @dataclass(frozen=True)

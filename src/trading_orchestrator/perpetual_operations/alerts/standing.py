@@ -7,7 +7,7 @@ from heapq import nsmallest
 
 import msgspec
 
-from trading_orchestrator.perpetual_operations.alerts.alert import Alert
+from trading_orchestrator.perpetual_operations.alerts.alert import Alert, on_the_wall_clock
 from trading_orchestrator.perpetual_operations.alerts.alert_manager import AlertManager
 from trading_orchestrator.perpetual_operations.alerts.attention import Acknowledged, Snoozed
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
@@ -95,11 +95,12 @@ def _groups_by_alert(groups: Iterable[Group]) -> dict[str, list[Group]]:
 
 
 def _of(manager: AlertManager, engine: Engine, alert: Alert, groups: list[Group], now_ns: int) -> Standing:
-    silenced_by = tuple(engine.silencer.covering(alert.labels, engine.state.silences.values(), now_ns))
+    wall_ns = engine.lead.wall_ns(now_ns)
+    silenced_by = tuple(engine.silencer.covering(alert.labels, engine.state.silences.values(), wall_ns))
     inhibited_by = _inhibited_by(engine, alert, now_ns)
     has_spoken = any(group.has_flushed for group in groups)
     return Standing(
-        alert=alert,
+        alert=on_the_wall_clock(alert, engine.lead.ns),
         state="suppressed" if silenced_by or inhibited_by else "active" if has_spoken else "unprocessed",
         silenced_by=silenced_by,
         inhibited_by=inhibited_by,

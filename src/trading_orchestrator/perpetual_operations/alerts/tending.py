@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert
+from trading_orchestrator.perpetual_operations.alerts.lead import Lead
 from trading_orchestrator.perpetual_operations.alerts.silence import (
     Silence,
     Silencer,
@@ -23,10 +24,13 @@ RECORDED_A_SPAN = 20  # a start takes a silence for at most a twentieth of its s
 class Tending:
     """Looks after the silences of a state. `alert_of` tells how an alert is now."""
 
-    def __init__(self, state: State, silencer: Silencer, alert_of: Callable[[str], Alert | None]) -> None:
+    def __init__(
+        self, state: State, silencer: Silencer, alert_of: Callable[[str], Alert | None], lead: Lead | None = None
+    ) -> None:
         self._state = state
         self._silencer = silencer
         self._alert_of = alert_of
+        self._lead = lead or Lead()
 
     def is_needed(self) -> bool:
         """Return whether any silence may end by itself."""
@@ -43,8 +47,8 @@ class Tending:
             said = "nothing that it covers fires: there is no end to wait for"
             raise SilenceRefused(said, silence_id=silence.silence_id)
         if old is None:
-            return checked(silence, now_ns)
-        if not can_change(old, silence, now_ns):
+            return checked(silence, self._lead.wall_ns(now_ns))
+        if not can_change(old, silence, self._lead.wall_ns(now_ns)):
             said = "this change needs a silence of its own: expire the old one"
             raise SilenceRefused(said, silence_id=silence.silence_id)
         check_words(silence)
@@ -62,7 +66,7 @@ class Tending:
         """Yield the silences that one of the changed alerts was the last to need, and why they end."""
         names = list(changed)
         for one in self._state.silences.values():
-            if not one.until_resolved or one.is_expired(now_ns):
+            if not one.until_resolved or one.is_expired(self._lead.wall_ns(now_ns)):
                 continue
             is_concerned = any(self._silencer.covers(one, self._state.alerts[name].labels) for name in names)
             if is_concerned and not self.covers_firing(one, now_ns):
@@ -83,14 +87,15 @@ class Tending:
         None soon after a start: what it covers may only not have been heard of again.
         """
         for one in self._ending_unused(now_ns):
-            since_ns = max(self._state.used_ns.get(one.silence_id, 0), one.starts_at_ns)
+            since_ns = max(self._state.used_ns.get(one.silence_id, 0), self._lead.own_ns(one.starts_at_ns))
             patient_until_ns = self._state.started_at_ns + min(_allowed_ns(one), PATIENCE_NS)
             if now_ns < max(since_ns + _allowed_ns(one), patient_until_ns) or self.covers_firing(one, now_ns):
                 continue
             yield one, f"it covered nothing for {one.unused_for_s:g} s"
 
     def _ending_unused(self, now_ns: int) -> Iterator[Silence]:
-        return (one for one in self._state.silences.values() if one.unused_for_s is not None and one.is_active(now_ns))
+        wall_ns = self._lead.wall_ns(now_ns)
+        return (one for one in self._state.silences.values() if one.unused_for_s is not None and one.is_active(wall_ns))
 
 
 def _allowed_ns(silence: Silence) -> int:

@@ -35,6 +35,8 @@ class Tells(Protocol):
 
     def now_ns(self) -> int: ...
 
+    def wall_ns(self) -> int: ...
+
     async def tell(self, alerts: Sequence[Posted], also: Sequence[Body] = ()) -> None: ...
 
 
@@ -131,7 +133,7 @@ class Watching:
         readings = await self._read()
         now_ns = told.now_ns()
         self._sampler.take(readings, now_ns)
-        measured = self._books.rules.evaluate(self._samples, now_ns)
+        measured = self._books.rules.evaluate(self._samples, now_ns, told.wall_ns())
         lasting = self._books.facts.evaluate(now_ns)
         self._broken, self._left_out = measured.broken, {}
         await self._tell(told, [*measured.alerts, *lasting.alerts], [*measured.facts, *lasting.facts])

@@ -16,12 +16,14 @@ from trading_orchestrator.perpetual_operations.alerts.escalation.policy import (
 )
 from trading_orchestrator.perpetual_operations.alerts.escalation.schedule import Schedule
 from trading_orchestrator.perpetual_operations.alerts.escalation.state import Cycle, Escalation, EscalationState
+from trading_orchestrator.perpetual_operations.alerts.lead import Lead
 
 
 class Escalator:
     """Ladders and their people.
 
-    `policy` is the ladder of whatever names none of `policies`; `schedules` say who is on call.
+    `policy` is the ladder of whatever names none of `policies`; `schedules` say who is on call, by the wall clock:
+    `lead` is how far ahead of it the time that comes in is.
 
     Every method returns the facts it decided, which its own state has taken in already. Law: append them before
     acting on them; if the append fails, throw the escalator away and fold a new one.
@@ -41,6 +43,7 @@ class Escalator:
         self.policies = policies or {}
         self.schedules = schedules or {}
         self.state = state or EscalationState()
+        self.lead = Lead()
         self._decided: list[f.Body] = []
 
     # -- what happens to it
@@ -144,7 +147,8 @@ class Escalator:
 
     def advance(self, now_ns: int) -> Sequence[f.Body]:
         """Do what is due by now: rungs, and each person's own contacts, bundled."""
-        for override in [one for one in self.state.overrides.values() if one.ends_at_ns <= now_ns]:
+        wall_ns = self.lead.wall_ns(now_ns)
+        for override in [one for one in self.state.overrides.values() if one.ends_at_ns <= wall_ns]:
             self._decide(f.OverrideEnded(override_id=override.override_id, at_ns=now_ns))
         for one in list(self.state.open.values()):
             if one.quiet_until_ns is not None and one.quiet_until_ns <= now_ns:
@@ -159,7 +163,7 @@ class Escalator:
 
     def next_due_ns(self) -> int | None:
         """Return when `advance` has something to do next; a time in the past is at once."""
-        times = [one.ends_at_ns for one in self.state.overrides.values()]
+        times = [self.lead.own_ns(one.ends_at_ns) for one in self.state.overrides.values()]
         for one in self.state.open.values():
             times += [at_ns for at_ns in (self._rung_at_ns(one), one.quiet_until_ns) if at_ns is not None]
             times += self._contacts_at_ns(one)
@@ -196,7 +200,7 @@ class Escalator:
         Raises:
             ScheduleRefused: no schedule has this name.
         """
-        return now_and_next(self.schedule(schedule), list(self.state.overrides.values()), now_ns)
+        return now_and_next(self.schedule(schedule), list(self.state.overrides.values()), self.lead.wall_ns(now_ns))
 
     def schedule(self, name: str) -> Schedule:
         """Return the schedule.
@@ -281,7 +285,8 @@ class Escalator:
         people: Sequence[str] = (name,)
         if kind == "schedule":
             schedule = self.schedules.get(name)
-            people = () if schedule is None else on_call(schedule, self.state.overrides.values(), now_ns)
+            wall_ns = self.lead.wall_ns(now_ns)
+            people = () if schedule is None else on_call(schedule, self.state.overrides.values(), wall_ns)
         return tuple(person for person in people if self.people.get(person))
 
     def _contact(self, now_ns: int) -> None:

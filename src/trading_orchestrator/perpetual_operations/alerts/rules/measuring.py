@@ -61,6 +61,12 @@ class View:
     now_ns: int
     lookback_ns: int
     memo: Memo = field(default_factory=dict)
+    wall_ns: int | None = None
+
+    @property
+    def calendar_ns(self) -> int:
+        """Return the wall clock's time, which values that name a time go by."""
+        return self.now_ns if self.wall_ns is None else self.wall_ns
 
 
 def holding(rule: Rule, view: View, held_before: HeldBefore) -> Values:
@@ -157,7 +163,7 @@ def _of_series(measure: Measure, series: Series, view: View) -> float | None:
         return None
     at_ns, value = newest
     age_s = (view.now_ns - at_ns) / 1e9
-    ages = {"age": age_s, "sample_age": age_s, "value_age": view.now_ns / 1e9 - value}
+    ages = {"age": age_s, "sample_age": age_s, "value_age": view.calendar_ns / 1e9 - value}
     return ages.get(measure.function, value)
 
 

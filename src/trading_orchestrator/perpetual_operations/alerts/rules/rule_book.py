@@ -163,12 +163,16 @@ class RuleBook:
         """Return what is pending or firing, by rule."""
         return {name: list(known.values()) for name, known in self._alive.items()}
 
-    def evaluate(self, samples: Samples, now_ns: int) -> Evaluation:
-        """Evaluate every rule now. A rule that breaks keeps its alerts as they were."""
+    def evaluate(self, samples: Samples, now_ns: int, wall_ns: int | None = None) -> Evaluation:
+        """Evaluate every rule now. A rule that breaks keeps its alerts as they were.
+
+        Args:
+            wall_ns: what the wall clock shows, where that is another time.
+        """
         facts: list[RuleChanged] = []
         alerts: list[Posted] = []
         broken: dict[str, SameLabels] = {}
-        view = View(samples, now_ns, self._lookback_ns, self._memo)
+        view = View(samples, now_ns, self._lookback_ns, self._memo, wall_ns)
         for rule in self.rules.values():
             try:
                 changed, posted = self._evaluate(rule, view)

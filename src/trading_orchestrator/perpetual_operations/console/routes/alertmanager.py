@@ -133,7 +133,7 @@ def _silence_routes(router: APIRouter, runtime: Runtime, clock: Clock) -> None:
         found = manager.state.silences.get(silence_id)
         if found is None:
             return Response(status_code=404)
-        return json_answer(words.silence_words(found, manager.now_ns()))
+        return json_answer(words.silence_words(found, manager.wall_ns()))
 
     @router.delete("/api/v2/silence/{silence_id}", summary="End a silence now")
     async def delete_silence(silence_id: str) -> Response:
@@ -149,7 +149,7 @@ def _silence_routes(router: APIRouter, runtime: Runtime, clock: Clock) -> None:
 
 def _silences(manager: AlertManager, wanted: Sequence[Matcher]) -> Sequence[object]:
     """A silence is listed when, for each filter, one of its matchers has that name and value."""
-    now_ns = manager.now_ns()
+    now_ns = manager.wall_ns()
     shown = [words.silence_words(one, now_ns) for one in manager.state.silences.values()]
     parsed = [parse_matchers(one.matchers) for one in manager.state.silences.values()]
     labels = [{one.name: one.value for one in matchers} for matchers in parsed]

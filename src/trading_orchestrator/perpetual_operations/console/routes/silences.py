@@ -45,15 +45,15 @@ def add_silence_routes(router: APIRouter, runtime: Runtime, clock: Clock) -> Non
     @router.get("/api/alerts/silences", summary="Silences, expired ones for five days")
     async def silences() -> Response:
         manager = runtime().manager
-        now_ns = manager.now_ns()
-        found = [_shown(one, manager.engine, now_ns) for one in manager.state.silences.values()]
+        wall_ns = manager.wall_ns()
+        found = [_shown(one, manager.engine, wall_ns) for one in manager.state.silences.values()]
         return json_answer({"silences": found})
 
     @router.post("/api/alerts/silences", summary="Keep alerts quiet, with owner and reason")
     async def silence(request: Request) -> Response:
         said = checked_by(await read_json(request, SilenceSaid))
         manager = runtime().manager
-        one = _silence(said, new_id(clock.wall_ns()), manager.now_ns())
+        one = _silence(said, new_id(clock.wall_ns()), manager.wall_ns())
         await manager.set_silence(one)
         return json_answer({"silence_id": one.silence_id})
 
