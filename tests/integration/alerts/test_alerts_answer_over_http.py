@@ -11,6 +11,9 @@ import httpx2
 import pytest
 
 from tests.integration.alerts.program import program
+from trading_orchestrator.perpetual_operations.alerts.history import HISTORY
+from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
+from trading_orchestrator.storage.ports import FactStore, NewFact, Put
 
 pytestmark = pytest.mark.integration
 ALERTS = {
@@ -28,9 +31,20 @@ WEEKLY = {"matchers": ['alertname="Down"'], "by": "anna", "reason": "backups", "
 
 
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
-    async with program(tmp_path / "data", ALERTS) as (url, _), httpx2.AsyncClient(base_url=url) as one:
+async def served(tmp_path: Path) -> AsyncIterator[tuple[str, AlertsRuntime]]:
+    async with program(tmp_path / "data", ALERTS) as found:
+        yield found
+
+
+@pytest.fixture
+async def client(served: tuple[str, AlertsRuntime]) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=served[0]) as one:
         yield one
+
+
+@pytest.fixture
+def store(served: tuple[str, AlertsRuntime]) -> FactStore:
+    return served[1]._store
 
 
 async def fires(client: httpx2.AsyncClient, **labels: str) -> None:
@@ -69,6 +83,23 @@ async def test_what_programs_ask_for_is_answered(client: httpx2.AsyncClient) -> 
     await fires(client, host="c", severity="critical")  # an episode is over at the latest when the next one begins
     (over,) = (await got(client, "/api/alerts/episodes"))["episodes"]
     assert ("c", "anna", "a cable") == (over["labels"]["host"], over["acknowledged_by"], over["note"])
+
+
+@pytest.mark.parametrize("cursor", ["before", "next"])
+async def test_the_history_of_messages_has_no_gap_between_its_pages(
+    client: httpx2.AsyncClient, store: FactStore, cursor: str
+) -> None:
+    for pair in range(5):
+        lines = [Put(HISTORY, f"m-{2 * pair + more}", {"no": 2 * pair + more}) for more in (0, 1)]
+        await store.append([NewFact("config", "config.tried", {})], node="a", fence=None, puts=lines)
+    found: list[int] = []
+    more: dict[str, int] | None = {}
+    while more is not None:
+        page = (await client.get("/api/alerts/history", params={"limit": 3, **more})).json()
+        found += [line["no"] for line in page["messages"]]
+        more = {cursor: page["next"]} if page["next"] else None
+
+    assert [8, 9, 6, 7, 4, 5, 2, 3, 0, 1] == found
 
 
 @pytest.mark.parametrize("path", ["alerts", "alerts/groups", "silences"])

@@ -7,8 +7,9 @@ import re
 import httpx2
 import pytest
 
+from tests.integration.operations.conftest import PracticeDesk
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
-from trading_orchestrator.storage.ports import Head, StorageUnavailable
+from trading_orchestrator.storage.ports import Head, NewFact, Put, StorageUnavailable
 from trading_orchestrator.storage.sqlite import SqliteStore
 
 pytestmark = pytest.mark.usefixtures("console", "desk")
@@ -56,6 +57,25 @@ async def test_orders_come_newest_first_and_by_pages(client: httpx2.AsyncClient)
     assert {"FILLED"} == {order["ord_status"] for order in first["orders"]}
     assert second["next"] is None
     assert "record" not in first["orders"][0]
+
+
+@pytest.mark.parametrize("cursor", ["before", "next"])
+@pytest.mark.parametrize("path", ["orders", "trades", "positions"])
+async def test_rows_of_one_write_are_on_one_page_and_none_is_skipped(
+    client: httpx2.AsyncClient, desk: PracticeDesk, path: str, cursor: str
+) -> None:
+    for pair in range(10):
+        puts = [Put(path, f"x-{2 * pair + more}", {"no": 2 * pair + more}) for more in (0, 1)]
+        fact = NewFact("desk/practice", "order.intended", {"no": pair})
+        await desk.store.append([fact], node="a", fence=desk.fence, puts=puts)
+    found: list[int] = []
+    more: dict[str, int] | None = {}
+    while more is not None:
+        page = (await client.get(f"/api/{path}", params={"limit": 3, **more})).json()
+        found += [row["no"] for row in page[path] if "no" in row]
+        more = {cursor: page["next"]} if page["next"] else None
+
+    assert sorted(range(20), key=lambda no: (-(no // 2), f"x-{no}")) == found
 
 
 async def test_facts_come_by_stream_and_by_pages(client: httpx2.AsyncClient) -> None:
@@ -107,6 +127,14 @@ async def test_metrics_name_the_process_and_count_answers_by_route(client: httpx
         ("POST", "/api/orders", 405, "request.method", "GET is"),
         ("GET", "/api/orders?limit=0", 422, "request.invalid", "limit: Input should be greater than or equal to 1"),
         ("GET", "/api/orders?before=x", 422, "request.invalid", "before: "),
+        (
+            "GET",
+            "/api/orders?befor=7",
+            422,
+            "request.invalid",
+            "befor: this route knows no such key; did you mean `",
+        ),
+        ("GET", "/api/desks?limit=7", 422, "request.invalid", "limit: this route knows no such key; it takes none"),
         ("GET", "/api/live?view=all", 422, "request.invalid", "view: "),
     ],
 )

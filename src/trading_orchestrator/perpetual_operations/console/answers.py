@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from starlette.responses import Response
 
+from trading_orchestrator.perpetual_operations.console.pages import next_of
 from trading_orchestrator.storage.ports import ProjectionRow
 
 JSON = "application/json"
@@ -21,8 +22,7 @@ def json_answer(value: object) -> Response:
 
 def page_of_rows(name: str, rows: Sequence[ProjectionRow], limit: int) -> Response:
     """Return rows as `{name: […], "next": pos}`; `next` is null on the last page."""
-    following = rows[-1].pos if len(rows) == limit else None
-    return json_answer({name: [_shown(row) for row in rows], "next": following})
+    return json_answer({name: [_shown(row) for row in rows], "next": next_of(rows, limit)})
 
 
 def _shown(row: ProjectionRow) -> dict[str, msgspec.Raw]:

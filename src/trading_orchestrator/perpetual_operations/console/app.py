@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from trading_orchestrator.perpetual_operations.console.edge import LOOPBACK, Edge
 from trading_orchestrator.perpetual_operations.console.problems import answer_with_problems
+from trading_orchestrator.perpetual_operations.console.query_keys import refuse_unknown_keys
 from trading_orchestrator.perpetual_operations.console.routes.dashboard import dashboard_routes
 from trading_orchestrator.perpetual_operations.console.routes.docs import docs_routes
 from trading_orchestrator.perpetual_operations.console.routes.journal import journal_routes
@@ -18,6 +19,7 @@ from trading_orchestrator.perpetual_operations.console.sources import Sources
 
 ABOUT = (
     "Everything here is read from the journal. Lists are newest first; `next` is the `before` of the page behind. "
+    "A key that a route does not know is refused. "
     "Errors are problem objects (RFC 9457) with a sentence that says what to do and a stable `code`."
 )
 
@@ -46,6 +48,8 @@ def build_app(sources: Sources, more: Sequence[APIRouter] = ()) -> FastAPI:
         docs_routes(app),
     ):
         app.router.routes.extend(router.routes)  # flat: an included router is matched twice per request
+    for route in app.router.routes:
+        refuse_unknown_keys(route)
     answer_with_problems(app)
     app.add_middleware(
         Edge,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from trading_orchestrator.kernel.clock import Clock
@@ -18,6 +17,7 @@ from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRunti
 from trading_orchestrator.perpetual_operations.alerts.standing import shown_alerts
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.bodies import read_json
+from trading_orchestrator.perpetual_operations.console.pages import Before, Limit, next_of
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS
 from trading_orchestrator.perpetual_operations.console.routes.ladders import add_ladder_routes
 from trading_orchestrator.perpetual_operations.console.routes.silences import add_silence_routes
@@ -26,8 +26,6 @@ from trading_orchestrator.storage.ports import FactStore
 
 EPISODES_COUNTED = 1000
 Runtime = Callable[[], AlertsRuntime]
-Before = Annotated[int | None, Query(ge=1, description="The `next` of the page before; left out: the newest")]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Rows on a page")]
 
 
 class Taken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,7 +123,7 @@ def _config(router: APIRouter, runtime: Runtime) -> None:
 async def _page(store: FactStore, projection: str, name: str, before: int | None, limit: int) -> Response:
     rows = await store.rows(projection, before_pos=before, limit=limit)
     values: Sequence[msgspec.Raw] = [msgspec.Raw(row.value) for row in rows]
-    return json_answer({name: values, "next": rows[-1].pos if len(rows) == limit else None})
+    return json_answer({name: values, "next": next_of(rows, limit)})
 
 
 def _route(route: Route) -> Mapping[str, object]:

@@ -9,8 +9,8 @@ from starlette.responses import Response, StreamingResponse
 
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
 from trading_orchestrator.perpetual_operations.console.frames import HEADERS, MEDIA_TYPE, shown
+from trading_orchestrator.perpetual_operations.console.pages import Before, Limit
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS, page_is_off, problem
-from trading_orchestrator.perpetual_operations.console.routes.trading import Before, Limit
 from trading_orchestrator.perpetual_operations.console.sources import Sources
 
 Stream = Annotated[str | None, Query(max_length=200, description="e.g. `cluster` or `desk/practice`")]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from trading_orchestrator.perpetual_operations.console.answers import json_answer, page_of_rows
+from trading_orchestrator.perpetual_operations.console.pages import Before, Limit
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS
 from trading_orchestrator.perpetual_operations.console.sources import Sources
-
-Before = Annotated[int | None, Query(ge=1, description="The `next` of the page before; left out: the newest rows")]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Rows on a page")]
 
 ORDERS = {
     "orders": [
