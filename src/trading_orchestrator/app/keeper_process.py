@@ -23,7 +23,7 @@ from trading_orchestrator.keeper.keeper import Keeper, Say, Slot, check_not_run,
 from trading_orchestrator.keeper.node_spec import NodeSpec, incarnations_dir
 from trading_orchestrator.keeper.service_manager import ServiceManager
 from trading_orchestrator.kernel.clock import SystemClock
-from trading_orchestrator.kernel.config import merged, variable
+from trading_orchestrator.kernel.config import ConfigRefused, merged, variable
 from trading_orchestrator.kernel.ids import new_id
 from trading_orchestrator.storage.sqlite.first_look import look_through
 
@@ -74,6 +74,34 @@ def run_keeper(configured: Configured, *, practice: Practice | None, hold_dir: P
     ).run()
     listener.close()
     os.close(lock_fd)
+
+
+def check_venues(configured: Configured, *, practice: bool) -> None:
+    """Return when each desk's broker leads where its config says.
+
+    Raises:
+        ConfigRefused: a practice broker would reach the real exchange.
+    """
+    for desk in configured.settings.trading.desk.values():
+        key = f"brokers.{desk.broker}"
+        if why := lacks_its_venue(configured.settings, desk.broker, practice=practice):
+            raise ConfigRefused(f"{configured.source}: {key}: {why}", key=key, source=configured.source)
+
+
+def lacks_its_venue(settings: Settings, broker: str, *, practice: bool) -> str:
+    """Return why a broker that is said not to be live would reach the real exchange, and what to do; "" when not.
+
+    Args:
+        practice: the practice venue is started too, and the broker of that name is led to it.
+    """
+    account = settings.brokers[broker]
+    if account.live or account.urls or (practice and broker == PRACTICE_BROKER):
+        return ""
+    return (
+        f"live = false without urls would send practice orders to the real {account.exchange}: start with "
+        f"`run --practice`, which leads [brokers.{PRACTICE_BROKER}] to a venue of its own, or give your practice "
+        "venue's addresses as urls, or say live = true"
+    )
 
 
 def _take(settings: Settings, data_dir: Path) -> tuple[int, socket.socket]:

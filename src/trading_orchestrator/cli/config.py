@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import typer
 
-from trading_orchestrator.app.keeper_process import PRACTICE_BROKER
+from trading_orchestrator.app.keeper_process import PRACTICE_BROKER, lacks_its_venue
 from trading_orchestrator.app.settings import Configured, Layers, check_alert_channels, configured, read_layers
 from trading_orchestrator.cli.display import Column, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
@@ -144,19 +144,24 @@ def remarks_on(ready: Configured, *, practice: bool = False) -> Iterator[Remark]
             yield Remark("warning", key, "no desk trades there")
     if not ready.settings.trading.desk:
         yield Remark("warning", "trading.desk", "there is no desk, so nothing will trade")
+    yield from _on_desks(ready, practice)
+    if (folder := ready.data_dir).exists() and not folder.is_dir():
+        yield Remark("error", "data_dir", f"{folder} is a file; choose another place")
+    yield from _on_alerts(ready)
+
+
+def _on_desks(ready: Configured, practice: bool) -> Iterator[Remark]:
     for name, desk in ready.settings.trading.desk.items():
         broker = ready.settings.brokers[desk.broker]
-        if broker.moves_real_money and not (practice and desk.broker == PRACTICE_BROKER):
-            why = "real money" if broker.live else "without urls it is the real exchange, except under `run --practice`"
-            text = f"{why}: desk {name} sends no order before `trading-orchestrator desk arm {name}`"
+        if why := lacks_its_venue(ready.settings, desk.broker, practice=practice):
+            yield Remark("error", f"brokers.{desk.broker}.live", why)
+        elif broker.live and not (practice and desk.broker == PRACTICE_BROKER):
+            text = f"real money: desk {name} sends no order before `trading-orchestrator desk arm {name}`"
             yield Remark("note", f"brokers.{desk.broker}.live", text)
         if not any(strategy.enabled for strategy in desk.strategies):
             yield Remark(
                 "warning", f"trading.desk.{name}.strategies", "no strategy is enabled: the desk will not decide"
             )
-    if (folder := ready.data_dir).exists() and not folder.is_dir():
-        yield Remark("error", "data_dir", f"{folder} is a file; choose another place")
-    yield from _on_alerts(ready)
 
 
 def _on_alerts(ready: Configured) -> Iterator[Remark]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from trading_orchestrator.app.keeper_process import Practice, run_keeper
+from trading_orchestrator.app.keeper_process import Practice, check_venues, run_keeper
 from trading_orchestrator.app.settings import read_settings
 from trading_orchestrator.cli.config import remarks_on
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption
@@ -29,6 +29,7 @@ def run(
 ) -> None:
     """Trade, watch and recover until Ctrl-C; the first Ctrl-C stops in order, a second one at once."""
     settings = read_settings(config, data_dir=data_dir, port=port, practice=practice)
+    check_venues(settings, practice=practice)
     for remark in remarks_on(settings, practice=practice):
         _say(f"{remark.level}: {remark.key}: {remark.text}")
     run_keeper(settings, practice=Practice(speed=speed) if practice else None, hold_dir=hold_dir, say=_say)

@@ -236,6 +236,19 @@ def test_a_corrupted_journal(tmp_path: Path, journal: Path, place: float) -> Non
     assert before == digest(tmp_path)
 
 
+def test_a_digit_changed_in_a_recent_fact(tmp_path: Path, journal: Path) -> None:
+    data = bytearray(journal.read_bytes())
+    at = data.index(b'{"number":498,') + len(b'{"number":')
+    data[at] = ord("5")
+    journal.write_bytes(data)
+    before = digest(tmp_path)
+    code, said = start(tmp_path)
+
+    assert 1 == code
+    assert "a fact does not read back as it was written: stream access at seq 499, pos 549" in the_sentence(said)
+    assert before == digest(tmp_path)
+
+
 def test_verify_names_a_changed_fact(tmp_path: Path, journal: Path) -> None:
     connection = apsw.Connection(str(journal))
     connection.execute("DROP TRIGGER facts_are_not_changed")
@@ -262,6 +275,17 @@ def test_init_writes_a_config_that_runs_and_does_not_overwrite_it(tmp_path: Path
     assert 1 == code
     assert "--force" in the_sentence(said)
     assert practice_toml().read_text() == (tmp_path / "trading-orchestrator.toml").read_text()
+
+
+def test_what_init_wrote_is_not_run_on_the_real_exchange(tmp_path: Path) -> None:
+    run(tmp_path, "init")
+    code, said = run(tmp_path, "run")
+
+    assert 2 == code
+    sentence = the_sentence(said)
+    assert sentence.startswith("trading-orchestrator.toml: brokers.practice: live = false without urls would send")
+    assert "start with `run --practice`" in sentence
+    assert ["trading-orchestrator.toml"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_wrong_use_is_exit_code_2(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_password_inside_an_address_is_masked(config: Path) -> None:
 
 
 def test_a_usable_config_is_exit_code_0(config: Path) -> None:
-    said = run("check")
+    said = run("check", "--practice")
 
     assert 0 == said.exit_code
     assert "trading-orchestrator.toml can be used: 1 desk" in said.stdout
@@ -85,7 +85,7 @@ def test_a_usable_config_is_exit_code_0(config: Path) -> None:
 
 def test_a_key_that_nobody_keeps_is_told_before_the_start(config: Path) -> None:
     config.write_text(config.read_text().replace('api_key = "demo-key"', 'api_key_env = "NO_SUCH_VARIABLE"'))
-    said = run("check", "--json")
+    said = run("check", "--practice", "--json")
     remarks = json.loads(said.stdout)["remarks"]
 
     assert 2 == said.exit_code
@@ -125,7 +125,7 @@ def test_a_desk_that_cannot_decide_is_a_warning(config: Path) -> None:
     for name in ("maker", "trend"):
         text = text.replace(f'name = "{name}"', f'name = "{name}"\nenabled = false')
     config.write_text(text)
-    said = run("check")
+    said = run("check", "--practice")
 
     assert 0 == said.exit_code
     assert "warning: trading.desk.practice.strategies: no strategy is enabled" in said.stdout
@@ -147,9 +147,10 @@ def test_a_live_broker_is_a_note_that_names_the_command_which_arms_it(config: Pa
     assert 0 == said.exit_code
 
 
-def test_no_addresses_of_its_own_make_the_exchange_real_whatever_is_said(config: Path) -> None:
+def test_practice_money_is_not_taken_to_the_real_exchange(config: Path) -> None:
     said = run("check")
-    assert "note: brokers.practice.live: without urls it is the real exchange, except under" in said.stdout
+    assert "error: brokers.practice.live: live = false without urls would send practice orders to the" in said.stdout
+    assert 2 == said.exit_code
 
     assert "brokers.practice.live" not in run("check", "--practice").stdout
     urls = 'live = false\nurls = { api = { public = "http://127.0.0.1:9/api/v3" } }'

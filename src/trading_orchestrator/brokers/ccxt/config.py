@@ -40,7 +40,7 @@ class CcxtConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     `client_id_param`: at an exchange that ccxt cannot ask for an order by our id, the exchange's own name of the
     parameter that it can be asked by (docs/guarantee.md says what is promised there); "" for those that ccxt knows.
     `live`: orders here move real money, so a desk sends none before a named person has armed it; say false for a
-    practice venue or a sandbox, and name its `urls`: without them ccxt's own are the real exchange's, whatever is said.
+    practice venue or a sandbox, and name its `urls`: ccxt's own are the real exchange's, so without them `run` refuses.
     True unless said: to forget it costs a command, the other way round it costs money.
 
     Defaults: `timeout_s` and `validity_s` of 1 s let a successor know soon that a lost request can no longer
