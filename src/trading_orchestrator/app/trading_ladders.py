@@ -26,6 +26,7 @@ TRADING_LADDERS: tuple[Ladder, ...] = (
     ),
     Ladder(
         failure="broker.key_revoked",
+        outranks=("broker.disconnected", "broker.mute", "broker.banned"),
         pages_at_once=True,
         halts_safely="The desk is halted; only a person can bring a key that works.",
     ),

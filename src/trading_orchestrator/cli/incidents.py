@@ -95,9 +95,9 @@ def show_statistics(config: ConfigOption = None, data_dir: DataDirOption = None,
     if as_json:
         print(reading.as_json(found))
         return
-    table = Table("failure", "all", "repaired", "by itself", "open", "detect p50", "recover p50", "p99", box=None)
+    table = Table("failure", "all", "repaired", "by itself", "unproved", "open", "detect p50", "recover p50", "p99", box=None)
     for row in found:
-        counts = (row.incidents, row.repaired, row.by_themselves, row.open)
+        counts = (row.incidents, row.repaired, row.by_themselves, row.unproved, row.open)
         seconds = (row.detect.p50_s, row.recover.p50_s, row.recover.p99_s)
         table.add_row(row.failure, *(str(count) for count in counts), *(_seconds(one) for one in seconds))
     Console().print(table)
@@ -118,7 +118,7 @@ def _steps(found: Sequence[ClassStatistics]) -> Table:
 
 def _state(incident: Incident) -> str:
     if incident.state == "resolved":
-        return f"over, {incident.ended_by or 'by itself'}"
+        return f"over, {incident.ended_by or 'by itself'}" if incident.is_proved else "over, unproved"
     if incident.state == "merged":
         return f"part of {incident.merged_into}"
     return "needs a person" if incident.state == "exhausted" else "open"

@@ -40,6 +40,7 @@ from trading_orchestrator.perpetual_operations.health.health_checker import (
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import JournalProbe
 from trading_orchestrator.perpetual_operations.health.probes.progress import progress_probe
+from trading_orchestrator.perpetual_operations.incidents.correlation import OF_THE_HOST
 from trading_orchestrator.perpetual_operations.incidents.dead_nodes import DeadNodes, lives_no_more
 from trading_orchestrator.perpetual_operations.monitoring.guards import Guards, nobody_takes_over
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
@@ -69,7 +70,6 @@ C = TypeVar("C")
 ALERTS_SHOWN = 200
 LAST_GOOD_ALERTS = "alerts.last-good.json"  # of nodes; a program that embeds us reads its own config
 DRAIN_WITHIN_S = 2.0
-OF_THE_HOST = frozenset(("cpu", "memory", "disk", "clock"))
 
 
 class PerpetualOperationsManager:
@@ -167,6 +167,7 @@ class PerpetualOperationsManager:
             supervisor=self.supervisor,
             report=lambda: self.report,
             is_gone=is_dead or (lambda name: False),
+            is_alive=is_alive if is_dead is not None else None,
             meter=self.meter,
         )
         self.recovery, self.incidents = self.repairs.recovery, self.repairs.incidents
@@ -669,7 +670,7 @@ class PerpetualOperationsManager:
 
         def ask() -> Health:
             off = self.supervisor.is_off(part)
-            return Health(HealthState.HEALTHY, f"switched off: {off}") if off else probe.health()
+            return Health(HealthState.HEALTHY, f"switched off: {off}", elsewhere=True) if off else probe.health()
 
         return AtOnce(ask)
 

@@ -12,6 +12,7 @@ from trading_orchestrator.perpetual_operations.incidents.incident import Inciden
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
 from trading_orchestrator.perpetual_operations.incidents.read import incidents_of
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import AutoRecoveryManager, Failure
+from trading_orchestrator.perpetual_operations.recovery.inheritance import Inheritance
 from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder, Ladders, Step
 from trading_orchestrator.storage.ports import FactStore
 
@@ -22,13 +23,28 @@ WELL = Health(HealthState.HEALTHY, "fine")
 class Scene:
     """One node: checker, incident log and recovery, stepped together."""
 
-    def __init__(self, store: FactStore, clock: VirtualClock, *ladders: Ladder) -> None:
+    def __init__(
+        self,
+        store: FactStore,
+        clock: VirtualClock,
+        *ladders: Ladder,
+        node: str = "a",
+        is_gone: Callable[[str], bool] = lambda node: False,
+    ) -> None:
         self.clock = clock
         self.store = store
         self.checker = HealthChecker(clock, interval_s=1, deadline_s=0.5)
-        self.incidents = IncidentLog(store, clock, node="a")
+        self.incidents = IncidentLog(store, clock, node=node, is_gone=is_gone)
+        ladders_ = Ladders(ladders, OTHERWISE)
         self.recovery = AutoRecoveryManager(
-            clock, self.incidents, Ladders(ladders, OTHERWISE), report=lambda: self.checker.report
+            clock, self.incidents, ladders_, report=lambda: self.checker.report, has_heirs=True
+        )
+        self.inheritance = Inheritance(
+            self.incidents,
+            clock,
+            report=lambda: self.checker.report,
+            is_gone=is_gone,
+            inherit=self.recovery.inherit,
         )
         self.readings: dict[str, Health] = {}
         self.done: list[str] = []

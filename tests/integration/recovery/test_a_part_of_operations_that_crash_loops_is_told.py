@@ -14,6 +14,7 @@ from trading_orchestrator.perpetual_operations.config import OperationsConfig
 from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce
 from trading_orchestrator.perpetual_operations.incidents import facts as f
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
+from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig, MonitoringConfig
 from trading_orchestrator.storage.connection_pool import PoolStatus
 from trading_orchestrator.storage.sqlite import SqliteStore
 
@@ -38,7 +39,11 @@ class Untendable:
 async def operations(
     store: SqliteStore, clock: VirtualClock, tmp_path: Path
 ) -> AsyncIterator[PerpetualOperationsManager]:
-    config = OperationsConfig(alerts=AlertsConfig(enabled=False))
+    config = OperationsConfig(
+        alerts=AlertsConfig(enabled=False),
+        monitoring=MonitoringConfig(enabled=False),  # whose threads keep real time
+        history=HistoryConfig(enabled=False),
+    )
     manager = PerpetualOperationsManager(config, store=store, clock=clock, data_dir=tmp_path)
     manager.watch()
     yield manager

@@ -109,7 +109,59 @@ async def test_a_restart_goes_on_with_what_was_open(store: SqliteStore, clock: V
         await run(scene, 3)
 
     (incident,) = await incidents_of(store)
-    assert ("resolved", "") == (incident.state, incident.ended_by)
+    assert ("resolved", "restart") == (incident.state, incident.ended_by)
+    assert "database reads healthy: fine" == incident.proof
+
+
+async def test_a_part_that_is_registered_late_is_not_forgotten(store: SqliteStore, clock: VirtualClock) -> None:
+    for late_s in (0, 5):
+        scene = Scene(store, clock)
+        scene.action("restart", repairs=False)
+        scene.part("something else")
+        running = asyncio.create_task(run(scene, late_s + 3))
+        await scene.pass_time(late_s)
+        scene.part("database")
+        scene.breaks("database")
+        await running
+
+    (incident,) = await incidents_of(store)
+    assert not incident.is_over
+
+
+async def test_what_nobody_registers_again_ends_without_proof(store: SqliteStore, clock: VirtualClock) -> None:
+    first, second = Scene(store, clock), Scene(store, clock)
+    for scene in (first, second):
+        scene.action("restart", repairs=False)
+        scene.part("something else")
+    first.part("database")
+    first.breaks("database")
+    await run(first, 3)
+    await run(second, 40)
+
+    (incident,) = await incidents_of(store)
+    assert ("resolved", False, "database is not watched any more") == (
+        incident.state,
+        incident.is_proved,
+        incident.proof,
+    )
+    (row,) = statistics([incident])
+    assert (1, 0, 0, 1) == (row.incidents, row.repaired, row.by_themselves, row.unproved)
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [Health(HealthState.STARTING, "begins"), Health(HealthState.HEALTHY, "standing by", elsewhere=True)],
+)
+async def test_what_proves_nothing_ends_nothing(make_scene: MakeScene, reading: Health) -> None:
+    scene = make_scene()
+    scene.part("broker/x")
+    scene.breaks("broker/x")
+    await scene.pass_time(2)
+    scene.readings["broker/x"] = reading
+    await scene.pass_time(2)
+
+    (incident,) = await scene.told()
+    assert not incident.is_over
 
 
 async def test_recovery_does_not_wait_for_the_journal(store_that_fails: StoreThatFails, clock: VirtualClock) -> None:

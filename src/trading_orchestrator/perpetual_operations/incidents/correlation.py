@@ -13,6 +13,10 @@ from trading_orchestrator.storage.ports import FactStore
 
 SHARED = ("journal", "database", "database/*", "broker/*", "dependency/*", "standby")
 """Parts whose name means the same thing on every node of one journal; each node looks at it with its own eyes."""
+OF_THE_HOST = ("cpu", "memory", "disk", "clock")
+"""What all nodes of a host share, too: the one that serves the console watches it for all."""
+MOVING = ("desk/*", "strategy/*")
+"""Parts that one node at a time runs, and that move with a lease."""
 LOOKED_BACK = 500
 APART_NS = 5_000_000_000
 """Nodes notice in different rounds, and one may see the end before another has seen the beginning."""
@@ -21,6 +25,11 @@ APART_NS = 5_000_000_000
 def is_shared(part: str) -> bool:
     """Return whether other nodes watch the very same thing under this name."""
     return any(fnmatchcase(part, pattern) for pattern in SHARED)
+
+
+def outlives_its_node(part: str) -> bool:
+    """Return whether a part is the same thing on the node that comes next, so that its incident goes on there."""
+    return is_shared(part) or part in OF_THE_HOST or any(fnmatchcase(part, pattern) for pattern in MOVING)
 
 
 async def root_of(

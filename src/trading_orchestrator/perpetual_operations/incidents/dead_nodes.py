@@ -48,12 +48,16 @@ class DeadNodes:
             return Health(HealthState.DEGRADED, f"what dead nodes left stays open: {self._trouble}")
         return Health(HealthState.HEALTHY, "dead nodes left nothing open")
 
+    async def look(self) -> None:
+        """End what is open and must not be. Raises whatever the store raises."""
+        for end in self._end:
+            await end(self._is_gone)
+
     async def run(self) -> None:
         """Look every few seconds until cancelled."""
         while True:
             try:
-                for end in self._end:
-                    await end(self._is_gone)
+                await self.look()
                 self._trouble = ""
             except OrchestratorError as error:
                 self._trouble = error.message

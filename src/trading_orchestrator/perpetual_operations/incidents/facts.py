@@ -64,6 +64,30 @@ class Noted(Body, frozen=True, kw_only=True):
     by: str = ""
 
 
+class Reclassified(Body, frozen=True, kw_only=True):
+    """The part reads worse than it did: the failure is of another class, and climbs that one's ladder from now on."""
+
+    kind: ClassVar[str] = "incident.reclassified"
+    failure: str
+    was: str
+    reason: str
+
+
+class LetGo(Body, frozen=True, kw_only=True):
+    """This node watches the part no longer, and has proved nothing: whichever node does goes on with the incident."""
+
+    kind: ClassVar[str] = "incident.let_go"
+    why: str
+
+
+class Inherited(Body, frozen=True, kw_only=True):
+    """A node goes on with what another left open. `was`: that one; "" when it had let go."""
+
+    kind: ClassVar[str] = "incident.inherited"
+    node: str
+    was: str
+
+
 class StepStarted(Body, frozen=True, kw_only=True):
     """A step of the ladder begins; `attempt` counts from 1."""
 
@@ -86,16 +110,23 @@ class StepEnded(Body, frozen=True, kw_only=True):
 
 
 class Exhausted(Body, frozen=True, kw_only=True):
-    """No step helped: a person is needed. The ladder begins again after `again_in_s`."""
+    """No step helped: a person is needed. The ladder begins again after `again_in_s`.
+
+    left: what the ladder leaves behind, and what a person does to undo it.
+    """
 
     kind: ClassVar[str] = "recovery.exhausted"
     part: str
     failure: str
     again_in_s: float
+    left: str = ""
 
 
 class Resolved(Body, frozen=True, kw_only=True):
-    """The part is proved well. `by`: the action that brought it back; "" when it came back by itself."""
+    """The part is proved well. `by`: the action that brought it back; "" when it came back by itself.
+
+    One of `UNPROVED`: it ended without that, and `proof` says why nobody goes on with it.
+    """
 
     kind: ClassVar[str] = "incident.resolved"
     proof: str
@@ -124,5 +155,20 @@ class CircuitChanged(Recorded, frozen=True, kw_only=True):
     by: str
 
 
-ALL: tuple[type[Body], ...] = (Opened, Joined, Merged, Correlated, Noted, StepStarted, StepEnded, Exhausted, Resolved)
+SUCCESSOR, NOT_WATCHED = "its node's end", "no watch"
+UNPROVED = (SUCCESSOR, NOT_WATCHED)
+ALL: tuple[type[Body], ...] = (
+    Opened,
+    Joined,
+    Merged,
+    Correlated,
+    Reclassified,
+    LetGo,
+    Inherited,
+    Noted,
+    StepStarted,
+    StepEnded,
+    Exhausted,
+    Resolved,
+)
 KINDS: dict[str, type[Body]] = {body.kind: body for body in ALL}

@@ -33,6 +33,7 @@ class Step(msgspec.Struct, frozen=True):
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known of one incident. `detected_after_s`: from the last good reading; None: it never read well.
 
+    `node`: whose it is; "" when the last one let go of it.
     `same_cause_as`: the incident of another node that stands for this one, "" when it stands for itself.
 
     `state`: open, exhausted (a person is needed), resolved, or merged into a deeper one.
@@ -61,13 +62,18 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in ("resolved", "merged")
 
     @property
+    def is_proved(self) -> bool:
+        """Return whether it ended because the part read well."""
+        return self.state == "resolved" and self.ended_by not in f.UNPROVED
+
+    @property
     def detected_after_s(self) -> float | None:
         return (self.opened_ns - self.last_well_ns) / 1e9 if self.last_well_ns else None
 
     @property
     def recovered_after_s(self) -> float | None:
         """Return the seconds from detection to the proof of recovery, or None."""
-        return (self.ended_ns - self.opened_ns) / 1e9 if self.state == "resolved" else None
+        return (self.ended_ns - self.opened_ns) / 1e9 if self.is_proved else None
 
 
 def opened(body: f.Opened, node: str) -> Incident:
@@ -97,36 +103,56 @@ def after(incident: Incident, body: f.Body) -> Incident:
             return replace(incident, steps=(*incident.steps, step)[:TIMELINE_MAX])
         case f.Exhausted():
             return replace(incident, state="exhausted")
+        case f.Reclassified():
+            return replace(incident, failure=body.failure, reason=body.reason)
+        case f.LetGo() | f.Inherited():
+            return replace(incident, node=body.node if isinstance(body, f.Inherited) else "")
         case f.Correlated():
             return replace(incident, same_cause_as=body.same_cause_as)
-        case f.Merged():
-            return replace(incident, state="merged", ended_ns=body.at_ns, merged_into=body.into)
-        case f.Resolved():
-            return replace(incident, state="resolved", ended_ns=body.at_ns, ended_by=body.by, proof=body.proof)
+        case f.Merged() | f.Resolved():
+            return _ended(incident, body)
     return incident
+
+
+def _ended(incident: Incident, body: f.Merged | f.Resolved) -> Incident:
+    if isinstance(body, f.Merged):
+        return replace(incident, state="merged", ended_ns=body.at_ns, merged_into=body.into)
+    return replace(incident, state="resolved", ended_ns=body.at_ns, ended_by=body.by, proof=body.proof)
 
 
 def _told(body: f.Body) -> str:
     match body:
         case f.Joined():
             return f"affects {body.part}: {body.reason}" if body.reason else f"affects {body.part}"
-        case f.Merged() | f.Correlated():
-            return _related(body)
         case f.Noted():
             return f"{body.by} noted: {body.note}" if body.by else body.note
-        case f.StepStarted():
-            return f"step {body.step}, attempt {body.attempt}: {body.action} begins"
-        case f.StepEnded():
-            return f"step {body.step}, attempt {body.attempt}: {body.action} {body.outcome}: {body.said}"
+        case f.Reclassified():
+            return f"is worse: {body.failure}, no longer {body.was}: {body.reason}"
+        case f.StepStarted() | f.StepEnded():
+            return _stepped(body)
         case f.Exhausted():
             again = f"; the ladder begins again in {body.again_in_s:g} s" if body.again_in_s else ""
-            return f"no step helped: a person is needed{again}"
+            return f"no step helped: a person is needed{again}{f'. {body.left}' if body.left else ''}"
         case f.Resolved():
-            return f"recovered {f'by {body.by}' if body.by else 'by itself'}: {body.proof}"
+            by = f"by {body.by}" if body.by else "by itself"
+            return f"{'ended without proof' if body.by in f.UNPROVED else f'recovered {by}'}: {body.proof}"
+    return _related(body)
+
+
+def _stepped(body: f.StepStarted | f.StepEnded) -> str:
+    about = f"step {body.step}, attempt {body.attempt}: {body.action}"
+    return f"{about} begins" if isinstance(body, f.StepStarted) else f"{about} {body.outcome}: {body.said}"
+
+
+def _related(body: f.Body) -> str:
+    """To other incidents, or to another node."""
+    match body:
+        case f.Merged():
+            return f"part of incident {body.into}"
+        case f.Correlated():
+            return f"has the same cause as incident {body.same_cause_as} of node {body.node}"
+        case f.LetGo():
+            return f"left to whichever node watches it now: {body.why}"
+        case f.Inherited():
+            return f"node {body.node} goes on with it{f', after node {body.was}' if body.was else ''}"
     return ""
-
-
-def _related(body: f.Merged | f.Correlated) -> str:
-    if isinstance(body, f.Merged):
-        return f"part of incident {body.into}"
-    return f"has the same cause as incident {body.same_cause_as} of node {body.node}"

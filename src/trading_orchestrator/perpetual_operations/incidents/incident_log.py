@@ -14,8 +14,11 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.ids import RandomBytes, new_id, system_random
 from trading_orchestrator.perpetual_operations.incidents import facts as f
-from trading_orchestrator.perpetual_operations.incidents.correlation import is_shared, root_of
+from trading_orchestrator.perpetual_operations.incidents.correlation import is_shared, outlives_its_node, root_of
 from trading_orchestrator.perpetual_operations.incidents.incident import PROJECTION, Incident, after, opened
+from trading_orchestrator.perpetual_operations.incidents.past_steps import steps_taken
+from trading_orchestrator.perpetual_operations.incidents.plain_text import plainly
+from trading_orchestrator.perpetual_operations.incidents.still_open import StillOpen
 from trading_orchestrator.storage.ports import FactStore, Fence, LeaseHeld, NewFact, Put, StaleEpoch
 
 log = logging.getLogger(__name__)
@@ -24,9 +27,6 @@ LEASE_TTL_S = 3.0
 WAITING_MAX = 10_000
 AT_ONCE = 100
 AGAIN_S = 1.0
-LOAD_MAX = 200
-SUCCESSOR = "its node's end"
-UNDER_WAY = (b'"state":"open"', b'"state":"exhausted"')
 
 
 class IncidentUnknown(Refused):
@@ -61,7 +61,9 @@ class IncidentLog:
         self._store = store
         self._clock = clock
         self._node = node
-        self._lease = f"{LEASES}{node.rpartition('-')[0] or node}"  # of the place, so that leases do not pile up
+        self._lease = f"{LEASES}{_place(node)}"  # of the place, so that leases do not pile up
+        self._still_open = StillOpen(store)
+        self._together = AT_ONCE
         self._random_bytes = random_bytes
         self._is_gone = is_gone
         self._fence: Fence | None = None
@@ -72,6 +74,7 @@ class IncidentLog:
         self._wake = asyncio.Event()
         self._listeners: list[Callable[[f.Body], None]] = []
         self.lost = 0
+        self.refused = 0
         self.loaded = False
 
     @property
@@ -92,6 +95,7 @@ class IncidentLog:
         Raises:
             IncidentUnknown: it is about an incident that is over or was never opened here.
         """
+        body = plainly(body)
         if isinstance(body, f.Opened):
             incident = opened(body, self._node)
         else:
@@ -99,7 +103,7 @@ class IncidentLog:
             if before is None:
                 raise IncidentUnknown(f"no open incident has the id {body.incident_id}", incident_id=body.incident_id)
             incident = after(before, body)
-        if incident.is_over:
+        if incident.is_over or not incident.node:
             self._open.pop(incident.part, None)
         else:
             self._open[incident.part] = incident
@@ -118,7 +122,7 @@ class IncidentLog:
 
     def record(self, body: f.Recorded) -> None:
         """Journal a fact of operations that belongs to no incident, as soon as the journal can be written."""
-        self._waiting.append(body)
+        self._waiting.append(plainly(body))
         if len(self._waiting) > WAITING_MAX:
             del self._waiting[AT_ONCE]  # not the first ones: they may be on their way into the journal
             self.lost += 1
@@ -127,6 +131,8 @@ class IncidentLog:
     def health(self) -> Health:
         if self.lost:
             return Health(HealthState.DEGRADED, f"{self.lost} entries were lost while the journal could not be written")
+        if self.refused:
+            return Health(HealthState.DEGRADED, f"the journal refused {self.refused} entries for what they say")
         if len(self._waiting) > AT_ONCE:
             return Health(HealthState.DEGRADED, f"{len(self._waiting)} entries wait for the journal")
         return Health(HealthState.HEALTHY, f"{len(self._open)} open incidents")
@@ -158,24 +164,46 @@ class IncidentLog:
             await self._flush()
 
     async def close_for_the_dead(self, is_gone: Callable[[str], bool]) -> None:
-        """End what dead nodes left open: their parts died with them, and their successors watch their own.
+        """End what dead nodes left open of their own: those parts died with them. The rest is inherited.
 
         Args:
             is_gone: whether a node lives no more; its file, the proof of that, may be cleared away by now.
 
         Raises whatever the store raises.
         """
-        for row in await self._store.rows(PROJECTION, limit=LOAD_MAX):
-            if not any(state in row.value for state in UNDER_WAY):
-                continue
-            incident = msgspec.json.decode(row.value, type=Incident)
-            if incident.is_over or incident.node == self._node or not is_gone(incident.node):
+        for incident in await self.under_way():
+            if incident.node in ("", self._node) or outlives_its_node(incident.part) or not is_gone(incident.node):
                 continue
             proof = f"node {incident.node} is gone, and {incident.part} with it"
-            about = {"incident_id": incident.incident_id, "at_ns": self._clock.wall_ns()}
-            body = f.Resolved(**about, proof=proof, by=SUCCESSOR)  # type: ignore[arg-type]
-            self._rows[incident.incident_id] = after(incident, body)
-            self.record(body)
+            self._end_unproved(incident, proof, by=f.SUCCESSOR)
+
+    async def under_way(self) -> Sequence[Incident]:
+        """Return every incident that is not over by the journal, oldest first. Raises whatever the store raises."""
+        return await self._still_open.look()
+
+    def inherit(self, incident: Incident) -> None:
+        """Go on with what is nobody's. One of our own for the same part goes up in it, or the other way round."""
+        own = self._open.get(incident.part)
+        if own is not None and _stands_for(own, incident):
+            self._go_up_in(own, incident)
+            return
+        at_ns = self._clock.wall_ns()
+        if own is not None:
+            self.say(f.Merged(incident_id=own.incident_id, at_ns=at_ns, into=incident.incident_id))
+        self._open[incident.part] = incident
+        self.say(f.Inherited(incident_id=incident.incident_id, at_ns=at_ns, node=self._node, was=incident.node))
+
+    def end_unproved(self, incident: Incident, why: str) -> None:
+        """End what is nobody's, and stays so."""
+        self._end_unproved(incident, why, by=f.NOT_WATCHED)
+
+    async def steps_taken(self, part: str, since_ns: int) -> Sequence[tuple[str, int]]:
+        """Return action and time (UTC ns) of each step that was begun for the part, here or where it was before.
+
+        Raises whatever the store raises.
+        """
+        everybody, here = outlives_its_node(part), _place(self._node)
+        return await steps_taken(self._store, part, since_ns, lambda node: everybody or _place(node) == here)
 
     async def touch(self) -> None:
         """Write once, as an order's intent would: renew this node's own lease, durably.
@@ -213,23 +241,27 @@ class IncidentLog:
         return row.epoch
 
     async def _load(self) -> None:
-        for row in await self._store.rows(PROJECTION, limit=LOAD_MAX):
-            incident = msgspec.json.decode(row.value, type=Incident)
-            if incident.node == self._node and not incident.is_over:
+        for incident in reversed(await self.under_way()):
+            if incident.node == self._node:
                 newer = self._open.setdefault(incident.part, incident)
                 if newer is not incident:
                     self._go_up_in(newer, incident)
         self.loaded = True
 
+    def _end_unproved(self, incident: Incident, proof: str, *, by: str) -> None:
+        body = f.Resolved(incident_id=incident.incident_id, at_ns=self._clock.wall_ns(), proof=proof, by=by)
+        self._rows[incident.incident_id] = after(incident, body)
+        self.record(body)
+
     def _go_up_in(self, newer: Incident, older: Incident) -> None:
-        """The part failed again before the journal could be read: one story for one cause."""
+        """The part failed again before the older one was known of: one story for one cause."""
         body = f.Merged(incident_id=older.incident_id, at_ns=self._clock.wall_ns(), into=newer.incident_id)
         self._rows[older.incident_id] = after(older, body)
-        self._waiting.append(body)
+        self.record(body)
 
     async def _flush(self) -> None:
         fence = await self._held()
-        bodies = list(self._waiting)[:AT_ONCE]
+        bodies = list(self._waiting)[: self._together]
         new = [NewFact(f.STREAM, body.kind, body) for body in bodies]
         touched = {body.incident_id for body in bodies if isinstance(body, f.Body)}
         puts = [Put(PROJECTION, one, self._rows[one]) for one in touched if one in self._rows]
@@ -239,12 +271,27 @@ class IncidentLog:
             if not await self._is_written(bodies[-1]):
                 raise
             written = ()
+        except StaleEpoch:
+            raise
+        except Refused as error:
+            self._refused(bodies, error)
+            return
+        self._together = AT_ONCE
         for _ in bodies:
             self._waiting.popleft()
         await self._correlate(bodies, [fact.pos for fact in written])
         still = {body.incident_id for body in self._waiting if isinstance(body, f.Body)}
         still |= {one.incident_id for one in self._open.values()}
         self._rows = {one: row for one, row in self._rows.items() if one in still}
+
+    def _refused(self, bodies: Sequence[f.Recorded], error: Refused) -> None:
+        """One entry must not keep the others out: they are written one by one until it is found, and then dropped."""
+        if len(bodies) > 1:
+            self._together = 1
+            return
+        self._waiting.popleft()
+        self.refused += 1
+        log.error("the journal refuses %s, which is dropped: %s", bodies[0].kind, error.message)
 
     async def _correlate(self, bodies: Sequence[f.Recorded], at_pos: Sequence[int]) -> None:
         """Let the incident of another node stand for one of ours with the same cause; without an answer, for itself."""
@@ -285,3 +332,15 @@ class IncidentLog:
         found = await self._store.read_before(stream=f.STREAM, before_pos=None, limit=2 * AT_ONCE)
         same_kind = (fact for fact in found if fact.kind == body.kind)
         return any(msgspec.json.decode(fact.body, type=type(body)) == body for fact in same_kind)
+
+
+def _stands_for(own: Incident, other: Incident) -> bool:
+    """Return whether our incident goes on with the story of another's: it is the older, or stands for it already."""
+    if own.same_cause_as == other.incident_id:
+        return False
+    return bool(other.same_cause_as) or own.opened_ns < other.opened_ns
+
+
+def _place(node: str) -> str:
+    """Return the place of a node: its name without the number of the process."""
+    return node.rpartition("-")[0] or node

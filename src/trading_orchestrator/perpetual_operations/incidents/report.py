@@ -17,7 +17,7 @@ def report(incident: Incident, impact: Sequence[str]) -> str:
     lines = [
         f"# {incident.part}: {incident.failure}",
         "",
-        f"Incident `{incident.incident_id}` on node `{incident.node}`. {_state(incident)}",
+        f"Incident `{incident.incident_id}` {_where(incident)}. {_state(incident)}",
         "",
         "## What happened",
         f"At {_time(incident.opened_ns)} {incident.part} was found in trouble: {incident.reason or 'no reason given'}.",
@@ -52,10 +52,16 @@ def report(incident: Incident, impact: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _where(incident: Incident) -> str:
+    return f"on node `{incident.node}`" if incident.node else "of no node at present"
+
+
 def _state(incident: Incident) -> str:
     if incident.same_cause_as:
         return f"Another node saw the same failure first: incident `{incident.same_cause_as}` stands for both."
     match incident.state:
+        case "resolved" if not incident.is_proved:
+            return f"Ended without proof at {_time(incident.ended_ns)}."
         case "resolved":
             by = f"by `{incident.ended_by}`" if incident.ended_by else "by itself"
             return f"Over since {_time(incident.ended_ns)}, recovered {by}."

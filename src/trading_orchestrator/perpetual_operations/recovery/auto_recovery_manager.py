@@ -21,6 +21,10 @@ from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder, La
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.25
+LET_GO_ROUNDS = 3
+FORGET_ROUNDS = 30
+"""A program may register its parts seconds after it has begun to watch: what was open is not over because of that."""
+RECALL_WITHIN_S = 2.0
 WAIT = "wait"  # the action that does nothing: what ends after it ended by itself
 WAIT_FOR_JOURNAL_S = 2.0
 
@@ -56,6 +60,7 @@ class AutoRecoveryManager:
     Args:
         report: returns the newest health report.
         enabled: off, incidents are kept and nothing is repaired.
+        has_heirs: whether other nodes may go on with an incident of what is watched here no longer.
     """
 
     name = "auto_recovery_manager"
@@ -69,16 +74,20 @@ class AutoRecoveryManager:
         *,
         report: Callable[[], HealthReport],
         enabled: bool = True,
+        has_heirs: bool = False,
     ) -> None:
         self.incidents = incidents
         self.ladders = ladders
         self.enabled = enabled
+        self._has_heirs = has_heirs
         self._clock = clock
         self._report = report
         self._actions: dict[str, Action] = {}
         self._allowance = Allowance()
         self._climbs: dict[str, Climb] = {}
         self._last_well_ns: dict[str, int] = {}
+        self._watched: set[str] = set()
+        self._unwatched_rounds: dict[str, int] = {}
         self._looked_at_ns = 0
         self._news: asyncio.Event | None = None
 
@@ -155,11 +164,19 @@ class AutoRecoveryManager:
                 return
             await self._clock.sleep(LOOK_EVERY_S)
 
+    def inherit(self, incident: Incident) -> None:
+        """Go on with an incident that is nobody's; the next report tells how its part is."""
+        self._end_climb(incident.part)
+        self.incidents.inherit(incident)
+
     def look(self, report: HealthReport) -> None:
-        """Open, join, merge and resolve incidents after one report."""
-        parts = {part.name: part for part in report.parts}
+        """Open, join, merge and resolve incidents after one report.
+
+        Only a part that reads healthy here ends its incident: one that starts proves nothing, and one that another
+        node answers for is that node's to prove.
+        """
         for part in report.parts:
-            if part.state in WELL and not part.because_of:
+            if part.state is HealthState.HEALTHY and not part.because_of and not part.elsewhere:
                 self._last_well_ns[part.name] = report.at_ns
                 if part.name in self.incidents.open:
                     self._resolve(part, report.at_ns)
@@ -169,11 +186,25 @@ class AutoRecoveryManager:
         for part in report.parts:
             if part.because_of:
                 self._blame(part, report.at_ns)
-        for name in [name for name in self.incidents.open if name not in parts]:
-            self._forget(self.incidents.open[name], report.at_ns)
+        self._leave_unwatched(report)
+
+    def _leave_unwatched(self, report: HealthReport) -> None:
+        """Let go of incidents whose parts are watched elsewhere now, and forget those that nobody watches."""
+        parts = {part.name: part for part in report.parts}
+        self._watched |= parts.keys()
+        for name, incident in list(self.incidents.open.items()):
+            part = parts.get(name)
+            if part is not None and not part.elsewhere:
+                self._unwatched_rounds.pop(name, None)
+                continue
+            rounds = self._unwatched_rounds[name] = self._unwatched_rounds.get(name, 0) + 1
+            if part is None and (name in self._watched or rounds >= FORGET_ROUNDS):
+                self._forget(incident, report.at_ns)
+            elif part is not None and rounds >= LET_GO_ROUNDS:
+                self._let_go(incident, part, report.at_ns)
 
     def _fails(self, part: PartHealth) -> bool:
-        if part.because_of or part.state in WELL:
+        if part.because_of or part.elsewhere or part.state in WELL:
             return False
         if part.state is not HealthState.DEGRADED:
             return True
@@ -193,11 +224,20 @@ class AutoRecoveryManager:
                 )
             )
             log.warning("incident %s: %s: %s", incident.incident_id, part.name, part.reason)
+        elif self.ladders.is_worse(part.failure, incident.failure):
+            incident = self._reclassify(incident, part, at_ns)
         if self.enabled and part.name not in self._climbs:
             climb = self._climbs[part.name] = Climb(self.ladders.of(part.name, incident.failure))
             climb.task = asyncio.get_running_loop().create_task(
                 self._climb(incident, climb), name=f"recovery of {part.name}"
             )
+
+    def _reclassify(self, incident: Incident, part: PartHealth, at_ns: int) -> Incident:
+        """The part is worse than it was found: what was tried for the lesser failure ends."""
+        self._end_climb(part.name)
+        log.warning("incident %s: %s is worse: %s", incident.incident_id, part.name, part.reason)
+        about = {"incident_id": incident.incident_id, "at_ns": at_ns, "was": incident.failure}
+        return self.incidents.say(f.Reclassified(**about, failure=part.failure, reason=part.reason))  # type: ignore[arg-type]
 
     def _blame(self, part: PartHealth, at_ns: int) -> None:
         """A dependant joins the incidents of its causes; an incident of its own goes up in the first of them."""
@@ -213,17 +253,34 @@ class AutoRecoveryManager:
 
     def _resolve(self, part: PartHealth, at_ns: int) -> None:
         incident = self.incidents.open[part.name]
-        climb = self._climbs.get(part.name)
-        by = climb.last if climb and climb.last != WAIT else ""
+        by = self._last_action(incident)
+        by = "" if by == WAIT else by
         proof = f"{part.name} reads {part.state.value}" + (f": {part.reason}" if part.reason else "")
         self._end_climb(part.name)
         self.incidents.say(f.Resolved(incident_id=incident.incident_id, at_ns=at_ns, proof=proof, by=by))
         log.info("incident %s is over: %s", incident.incident_id, proof)
 
+    def _last_action(self, incident: Incident) -> str:
+        """Return what was tried last, here or on the node that had the incident before."""
+        climb = self._climbs.get(incident.part)
+        if climb is not None and climb.last:
+            return climb.last
+        return next((step.action for step in reversed(incident.steps) if step.outcome != "skipped"), "")
+
+    def _let_go(self, incident: Incident, part: PartHealth, at_ns: int) -> None:
+        if not self._has_heirs:
+            self._forget(incident, at_ns)
+            return
+        self._end_climb(incident.part)
+        self._unwatched_rounds.pop(incident.part)
+        self.incidents.say(f.LetGo(incident_id=incident.incident_id, at_ns=at_ns, why=part.reason))
+
     def _forget(self, incident: Incident, at_ns: int) -> None:
         self._end_climb(incident.part)
+        self._unwatched_rounds.pop(incident.part)
         proof = f"{incident.part} is not watched any more"
-        self.incidents.say(f.Resolved(incident_id=incident.incident_id, at_ns=at_ns, proof=proof, by=""))
+        about = {"incident_id": incident.incident_id, "at_ns": at_ns}
+        self.incidents.say(f.Resolved(**about, proof=proof, by=f.NOT_WATCHED))  # type: ignore[arg-type]
 
     def _end_climb(self, part: str) -> None:
         climb = self._climbs.pop(part, None)
@@ -236,6 +293,7 @@ class AutoRecoveryManager:
         ladder = climb.ladder
         failure = Failure(incident.incident_id, incident.part, incident.failure, incident.reason)
         while ladder.steps or ladder.pages_at_once:
+            await self._recall(failure.part)
             for number, step in enumerate(ladder.steps, 1):
                 await self._clock.sleep(step.wait_s)
                 for attempt in range(1, step.tries + 1):
@@ -250,6 +308,7 @@ class AutoRecoveryManager:
                         part=failure.part,
                         failure=failure.failure,
                         again_in_s=ladder.again_s if ladder.steps else 0.0,
+                        left=ladder.halts_safely,
                     )
                 )
             log.error("%s: no step helped; %s", failure.part, ladder.halts_safely or "a person is needed")
@@ -257,16 +316,28 @@ class AutoRecoveryManager:
                 return
             await self._clock.sleep(ladder.again_s)
 
+    async def _recall(self, part: str) -> None:
+        """Count what was tried before this process, and by others; a journal that does not answer is not waited for."""
+        wall_ns = self._clock.wall_ns()
+        asking = self.incidents.steps_taken(part, wall_ns - int(self.ladders.longest_s * 1e9))
+        try:
+            taken = await Deadline(self._clock, RECALL_WITHIN_S).run(asking)
+        except OrchestratorError as error:
+            log.warning("what was tried for %s before is not known: %s", part, error.message)
+            return
+        self._allowance.recall(part, taken, now_ns=self._clock.monotonic_ns(), wall_ns=wall_ns)
+
     async def _take(self, failure: Failure, climb: Climb, number: int, step: Step, attempt: int) -> bool:
         """Run one rung once; return whether it was used at all."""
         at_ns, began_ns = self._clock.wall_ns(), self._clock.monotonic_ns()  # a step of the clock lengthens no budget
         about = {"incident_id": failure.incident_id, "step": number, "action": step.action, "attempt": attempt}
-        refusal = self._allowance.refusal(failure.part, step, began_ns) if attempt == 1 else ""
+        asks = attempt == 1 and step.action != WAIT  # patience does no harm, however often
+        refusal = self._allowance.refusal(failure.part, step, began_ns) if asks else ""
         if refusal:
             body = f.StepEnded(**about, at_ns=at_ns, outcome="skipped", said=refusal, took_ms=0.0)  # type: ignore[arg-type]
             self.incidents.say(body)
             return False
-        self._allowance.use(failure.part, step, began_ns)
+        self._allowance.use(failure.part, step, now_ns=began_ns, at_ns=at_ns)
         self.incidents.say(f.StepStarted(**about, at_ns=at_ns))  # type: ignore[arg-type]
         climb.last = step.action
         outcome, said = await self._act(failure, step)

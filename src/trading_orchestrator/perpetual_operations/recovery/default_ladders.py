@@ -21,6 +21,7 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
     ),
     Ladder(
         failure="database.lost",
+        outranks=("database.slow", "database.locked"),
         parts=("journal", "database", "database/*"),
         steps=(
             Step(action="wait", proof_s=5),
@@ -31,6 +32,7 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
     ),
     Ladder(
         failure="database.locked",
+        outranks=("database.slow",),
         steps=(Step(action="wait", proof_s=15), Step(action="shed_load", proof_s=15)),
         halts_safely="No new order leaves without a journal; cancels do. " + _PAGED,
     ),

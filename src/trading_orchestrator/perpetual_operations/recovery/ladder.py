@@ -51,6 +51,8 @@ class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     degraded_too: whether a part that only reads degraded climbs; most ladders wait until it is down.
     steps: in order. None of them: somebody else repairs it, and only the incident is kept.
     pages_at_once: without steps, a person is told at once that only a person can help.
+    outranks: classes that this one is worse than: a part that reads so while it climbs one of their ladders ends that
+        climb and begins this one.
     again_s: when no rung helped a person is told, and the ladder begins again after this time.
     halts_safely: what the last resort of the ladder leaves behind, in one sentence for the operator.
     """
@@ -58,6 +60,7 @@ class Ladder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     failure: str
     parts: tuple[str, ...] = ()
     degraded_too: bool = False
+    outranks: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     pages_at_once: bool = False
     again_s: Annotated[float, Meta(ge=1)] = 300.0
@@ -101,6 +104,17 @@ class Ladders:
             if any(fnmatchcase(part, pattern) for pattern in ladder.parts):
                 return ladder
         return self._otherwise
+
+    def is_worse(self, failure: str, than: str) -> bool:
+        """Return whether a failure of a class is worse than one of another, by what its ladder says."""
+        named = self.by_failure.get(failure)
+        return named is not None and than in named.outranks
+
+    @property
+    def longest_s(self) -> float:
+        """Return how far back a budget or a cooldown of any rung looks."""
+        ladders = (*self.by_failure.values(), self._otherwise)
+        return max((max(step.budget_s, step.cooldown_s) for one in ladders for step in one.steps), default=0.0)
 
     def check(self, actions: Collection[str]) -> None:
         """Refuse a rung whose action nobody registered.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component
@@ -10,12 +11,14 @@ from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.kernel.supervisor import CRASH_LOOP, Ended, Supervisor
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthChecker, HealthReport
 from trading_orchestrator.perpetual_operations.incidents import facts as f
+from trading_orchestrator.perpetual_operations.incidents.dead_nodes import lives_no_more
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import AutoRecoveryManager
 from trading_orchestrator.perpetual_operations.recovery.circuits import Circuits
 from trading_orchestrator.perpetual_operations.recovery.config import RecoveryConfig
 from trading_orchestrator.perpetual_operations.recovery.default_actions import DefaultActions
 from trading_orchestrator.perpetual_operations.recovery.default_ladders import DEFAULT_LADDERS, OTHERWISE
+from trading_orchestrator.perpetual_operations.recovery.inheritance import Inheritance
 from trading_orchestrator.perpetual_operations.recovery.ladder import Ladders
 from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager
 from trading_orchestrator.storage.ports import FactStore
@@ -24,7 +27,11 @@ FINDERS = (HealthChecker.name, AutoRecoveryManager.name)
 
 
 class Repairs:
-    """The repairing parts of one process; its manager runs `parts`."""
+    """The repairing parts of one process; its manager runs `parts`.
+
+    Args:
+        is_alive: whether the process of a node lives; None when there are no other nodes.
+    """
 
     def __init__(
         self,
@@ -36,6 +43,7 @@ class Repairs:
         supervisor: Supervisor,
         report: Callable[[], HealthReport],
         is_gone: Callable[[str], bool] = lambda node: False,
+        is_alive: Callable[[str], bool] | None = None,
         meter: Meter | None = None,
     ) -> None:
         self._clock = clock
@@ -43,13 +51,25 @@ class Repairs:
         self.circuits = Circuits(clock, self.incidents, meter)
         self.pools = ConnectionPoolManager(clock, self.circuits)
         ladders = Ladders((*DEFAULT_LADDERS, *config.ladders), OTHERWISE)
-        self.recovery = AutoRecoveryManager(clock, self.incidents, ladders, report=report, enabled=config.enabled)
+        self.recovery = AutoRecoveryManager(
+            clock,
+            self.incidents,
+            ladders,
+            report=report,
+            enabled=config.enabled,
+            has_heirs=is_alive is not None,
+        )
+        self._heirs: list[Component] = []
+        if is_alive is not None:
+            gone = partial(lives_no_more, is_alive)
+            inherit = self.recovery.inherit
+            self._heirs = [Inheritance(self.incidents, clock, report=report, is_gone=gone, inherit=inherit)]
         self.actions = DefaultActions(supervisor, self.pools, store)
         self.actions.register(self.recovery)
 
     @property
     def parts(self) -> Sequence[Component]:
-        return (self.incidents, self.pools, self.recovery)
+        return (self.incidents, self.pools, self.recovery, *self._heirs)
 
     def check(self) -> None:
         """Refuse ladders that could not be climbed.

@@ -40,7 +40,7 @@ class StepStatistics(msgspec.Struct, frozen=True):
 
 
 class ClassStatistics(msgspec.Struct, frozen=True):
-    """How incidents of one class went."""
+    """How incidents of one class went. `unproved`: ended with their node or their watch; nothing proved them over."""
 
     failure: str
     incidents: int
@@ -51,6 +51,7 @@ class ClassStatistics(msgspec.Struct, frozen=True):
     detect: Times
     recover: Times
     steps: tuple[StepStatistics, ...]
+    unproved: int = 0
 
 
 def statistics(incidents: Iterable[Incident]) -> Sequence[ClassStatistics]:
@@ -77,7 +78,7 @@ def _ranks(values: Sequence[float]) -> tuple[float | None, float | None, float |
 
 
 def _of_class(failure: str, incidents: Sequence[Incident]) -> ClassStatistics:
-    resolved = [one for one in incidents if one.state == "resolved"]
+    resolved = [one for one in incidents if one.is_proved]
     return ClassStatistics(
         failure=failure,
         incidents=len(incidents),
@@ -88,6 +89,7 @@ def _of_class(failure: str, incidents: Sequence[Incident]) -> ClassStatistics:
         detect=times([one.detected_after_s for one in incidents if one.detected_after_s is not None]),
         recover=times([one.recovered_after_s for one in incidents if one.recovered_after_s is not None]),
         steps=_of_steps(incidents),
+        unproved=sum(one.state == "resolved" and not one.is_proved for one in incidents),
     )
 
 

@@ -65,6 +65,8 @@ def _state(one: Incident) -> str:
 
 
 def _ended(one: Incident) -> str:
+    if one.state == "resolved" and not one.is_proved:
+        return f" · ended without proof: {one.proof}"
     if one.recovered_after_s is None:
         done = [step.action.replace("_", " ") for step in one.steps if step.outcome != "skipped"]
         return f" · tried {', '.join(dict.fromkeys(done))}" if done else ""
