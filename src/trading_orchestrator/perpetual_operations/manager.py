@@ -39,20 +39,24 @@ from trading_orchestrator.perpetual_operations.health.health_checker import (
 )
 from trading_orchestrator.perpetual_operations.health.probes.event_loop import event_loop_probe
 from trading_orchestrator.perpetual_operations.health.probes.journal import JournalProbe
+from trading_orchestrator.perpetual_operations.health.probes.own_part import own_part_probe
 from trading_orchestrator.perpetual_operations.health.probes.progress import progress_probe
 from trading_orchestrator.perpetual_operations.incidents.correlation import OF_THE_HOST
 from trading_orchestrator.perpetual_operations.incidents.dead_nodes import DeadNodes, lives_no_more
+from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
 from trading_orchestrator.perpetual_operations.monitoring.guards import Guards, nobody_takes_over
+from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import MetricsHistory
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
 from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
 from trading_orchestrator.perpetual_operations.monitoring.pool_metrics import PoolMetrics
 from trading_orchestrator.perpetual_operations.monitoring.resources.resource_monitor import Lever
+from trading_orchestrator.perpetual_operations.monitoring.system_monitor import SystemMonitor
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Action, Failure
 from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder
 from trading_orchestrator.perpetual_operations.recovery.repairs import Repairs
 from trading_orchestrator.perpetual_operations.status import OperationsStatus, PartStatus
 from trading_orchestrator.storage.connection_pool import ConnectionPool, Connector, PoolConfig
-from trading_orchestrator.storage.connection_pool_manager import Measured, pools_of
+from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager, Measured, pools_of
 from trading_orchestrator.storage.ports import FactStore, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -70,6 +74,15 @@ C = TypeVar("C")
 ALERTS_SHOWN = 200
 LAST_GOOD_ALERTS = "alerts.last-good.json"  # of nodes; a program that embeds us reads its own config
 DRAIN_WITHIN_S = 2.0
+OWN_PARTS: Mapping[str, Sequence[str]] = {
+    SystemMonitor.name: (),
+    MetricsHistory.name: (),
+    HealthChecker.name: (),
+    ConnectionPoolManager.name: (),
+    IncidentLog.name: ("journal",),
+    JournalWatch.name: ("journal",),
+}
+"""Our own parts that are watched like any other, and what each stands on."""
 
 
 class PerpetualOperationsManager:
@@ -181,9 +194,14 @@ class PerpetualOperationsManager:
         if is_dead is not None:
             gone = partial(lives_no_more, is_alive)
             self.supervisor.add(DeadNodes(self.incidents, clock, gone, self.guards.given_up.end_for_the_dead))
-        answer_s, slow_s = 0.8 * config.health.deadline_s, config.health.journal_slow_s
-        tell = (self.journal.saw, self.features.saw)
-        look = JournalProbe(store, clock, self.incidents.touch, answer_s=answer_s, slow_s=slow_s, tell=tell)
+        look = JournalProbe(
+            store,
+            clock,
+            self.incidents.touch,
+            answer_s=0.8 * config.health.deadline_s,
+            slow_s=config.health.journal_slow_s,
+            tell=(self.journal.saw, self.features.saw),
+        )
         self.health.follow(self.recovery.reported)
         self.add_probe("journal", look)
         limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
@@ -192,6 +210,7 @@ class PerpetualOperationsManager:
             finder = name if name == self.guards.leaks.name else self.guards.resources.name
             found = self._unless_off(self.monitor.name, self._unless_off(finder, probe))
             self.add_probe(name, self._once_a_host(found) if name in OF_THE_HOST else found, for_readiness=False)
+        self._watch_own_parts(OWN_PARTS)
         for name, pool in pools_of(store).items():
             self.adopt_pool(name, pool)
         self._offer_repairs(hand_over)
@@ -229,6 +248,13 @@ class PerpetualOperationsManager:
         if self.is_running:
             self.supervisor.start(component.name)
 
+    def _watch_own_parts(self, stand_on: Mapping[str, Sequence[str]]) -> None:
+        """Ask those of these parts that are built."""
+        for name, stands_on in stand_on.items():
+            if name in self.supervisor.children:
+                probe = own_part_probe(self.supervisor.children[name], self._word_of, self.clock)
+                self.add_probe(name, probe, depends_on=stands_on, for_readiness=False)
+
     def _once_a_host(self, probe: AtOnce) -> AtOnce:
         """What all nodes of a host share is the finding of the one that serves the console."""
 
@@ -241,7 +267,7 @@ class PerpetualOperationsManager:
 
     def _word_of(self, part: Child) -> Health:
         """A part that another node runs at present is no failure of this one, which only watches itself."""
-        if part.task is None and self._watches_always and not self.is_running:
+        if not (part.wanted or self.is_running):
             return Health(HealthState.HEALTHY, "not run here at present", elsewhere=True)
         return part.health()
 
@@ -414,6 +440,7 @@ class PerpetualOperationsManager:
             if self.config.analytics.enabled:
                 analyst = self._insights.analyst
                 self.supervisor.add(analyst)
+                self._watch_own_parts({analyst.name: analyst.depends_on})
                 self.guards.resources.add_lever("optional_jobs", Lever(analyst.pause, analyst.resume))
                 if self.is_running:
                     self.supervisor.start(analyst.name)

@@ -21,7 +21,7 @@ from trading_orchestrator.perpetual_operations.config import ConsoleConfig, Heal
 from trading_orchestrator.perpetual_operations.feature_table import NAMES
 from trading_orchestrator.perpetual_operations.features import PROJECTION, switch
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
-from trading_orchestrator.perpetual_operations.monitoring.config import MonitoringConfig
+from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig, MonitoringConfig
 from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 from trading_orchestrator.storage.ports import Fact, Fence, Head, NewFact, ProjectionRow, Put
@@ -195,7 +195,10 @@ async def test_every_node_follows_within_a_second(tmp_path: Path) -> None:
 
 async def test_while_nothing_was_switched_nobody_looks(tmp_path: Path) -> None:
     store, clock = Switchboard(), VirtualClock()
-    operations = PerpetualOperationsManager(OperationsConfig(), store=store, clock=clock, data_dir=tmp_path)
+    config = OperationsConfig(
+        monitoring=MonitoringConfig(enabled=False), history=HistoryConfig(enabled=False)
+    )  # their threads keep real time
+    operations = PerpetualOperationsManager(config, store=store, clock=clock, data_dir=tmp_path)
     operations.watch()
     await clock.advance(5.0)
     before = store.looks

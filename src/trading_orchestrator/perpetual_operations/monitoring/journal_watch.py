@@ -11,6 +11,7 @@ from trading_orchestrator.storage.ports import FactStore, Head
 
 WINDOW_NS = 10_000_000_000
 MOST_LOOKS = 200
+STILL_LOOKS = 15.0
 OTHERS_LOOK_S = 2.0  # in intervals: whoever looks each interval may be late by one
 
 
@@ -41,6 +42,9 @@ class JournalWatch:
     def health(self) -> Health:
         if not self._seen:
             return Health(HealthState.STARTING, "not read yet")
+        age_s = (self._clock.monotonic_ns() - self._seen[-1][0]) / 1e9
+        if age_s > STILL_LOOKS * self._every_s:
+            return Health(HealthState.UNHEALTHY, f"the journal was not looked at for {age_s:.0f} s")
         return Health(HealthState.HEALTHY, f"at pos {self.pos}, {self.facts_per_s():.1f} facts/s")
 
     async def look(self) -> int:

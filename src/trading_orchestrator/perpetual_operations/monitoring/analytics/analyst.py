@@ -41,6 +41,7 @@ from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
 log = logging.getLogger(__name__)
 MINUTE_NS = 60_000_000_000
 LOOK_EVERY_S = 5.0
+STILL_LOOKS = 12
 MOST_ANOMALIES = 200
 MOST_MINUTES = 1440
 ANOMALY_SCORE, EXHAUSTION = "anomaly_score", "trading_exhaustion_seconds"
@@ -138,6 +139,11 @@ class Analyst:
     def health(self) -> Health:
         if self._seen_ns is None:
             return Health(HealthState.STARTING, "not looked yet")
+        if self._paused:
+            return Health(HealthState.HEALTHY, "waits while load is shed")
+        age_s = (self._clock.monotonic_ns() - self._seen_ns) / 1e9
+        if age_s > STILL_LOOKS * LOOK_EVERY_S:
+            return Health(HealthState.UNHEALTHY, f"nothing was looked at for {age_s:.0f} s")
         return Health(HealthState.HEALTHY, f"{len(self._lines)} series watched")
 
     def pause(self) -> None:
@@ -147,6 +153,8 @@ class Analyst:
     def resume(self) -> None:
         """Judge again."""
         self._paused = False
+        if self._seen_ns is not None:
+            self._seen_ns = self._clock.monotonic_ns()
 
     def minutes_of(self, key: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         """Return times (Unix seconds) and values of a watched series, a row a minute, of the last day at most."""
@@ -183,7 +191,7 @@ class Analyst:
         self._minute = minute
         for watched in self._watching.read(nodes):
             self._line(watched.key).minute.add(watched, now_ns / 1e9)
-        self._seen_ns = now_ns
+        self._seen_ns = self._clock.monotonic_ns()
         return new
 
     def _judged(self, key: str, line: _Line) -> Anomaly | None:

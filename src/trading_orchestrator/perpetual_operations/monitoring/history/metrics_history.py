@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 MOST_PENDING_VALUES = 300_000  # 12 MB while the disk is full; 300 series for a quarter of an hour
 LAST_WRITE_S = 3.0
+LATE_FLUSHES = 10  # sealing an hour takes longer than a write, a disk that hangs takes for ever
 SPARED_DAYS, SPARED_MINUTE_DAYS = 1, 7
 TICK_NS = 1_000_000
 # They bring numpy (0.1 s, 16 MB), which holds up the loop even from a thread: import them before anything runs on it.
@@ -90,6 +91,8 @@ class MetricsHistory:
         if self._written_ns is None:
             return Health(HealthState.STARTING, "nothing written yet")
         age_s = (self._clock.monotonic_ns() - self._written_ns) / 1e9
+        if age_s > LATE_FLUSHES * self._config.flush_s:
+            return Health(HealthState.UNHEALTHY, f"nothing was written for {age_s:.0f} s")
         return Health(HealthState.HEALTHY, f"written {age_s:.0f} s ago")
 
     async def series(self) -> Sequence[Line]:
