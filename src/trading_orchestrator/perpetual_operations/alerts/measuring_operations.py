@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.perpetual_operations.alerts.readings import (
@@ -38,6 +38,11 @@ class Measuring:
         self._nodes = nodes
         self._report = report
         self._boot_id = boot_id
+        self._elsewhere: dict[str, Sequence[str]] = {}
+
+    def depends_on(self) -> Mapping[str, Sequence[str]]:
+        """Return which parts each part stands on, those of other nodes as they were last read."""
+        return self._elsewhere | {part.name: part.depends_on for part in self._report().parts}
 
     async def read(self) -> list[Reading]:
         """Return all readings of this moment.
@@ -48,6 +53,8 @@ class Measuring:
         from trading_orchestrator.perpetual_operations.monitoring.metrics import OF_HOST, OF_NODE
 
         nodes = await asyncio.to_thread(self._nodes)
+        reports = [now.health for now in nodes if now.health is not None]
+        self._elsewhere = {part.name: part.depends_on for report in reports for part in report.parts}
         desks = decoded(row.value for row in await self._store.rows("desks", limit=DESKS))
         leases = await self._store.leases()
         boot_ns = self._clock.boot_ns()

@@ -68,7 +68,7 @@ def alerts_of(
         read_plan=read_plan,
         past=nothing_is_kept if history is None else partial(_past, history),
         open_board=lambda plan: open_board(plan, clock, meter),
-        depends_on=lambda: {part.name: part.depends_on for part in report().parts},
+        depends_on=measuring.depends_on,
         in_use=in_use,
     )
     runtime = AlertsRuntime(
