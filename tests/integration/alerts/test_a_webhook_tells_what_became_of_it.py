@@ -80,7 +80,7 @@ async def test_a_message_arrives_as_alertmanagers_json_signed_and_with_its_key()
     told = json.loads(one.bodies[0])
     assert ("4", "firing", "r", "{}:{}") == tuple(told[key] for key in ("version", "status", "receiver", "groupKey"))
     assert {"alertname": "Down"} == told["commonLabels"] == told["groupLabels"]
-    assert {"runbook": "down"} == told["commonAnnotations"]
+    assert {"runbook": "down", "runbook_url": "http://here/runbooks/down"} == told["commonAnnotations"]
     assert ["0001-01-01T00:00:00Z", "2026-11-22T12:00:00.000000001Z"] == [one["endsAt"] for one in told["alerts"]]
     headers = one.headers(0)
     assert "journal-n-1" == headers["idempotency-key"]

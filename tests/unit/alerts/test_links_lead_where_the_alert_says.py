@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.alerts.post import alert
+from tests.unit.alerts.post import alert, message
+from trading_orchestrator.perpetual_operations.alerts.channels.webhook.body import body_of
 from trading_orchestrator.perpetual_operations.alerts.facts import Notified
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
 from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import RuleBook
 from trading_orchestrator.perpetual_operations.alerts.templates.links import links_of
 
 URL = "https://ops.example/"
+OF_A_RULE = replace(alert("a", series="late", runbook="loop-lagging"), labels={"alertname": "Late", "node": "a-1"})
 
 
 def labelled(**labels: str) -> Notified:
@@ -58,3 +61,26 @@ def test_an_alert_of_a_rule_names_what_it_measures_unless_the_rule_says_otherwis
     told = book.evaluate(samples, 1).alerts
 
     assert {"Late": "late", "Own": "of_my_own"} == {one.labels["alertname"]: one.annotations["series"] for one in told}
+
+
+def test_a_program_that_gets_the_json_gets_the_links_too() -> None:
+    (told,) = msgspec.json.decode(body_of(message(alerts=[OF_A_RULE]), URL))["alerts"]
+
+    assert "https://ops.example/charts?series=late&node=a-1" == told["generatorURL"]
+    assert {
+        "series": "late",
+        "runbook": "loop-lagging",
+        "incident_url": "https://ops.example/dashboard#alert-a",
+        "runbook_url": "https://ops.example/runbooks/loop-lagging",
+    } == told["annotations"]
+
+
+def test_what_the_source_says_itself_stays_and_a_console_nobody_reaches_is_no_link() -> None:
+    own = replace(
+        alert("a", incident_url="https://i.example/1", runbook_url="https://r.example/2"), generator_url="https://g/3"
+    )
+    (theirs,) = msgspec.json.decode(body_of(message(alerts=[own]), URL))["alerts"]
+    (unreached,) = msgspec.json.decode(body_of(message(alerts=[OF_A_RULE]), ""))["alerts"]
+
+    assert ("https://g/3", own.annotations) == (theirs["generatorURL"], theirs["annotations"])
+    assert ("", OF_A_RULE.annotations) == (unreached["generatorURL"], unreached["annotations"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
+import msgspec
+
 from trading_orchestrator.perpetual_operations.alerts.facts import Notified
 
 ALERT = "/dashboard#alert-{fingerprint}"
@@ -28,6 +30,16 @@ def links_of(alert: Notified, external_url: str) -> Mapping[str, str]:
         "chart": said.get("chart_url") or alert.generator_url or _chart(alert, external_url),
         "runbook": said.get("runbook_url") or _runbook(said.get("runbook", ""), external_url),
     }
+
+
+def linked(alert: Notified, external_url: str) -> Notified:
+    """Return the alert as other programs are told it: with its links, where the source gave none of its own."""
+    links = links_of(alert, external_url)
+    given = {"incident_url": links["incident"], "runbook_url": links["runbook"]}
+    pages = {name: url for name, url in given.items() if url.startswith(("http://", "https://"))}
+    return msgspec.structs.replace(
+        alert, annotations={**alert.annotations, **pages}, generator_url=alert.generator_url or links["chart"]
+    )
 
 
 def _incident(alert: Notified, external_url: str) -> str:

@@ -7,13 +7,19 @@ from datetime import UTC, datetime
 import msgspec
 
 from trading_orchestrator.perpetual_operations.alerts.facts import NotificationDue, Notified
+from trading_orchestrator.perpetual_operations.alerts.templates.links import linked
 from trading_orchestrator.perpetual_operations.alerts.templates.scope import common
 
 NEVER = "0001-01-01T00:00:00Z"
 
 
 def body_of(message: NotificationDue, external_url: str) -> bytes:
-    """Return the JSON; equal messages give equal bytes."""
+    """Return the JSON; equal messages give equal bytes.
+
+    Args:
+        external_url: where readers reach our console: alerts get links there; "" when they cannot.
+    """
+    alerts = [linked(alert, external_url) for alert in message.alerts]
     return msgspec.json.encode(
         {
             "version": "4",
@@ -22,10 +28,10 @@ def body_of(message: NotificationDue, external_url: str) -> bytes:
             "status": message.status,
             "receiver": message.receiver,
             "groupLabels": message.group_labels,
-            "commonLabels": common([alert.labels for alert in message.alerts]),
-            "commonAnnotations": common([alert.annotations for alert in message.alerts]),
+            "commonLabels": common([alert.labels for alert in alerts]),
+            "commonAnnotations": common([alert.annotations for alert in alerts]),
             "externalURL": external_url,
-            "alerts": [_alert(alert) for alert in message.alerts],
+            "alerts": [_alert(alert) for alert in alerts],
         }
     )
 
