@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 
 import pytest
 
@@ -58,12 +59,19 @@ async def test_a_channel_that_says_nothing_is_given_up_and_cancelled() -> None:
     assert HealthState.DEGRADED == street.lane.health().state
 
 
-async def test_a_channels_own_bug_is_a_try_that_may_have_arrived() -> None:
+async def test_a_channels_own_bug_is_a_try_that_may_have_arrived_and_its_words_are_kept_nowhere(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     street = Street()
-    street.channel.errors = [RuntimeError("bug")]
+    street.channel.errors = [RuntimeError("bug at https://hooks.example/T0KEN")]
 
-    with pytest.raises(ChannelFailed, match="RuntimeError: bug"):
+    with pytest.raises(ChannelFailed, match="RuntimeError") as failed:
         await street.post("n")
+
+    assert "the channel mail failed: RuntimeError in " in caplog.text
+    assert "post.py" in caplog.text
+    for kept in (caplog.text, failed.value.message, repr(failed.value.facts), street.lane.figures.last_error):
+        assert "T0KEN" not in kept
 
 
 async def test_beyond_the_budget_letters_wait_in_their_order_and_critical_ones_do_not() -> None:
@@ -148,7 +156,32 @@ async def test_a_receiver_that_refuses_or_asks_for_a_pause_is_not_down() -> None
             await street.post("n")
 
     assert not street.lane.is_down
+    assert HealthState.DEGRADED == street.lane.health().state  # it may be this one letter
     assert (5, 5) == (street.lane.figures.refused_total, street.lane.figures.failed_total)
+
+
+async def test_a_receiver_that_refuses_one_letter_after_the_other_is_of_no_use_until_it_takes_one() -> None:
+    street = Street()
+    for number in range(3):
+        street.channel.errors = [Refused("answered 401")]
+        with pytest.raises(Refused):
+            await street.post(f"n-{number}", is_critical=number == 1)
+
+    assert not street.lane.is_down  # its circuit says nothing: whoever refuses is there, and every letter is tried
+    assert HealthState.UNHEALTHY == street.lane.health().state
+    assert "mail refuses every message: answered 401" == street.lane.health().reason
+    await street.post("taken")
+    assert HealthState.HEALTHY == street.lane.health().state
+
+
+async def test_refusals_with_an_answer_between_them_are_not_in_a_row() -> None:
+    street = Street()
+    for number in range(6):
+        street.channel.errors = [Refused("too long")] if number % 3 else []
+        with suppress(Refused):
+            await street.post(f"n-{number}")
+
+    assert HealthState.DEGRADED == street.lane.health().state
 
 
 async def test_the_time_a_receiver_names_counts_for_every_letter_but_critical_ones() -> None:

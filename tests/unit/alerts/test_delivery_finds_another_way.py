@@ -9,7 +9,7 @@ import pytest
 from tests.unit.alerts.post import NOW_NS, Told, letter, message, settle
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient, Unknown
 from trading_orchestrator.kernel.clock import VirtualClock
-from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, ReceiverBusy
 from trading_orchestrator.perpetual_operations.alerts.delivery import Deed, Delivery, Way, Ways
 from trading_orchestrator.perpetual_operations.alerts.facts import Answer, NotificationDue
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
@@ -163,6 +163,41 @@ async def test_a_channel_that_refuses_does_not_hold_up_the_other(office: Office)
     assert [("delivered", "n-1", "mail: 200; sms: no such number")] == office.scribe.said
 
 
+async def test_a_channel_that_refuses_everything_is_stood_in_for_at_every_message(office: Office) -> None:
+    office.mail.errors = [Refused("answered 401") for _ in range(5)]
+    delivery = office.delivery(office.one_after_the_other())
+    for number in range(5):
+        await office.post(delivery, told=message(f"n-{number}"))
+
+    assert [f"n-{number}" for number in range(5)] == office.sms.letters
+    assert {"delivered"} == {what for what, _, _ in office.scribe.said}
+
+
+async def test_a_channel_that_asked_for_a_pause_is_not_tried_while_the_other_one_is(office: Office) -> None:
+    told = letter(severity="critical").message
+    delivery = office.delivery(office.both())
+    office.mail.errors = [ReceiverBusy("later", retry_after_s=600.0)]
+    office.sms.errors = [Transient("away"), Transient("away")]
+    for tries, wait_s in enumerate((1, 1, 1, 598)):
+        await office.post(delivery, tries=tries, told=told)
+        await settle(office.clock, wait_s)
+    assert (["n-1"], ["n-1"] * 3) == (office.mail.letters, office.sms.letters)
+    await office.post(delivery, tries=4, told=told)
+
+    assert (["n-1"] * 2, ["n-1"] * 3) == (office.mail.letters, office.sms.letters)
+    whats = [what for what, _, _ in office.scribe.said]
+    assert ["again after 0", "again after 0", "again after 598", "again after 597", "delivered"] == whats
+
+
+async def test_a_pause_of_one_letter_is_none_of_another_that_is_critical(office: Office) -> None:
+    delivery = office.delivery([Way((office.lane("mail", office.mail),))])
+    office.mail.errors = [ReceiverBusy("later", retry_after_s=600.0)]
+    await office.post(delivery, told=letter("n-1", severity="critical").message)
+    await office.post(delivery, told=letter("n-2", severity="critical").message)
+
+    assert ["n-1", "n-2"] == office.mail.letters
+
+
 async def test_a_message_to_a_receiver_that_is_gone_is_let_go(office: Office) -> None:
     told = message("n-1", receiver="gone")
     await office.post(office.delivery(office.both()), told=told)
@@ -181,6 +216,36 @@ async def test_what_waits_for_the_budget_and_is_out_of_date_is_never_sent(office
 
     assert ["n-1", "n-3"] == office.mail.letters
     assert not delivery.is_trying("n-2")
+
+
+async def test_by_one_way_a_message_goes_on_though_by_another_it_only_waits_and_is_taken_back(office: Office) -> None:
+    office.mail.hangs = True
+    slow = office.lane("sms", office.sms, budget_per_min=1, burst=1)
+    ways = [Way((office.lane("mail", office.mail, timeout_s=5.0),)), Way((slow,))]
+    delivery = office.delivery(ways)
+    await office.post(delivery, told=message("n-0"))
+    await office.post(delivery, told=message("n-1"))
+    assert (True, True) == (delivery.is_out("n-1"), delivery.may_be_known("n-1"))
+    await office.post(delivery, told=message("n-2"))  # n-1 is not in the outbox any more
+    assert 0 == office.mail.cancelled
+    assert delivery.is_out("n-1")
+    await settle(office.clock, 5)
+    await settle(office.clock, 600)
+
+    assert "n-1" not in office.sms.letters
+    assert ("n-1", "mail: no answer within 5 s") in [(name, said) for _, name, said in office.scribe.said]
+    assert not delivery.is_trying("n-1")
+    assert not delivery.may_be_known("n-1")
+
+
+async def test_what_one_way_took_may_be_known_while_another_waits_for_its_turn(office: Office) -> None:
+    slow = office.lane("sms", office.sms, budget_per_min=1, burst=1)
+    delivery = office.delivery([Way((office.lane("mail", office.mail),)), Way((slow,))])
+    await office.post(delivery, told=message("n-0"))
+    await office.post(delivery, told=message("n-1"))
+
+    assert ["n-0", "n-1"] == office.mail.letters
+    assert (False, True) == (delivery.is_out("n-1"), delivery.may_be_known("n-1"))
 
 
 async def test_what_is_under_way_goes_on_though_a_newer_message_follows(office: Office) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.alerts.post import letter
+from tests.unit.alerts.post import Told, letter
+from tests.unit.alerts.rule_bench import S, firing
 from trading_orchestrator.errors import Refused, Transient
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import HealthState
@@ -20,7 +22,10 @@ from trading_orchestrator.perpetual_operations.alerts.channels.log.channel impor
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig, ReceiverConfig
-from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts
+from trading_orchestrator.perpetual_operations.alerts.loading import load_alerts, shipped_rules
+from trading_orchestrator.perpetual_operations.alerts.rules.config import measured_rules
+from trading_orchestrator.perpetual_operations.alerts.rules.kinds.health import BADNESS, HEALTH
+from trading_orchestrator.perpetual_operations.alerts.rules.rule_book import RuleBook
 from trading_orchestrator.perpetual_operations.alerts.secret_reference import SecretRefused, revealed
 from trading_orchestrator.perpetual_operations.alerts.switchboard import (
     ChannelUnknown,
@@ -223,3 +228,20 @@ async def test_how_a_channel_does_is_told_with_its_circuit_budget_and_answers(tm
 
 def test_every_refusal_of_a_channel_is_final() -> None:
     assert all(issubclass(error, Refused) for error in (ChannelUnknown, FallbackCircle, KindUnknown, LogRefused))
+
+
+async def test_a_channel_without_fallback_that_refuses_everything_becomes_an_alert() -> None:
+    one = board(chat={"kind": "log"})
+    one.lanes["chat"]._channel = Told([Refused("answered 404") for _ in range(4)])
+    book = RuleBook(measured_rules([rule for rule in shipped_rules() if rule.name == "NotificationChannelDown"]))
+    samples = book.samples()
+    for second in range(0, 91, 30):
+        with suppress(Refused):
+            await one.lanes["chat"].tried(letter(f"n-{second}"))
+        samples.add(HEALTH, {"part": "alerts"}, second * S, BADNESS[one.health().state])
+        book.evaluate(samples, second * S)
+        assert [] == firing(book)
+
+    samples.add(HEALTH, {"part": "alerts"}, 120 * S, BADNESS[one.health().state])
+    book.evaluate(samples, 120 * S)
+    assert ["NotificationChannelDown alerts"] == firing(book)

@@ -377,7 +377,7 @@ class AlertManager:
         # Timers must not move with the wall clock, and no fact may be of the future: from here on, time only runs.
         self._base_ns = max(self._clock.wall_ns(), state.at_ns) - self._clock.boot_ns()
         engine = Engine(self._policy, state, self._lead)
-        engine.is_out = self._delivery.is_out
+        engine.is_out = self._delivery.may_be_known
         if self.calls is not None:
             self.calls.engine, self.calls.attention = engine, self.attention
             self.calls.is_out = self._calling.is_out

@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from trading_orchestrator.errors import OrchestratorError, Refused, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
 from trading_orchestrator.perpetual_operations.alerts import facts as f
-from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, Letter
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Channel, Letter, ReceiverBusy
 from trading_orchestrator.perpetual_operations.alerts.engine import Engine
-from trading_orchestrator.perpetual_operations.alerts.lane import Lane
+from trading_orchestrator.perpetual_operations.alerts.lane import ChannelPaused, Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
 from trading_orchestrator.perpetual_operations.alerts.lead import Lead
 from trading_orchestrator.perpetual_operations.alerts.message import notified_on_the_wall_clock, on_the_wall_clock
@@ -49,7 +50,8 @@ class Carried:
 class Delivery:
     """One task a message, which is delivered once every way of its receiver has taken it. Use from one event loop.
 
-    Which ways have taken a message is known in memory only: after a death they get it again, under the same key.
+    Which ways have taken a message is known in memory only: after a death they get it again, under the same key. So is
+    which channel asked for a pause; within one a message is not tried there, critical or not, while others are.
 
     Args:
         ways: by receiver; a bare channel gets a lane of its own with the default guards.
@@ -82,9 +84,13 @@ class Delivery:
         self._report = report
         self._fault = fault
         self._carries = carries
+        self._clock = clock
         self._trying: dict[str, asyncio.Task[None]] = {}
-        self._waiting: dict[str, int] = {}
+        self._waiting: dict[str, set[asyncio.Task[Any]]] = {}
+        self._out: dict[str, int] = {}
+        self._begun: set[str] = set()
         self._taken: dict[str, dict[str, Carried]] = {}
+        self._rests: dict[str, dict[str, int]] = {}
 
     @property
     def lanes(self) -> Sequence[Lane]:
@@ -96,15 +102,24 @@ class Delivery:
         return notification_id in self._trying
 
     def is_out(self, notification_id: str) -> bool:
-        """Return whether its bytes may be on their way; one that only waits for its turn can be taken back."""
-        return notification_id in self._trying and notification_id not in self._waiting
+        """Return whether its bytes may be on their way now; one that only waits for its turn can be taken back."""
+        return notification_id in self._out
+
+    def may_be_known(self, notification_id: str) -> bool:
+        """Return whether the try that is under way has reached, or may have reached, any of its channels."""
+        return notification_id in self._begun
 
     def follow(self, outbox: Mapping[str, Outgoing], due: Sequence[Outgoing]) -> None:
-        """Begin the tries that are due; give up those that still wait and are not in the outbox any more."""
-        for name in [name for name in self._waiting if name not in outbox and name in self._trying]:
-            self._trying.pop(name).cancel()
-        for name in [name for name in self._taken if name not in outbox]:
-            del self._taken[name]
+        """Begin the tries that are due; of those that are not in the outbox any more give up what still waits.
+
+        What is out by one way goes on, though another way of the same message waits.
+        """
+        for name in [name for name in self._waiting if name not in outbox]:
+            for way in self._waiting[name]:
+                way.cancel()
+        for kept in (self._taken, self._rests):
+            for name in [name for name in kept if name not in outbox]:
+                del kept[name]
         for outgoing in due:
             name = outgoing.message.notification_id
             if name not in self._trying:
@@ -112,7 +127,7 @@ class Delivery:
 
     async def stop(self) -> None:
         """Break off every try; each is made again, under the same key, after the next start."""
-        tasks, self._trying = list(self._trying.values()), {}
+        tasks, self._trying, self._begun = list(self._trying.values()), {}, set()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -137,30 +152,47 @@ class Delivery:
                     break
             else:
                 return Carried((*answers, f.Answer(lane.name, answer[:SAID_LEN], is_taken=True)))
-        last = next((error for error in failures if not isinstance(error, Refused)), failures[0])
-        return Carried(tuple(answers), last)
+        soonest = min((error for error in failures if not isinstance(error, Refused)), key=_wait_s, default=failures[0])
+        return Carried(tuple(answers), soonest)
 
     async def _by(self, lane: Lane, letter: Letter) -> str:
+        rests = self._rests.setdefault(letter.message.notification_id, {})
+        left_s = (rests.get(lane.name, 0) - self._clock.monotonic_ns()) / 1e9
+        if left_s > 0:
+            raise ChannelPaused(f"{lane.name} asked for a pause", retry_after_s=left_s, channel=lane.name)
         async with self._turn(lane, letter):
             await self._fault(f"{self._carries}.sending")
-            carrying = lane.carry(letter, is_critical=letter.is_critical)
-            answer, _ = await asyncio.gather(carrying, self._fault(f"{self._carries}.in_flight"))
+            try:
+                carrying = lane.carry(letter, is_critical=letter.is_critical)
+                answer, _ = await asyncio.gather(carrying, self._fault(f"{self._carries}.in_flight"))
+            except ReceiverBusy as error:
+                rests[lane.name] = self._clock.monotonic_ns() + round(_wait_s(error) * 1e9)
+                raise
             await self._fault(f"{self._carries}.answered")
             return answer
 
     @asynccontextmanager
     async def _turn(self, lane: Lane, letter: Letter) -> AsyncIterator[None]:
         """A message that only waits for its turn can be taken back; one whose bytes may be out cannot."""
-        name = letter.message.notification_id
+        name, way = letter.message.notification_id, asyncio.current_task()
+        assert way is not None
         async with AsyncExitStack() as stack:
-            self._waiting[name] = self._waiting.get(name, 0) + 1
+            waiting = self._waiting.setdefault(name, set())
+            waiting.add(way)
             try:
                 await stack.enter_async_context(lane.turn(is_critical=letter.is_critical))
             finally:
-                self._waiting[name] -= 1
-                if not self._waiting[name]:
-                    del self._waiting[name]
-            yield
+                waiting.discard(way)
+                if not waiting:
+                    self._waiting.pop(name, None)
+            self._begun.add(name)
+            self._out[name] = self._out.get(name, 0) + 1
+            try:
+                yield
+            finally:
+                self._out[name] -= 1
+                if not self._out[name]:
+                    del self._out[name]
 
     async def _try(self, message: f.NotificationDue, tries: int) -> None:
         name = message.notification_id
@@ -169,9 +201,11 @@ class Delivery:
         left = [way for way in self.ways.get(message.receiver, ()) if way.name not in taken]
         before = list(taken.values())
         ends = await self._carry_all(left, letter, tries)
-        taken |= {way.name: end for way, end in zip(left, ends, strict=True) if end.error is None}
+        taken |= {way.name: end for way, end in ends if end.error is None}
         self._trying.pop(name, None)
-        self._report(_deed(name, before, ends))
+        self._begun.discard(name)
+        if ends or not left:
+            self._report(_deed(name, before, [end for _, end in ends]))
 
     def _letter(self, message: f.NotificationDue) -> Letter:
         lead_ns, key = self._lead.ns, f"{self._key_prefix}-{message.notification_id}"
@@ -181,8 +215,15 @@ class Delivery:
             lambda: [notified_on_the_wall_clock(one, lead_ns) for one in self._unlisted(message)],
         )
 
-    async def _carry_all(self, ways: Ways, letter: Letter, tries: int) -> Sequence[Carried]:
-        return await asyncio.gather(*(self.carry(way, letter, tries=tries) for way in ways))
+    async def _carry_all(self, ways: Ways, letter: Letter, tries: int) -> Sequence[tuple[Way, Carried]]:
+        """Return what became of each way but those that were taken back while they waited for their turn."""
+        carrying = [asyncio.create_task(self.carry(way, letter, tries=tries)) for way in ways]
+        try:
+            await asyncio.gather(*carrying, return_exceptions=True)
+        finally:
+            for one in carrying:
+                one.cancel()
+        return [(way, one.result()) for way, one in zip(ways, carrying, strict=True) if not one.cancelled()]
 
 
 def _no(lane: Lane, error: OrchestratorError) -> f.Answer:
@@ -199,12 +240,16 @@ def _deed(name: str, before: Sequence[Carried], ends: Sequence[Carried]) -> Deed
     said = f.in_words([*(answer for end in before for answer in end.answers), *answers])
     again = [end.error for end in ends if end.error is not None and not isinstance(end.error, Refused)]
     if again:
-        wait_s = min(getattr(error, "retry_after_s", None) or 0.0 for error in again)
+        wait_s = min(map(_wait_s, again))
         return lambda engine, now_ns: engine.failed(name, now_ns, said, wait_s, answers)
     if any(end.error is None for end in (*before, *ends)):
         return lambda engine, now_ns: engine.delivered(name, now_ns, said, answers)
     said = said or "no channel reaches the receiver any more"
     return lambda engine, now_ns: engine.refused(name, now_ns, said, answers)
+
+
+def _wait_s(error: OrchestratorError) -> float:
+    return getattr(error, "retry_after_s", None) or 0.0
 
 
 def _may_wait(error: OrchestratorError, lane: Lane, letter: Letter, tries: int) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
-from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
+from trading_orchestrator.errors import OrchestratorError, Refused, Transient, Unknown
 from trading_orchestrator.kernel.bulkhead import Bulkhead
 from trading_orchestrator.kernel.circuit_breaker import (
     Circuit,
@@ -28,6 +29,7 @@ from trading_orchestrator.storage.use_figures import UseFigures
 log = logging.getLogger(__name__)
 MANY_WAIT = 20
 LATE_BY_S = 1.0
+REFUSALS_IN_A_ROW = 3  # of one letter it may be the letter; of so many it is a revoked token or a deleted hook
 CHANNEL = "channel/"
 PLACES_OF_CRITICAL = 4  # for each place of the others
 CRITICAL_WAIT = 1_000
@@ -85,6 +87,7 @@ class Lane:
         )
         self._paused_until_ns = 0
         self._failed_ns = 0
+        self._refused: tuple[str, ...] = ()
 
     @property
     def is_down(self) -> bool:
@@ -101,6 +104,8 @@ class Lane:
         figures = self.figures
         if self.breaker.state is not Circuit.CLOSED:  # half open as well: nobody knows before a letter came through
             return Health(HealthState.UNHEALTHY, f"{self.name} is down: {figures.last_error}")
+        if len(self._refused) >= REFUSALS_IN_A_ROW:
+            return Health(HealthState.UNHEALTHY, f"{self.name} refuses every message: {figures.last_error}")
         if self.pause_left_s:
             return Health(HealthState.DEGRADED, f"{self.name} asks for {self.pause_left_s:.0f} s of pause")
         if figures.has_failed_last and self._failed_lately():
@@ -163,11 +168,12 @@ class Lane:
                 answer = await self._bounded(letter)
         except OrchestratorError as error:
             self._failed_ns = self._clock.monotonic_ns()
-            self._heed(error)
+            self._heed(error, letter)
             self.figures.failed(error, self._clock.wall_ns())
             raise
         finally:
             self.figures.goes(-1)
+        self._refused = ()
         self.figures.sent(answer, (self._clock.monotonic_ns() - began_ns) / 1e9, self._clock.wall_ns())
         return answer
 
@@ -186,10 +192,12 @@ class Lane:
             return sending.result()
         except OrchestratorError:
             raise
-        except Exception as error:  # a channel is foreign code: its failure is a try that failed
-            log.exception("the channel %s failed", self.name)
-            told = f"{type(error).__name__}: {error}"
-            raise ChannelFailed(told, channel=self.name, error=type(error).__name__) from None
+        except Exception as error:  # noqa: BLE001 - a channel is foreign code: its failure is a try that failed
+            kind = type(error).__name__
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            # Without its words: they may quote an address, and with it a secret.
+            log.error("the channel %s failed: %s in %s, line %s", self.name, kind, where.filename, where.lineno)
+            raise ChannelFailed(f"it failed by itself: {kind}", channel=self.name, error=kind) from None
         finally:
             late.cancel()
             sending.cancel()
@@ -199,8 +207,11 @@ class Lane:
         """A failure that nothing followed says little about now."""
         return self._clock.monotonic_ns() - self._failed_ns < self.config.circuit.window_s * 1e9
 
-    def _heed(self, error: OrchestratorError) -> None:
-        """A receiver that names a time means all our messages, not only this one."""
+    def _heed(self, error: OrchestratorError, letter: Letter) -> None:
+        """A receiver that names a time means all our messages, not only this one; so does who refuses several."""
+        name = letter.message.notification_id
+        if isinstance(error, Refused) and name not in self._refused:
+            self._refused = (*self._refused[-REFUSALS_IN_A_ROW:], name)
         if isinstance(error, ReceiverBusy) and error.retry_after_s:
             self._paused_until_ns = self._clock.monotonic_ns() + round(error.retry_after_s * 1e9)
 

@@ -88,10 +88,6 @@ def judge(status: int, retry_after: str | None, now_s: float) -> None:
     raise LetterRefused(f"answered {status}", status=status)
 
 
-def _host_alone(url: httpx2.URL) -> str:
-    return f"{url.scheme}://{url.host}/…"
-
-
 def _kind(error: Exception) -> str:
     """Name the error without its words: they may hold the address, and with it a token."""
     return type(error).__name__
