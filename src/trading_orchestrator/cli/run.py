@@ -14,6 +14,15 @@ from trading_orchestrator.cli.config import remarks_on
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption
 from trading_orchestrator.kernel.clock import SystemClock
 
+SPEED_MIN, SPEED_MAX = 0.001, 1_000_000
+
+
+def _bounded(speed: float | None) -> float | None:
+    """A range of typer's own lets nan pass; the venue would refuse it, again and again."""
+    if speed is not None and not SPEED_MIN <= speed <= SPEED_MAX:
+        raise typer.BadParameter(f"expected {SPEED_MIN} to {SPEED_MAX:,}, was {speed}")
+    return speed
+
 
 def run(
     config: ConfigOption = None,
@@ -23,7 +32,8 @@ def run(
         bool, typer.Option("--practice", help="Start the practice venue too, and trade on recorded real prices.")
     ] = False,
     speed: Annotated[
-        float | None, typer.Option("--speed", min=0.001, help="Practice only: recorded seconds per second.")
+        float | None,
+        typer.Option("--speed", callback=_bounded, help="Practice only: recorded seconds per second, up to 1,000,000."),
     ] = None,
     hold_dir: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:

@@ -32,6 +32,7 @@ DEFAULT_ACCOUNT = "demo:demo-key:demo-secret:EUR=100000,USDT=100000"
 DEFAULT_MARKET = "EUR/USDT"
 LOOPBACK = "127.0.0.1"
 PORT_MAX = 65535
+SPEED_MAX = 1_000_000
 EPILOG = """
 Prices are CSV with a header, or Parquet: time and open,high,low,close (bars), or bid,ask[,bid_qty,ask_qty] (quotes),
 or price[,qty,buyer_is_maker] (trades). Without --prices: EURUSD hours of 2017, a bar in 12 seconds.
@@ -128,8 +129,8 @@ def _port(text: str) -> int:
 
 
 def _venue_options(options: argparse.Namespace) -> VenueOptions:
-    if options.speed is not None and options.speed <= 0:
-        raise ValueError(f"expected --speed above 0, was {options.speed}")
+    if options.speed is not None and not 0 < options.speed <= SPEED_MAX:
+        raise ValueError(f"expected --speed above 0 and at most {SPEED_MAX:,}, was {options.speed}")
     markets = [_market(options.symbol, options.prices, options.step_size)]
     for text in options.market:
         symbol, equals, file = text.partition("=")

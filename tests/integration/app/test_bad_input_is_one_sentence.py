@@ -291,3 +291,5 @@ def test_what_init_wrote_is_not_run_on_the_real_exchange(tmp_path: Path) -> None
 def test_wrong_use_is_exit_code_2(tmp_path: Path) -> None:
     assert 2 == run(tmp_path, "run", "--no-such-option")[0]
     assert 2 == run(tmp_path, "fly")[0]
+    assert [2, 2] == [start(tmp_path, "--speed", speed)[0] for speed in ("inf", "nan")]
+    assert not (tmp_path / "data").exists()

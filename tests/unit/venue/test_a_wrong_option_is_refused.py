@@ -24,3 +24,10 @@ def test_a_port_that_is_none_is_no_other_port(
 
     assert (2, []) == (ended.value.code, list(tmp_path.iterdir()))
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("speed", ["inf", "nan", "0", "-1", "1e9"])
+def test_a_speed_is_a_finite_one(tmp_path: Path, capsys: pytest.CaptureFixture[str], speed: str) -> None:
+    assert 2 == main(["--data-dir", str(tmp_path / "venue"), f"--speed={speed}"])
+    assert [] == list(tmp_path.iterdir())
+    assert "expected --speed above 0 and at most 1,000,000, was" in capsys.readouterr().err

@@ -89,3 +89,45 @@ def test_recorded_trades_keep_their_distances_but_no_long_gap(
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PricesUnreadable, match="absent"):
         read_prices(tmp_path / "absent.csv")
+
+
+BARS, QUOTES, TRADES = "time,open,high,low,close\n", "time,bid,ask,bid_qty\n", "time,price,qty\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{BARS}0,1,1,1,1\n60,1,1\n", "line 3: low: expected a number, was nothing"),
+        (f"{BARS}0,1,1,1,1\n0,1,1,1,1\n", "line 3: time: expected a later one than that of the bar before"),
+        (f"{BARS}0,1,1,1,1\n\n60,1,1,1,nan\n", "line 4: close: expected a finite number, was nan"),
+        (f"{BARS}0,1,1,1,1\n60,-1,1,-1,1\n", "line 3: open: expected a price above 0, was -1"),
+        (f"{BARS}0,1,2,3,1\n60,1,1,1,1\n", "line 2: expected open and close between low and high"),
+        (f"{QUOTES}0,1,1.1,5\n1,1.2,1.1,5\n", "line 3: expected a bid that is not above the ask, was 1.2 and 1.1"),
+        (f"{QUOTES}0,1,1.1,5\n1,1,1.1,-5\n", "line 3: bid_qty: expected no quantity below 0, was -5"),
+        (f"{QUOTES}0,1,1.1,5\n1,1,inf,5\n", "line 3: ask: expected a finite number, was inf"),
+        (f"{TRADES}0,1,1\n1,many,1\n", "line 3: price: expected a number, was 'many'"),
+        (f"{TRADES}0,1,1\n1,1,nan\n", "line 3: qty: expected a finite number, was nan"),
+        (f"{TRADES}nan,1,1\n1,1,1\n", "line 2: time: expected a time, was nan"),
+        (f"{TRADES}noon,1,1\n1,1,1\n", "line 2: time: expected a time, was 'noon'"),
+        (TRADES, "expected at least two rows"),
+        ("", "expected at least two rows"),
+        ("time,volume\n0,1\n1,1\n", "expected columns open/high/low/close, bid/ask or price, was time, volume"),
+        ("day,price\n0,1\n1,1\n", "expected a time column named one of time, ts,"),
+    ],
+)
+def test_what_cannot_be_played_is_told_with_file_and_line(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "prices.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(PricesUnreadable) as refused:
+        read_prices(file)
+
+    assert str(refused.value).startswith(f"{file}: {said}")
+
+
+def test_names_of_columns_may_be_written_as_spreadsheets_do(tmp_path: Path) -> None:
+    file = tmp_path / "prices.csv"
+    file.write_text("Time, Price,QTY,note\n0,1.5e-3,1\n1,0.0016,2,late,later\n", encoding="utf-8-sig")
+    path = read_prices(file)
+
+    assert (Decimal("0.0015"), Decimal(1)) == (path.tick(0).traded_price, path.tick(0).traded_qty)
+    assert Decimal("0.0001") == path.tick_size
