@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from tests.conformance.alert_timeline_driver import START_NS
 from tests.unit.alerts.engine_bench import Event, ends, fires, timeline, told
 from trading_orchestrator.perpetual_operations.alerts.config import AlertingConfig, ReceiverConfig, RouteConfig
 from trading_orchestrator.perpetual_operations.alerts.flapping import FlappingConfig, FlappingRefused
@@ -49,6 +51,24 @@ def test_one_that_stops_flapping_while_it_fires_goes_on_firing() -> None:
 
     # at 150 only the begin at 40 is left, and that is 110 s ago: its end is told at once
     assert [(13.0, "firing"), (151.0, "resolved")] == [(at, status) for at, status, _ in messages[-2:]]
+
+
+def test_a_person_ends_it_at_once_and_its_flapping_is_forgotten() -> None:
+    line = timeline(toggles(6), flapping=FLAPPING, horizon=40)
+    line.play()
+    now_ns = START_NS + 40_000_000_000
+    (alert,) = line.engine.state.alerts.values()
+    assert line.engine.state.flaps[alert.fingerprint].is_flapping
+
+    facts = line.engine.end(alert, now_ns)
+    over = line.engine.alert(alert.fingerprint)
+    assert over is not None
+    assert over.is_resolved(now_ns)
+    assert not line.engine.state.flaps[alert.fingerprint].is_flapping
+    line.stored += [(body.kind, msgspec.json.encode(body)) for body in facts]
+    assert line.engine.state == line.refolded()
+    line.case = {**line.case, "events": [], "horizon": 60}
+    assert "resolved" == line.play()[-1]["status"]
 
 
 def test_another_alert_is_not_concerned() -> None:

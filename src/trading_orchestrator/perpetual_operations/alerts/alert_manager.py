@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
@@ -245,13 +243,7 @@ class AlertManager:
             NoSuchAlert: it does not fire.
             AlertManagerStopped, StaleEpoch, StorageUnavailable, CommitUnknown: ask again.
         """
-
-        def deed(engine: Engine, now_ns: int) -> Sequence[Body]:
-            alert = firing(engine, fingerprint, now_ns)
-            ended = msgspec.structs.replace(alert, ends_at_ns=now_ns, updated_at_ns=now_ns, is_timeout=False)
-            return engine.receive([ended], now_ns)
-
-        await self._ask(deed)
+        await self._ask(lambda engine, now_ns: engine.end(firing(engine, fingerprint, now_ns), now_ns))
 
     async def set_silence(self, silence: Silence) -> None:
         """Set or change a silence; durable when this returns.

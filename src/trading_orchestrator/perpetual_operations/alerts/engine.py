@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import msgspec
+
 from trading_orchestrator.perpetual_operations.alerts import facts as f
 from trading_orchestrator.perpetual_operations.alerts import flapping
 from trading_orchestrator.perpetual_operations.alerts.alert import Alert, merged, says_nothing_new
@@ -130,6 +132,14 @@ class Engine:
             names = {entry.alert.fingerprint: None for entry in entries}
             self._end_silences(self.tending.without_need(names, now_ns), now_ns)
         return self._taken()
+
+    def end(self, alert: Alert, now_ns: int) -> Sequence[f.Body]:
+        """End an alert that fires, because a person says so: it is not calmed, and its flapping is forgotten."""
+        name = alert.fingerprint
+        if name in self.state.flaps:
+            self._decide(f.FlapsNoted(at_ns=now_ns, noted=(f.FlapNoted(name, None),)))
+        ended = msgspec.structs.replace(alert, ends_at_ns=now_ns, updated_at_ns=now_ns, is_timeout=False)
+        return self.receive([ended], now_ns)
 
     def advance(self, now_ns: int) -> Sequence[f.Body]:
         """Do what is due by now. Call it at `next_due_ns()`; late calls shift nothing but themselves."""
