@@ -20,6 +20,7 @@ import msgspec
 
 from trading_orchestrator.app.cpu_ceiling import tell_unlimited, wanted_here, watch_ceilings
 from trading_orchestrator.app.desk_watch import (
+    TradingRepairs,
     offer_spared_strategies,
     offer_trading_repairs,
     watch_desk,
@@ -29,7 +30,6 @@ from trading_orchestrator.app.metering.store import metered_store
 from trading_orchestrator.app.metering.venue import metered_broker, metered_feed
 from trading_orchestrator.app.neighbours import Neighbours
 from trading_orchestrator.app.settings import JOURNAL_FILE, Configured, configured, read_alerts
-from trading_orchestrator.app.strategy_repairs import StrategyRepairs
 from trading_orchestrator.app.venue_pulse import VenuePulse, heard_broker
 from trading_orchestrator.app.venue_watch import VenueWatch
 from trading_orchestrator.brokers.budget import RequestBudget
@@ -87,12 +87,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             runner.run(_run(spec, options.ready_fd, options.keeper_fd))
         return 0
     except OrchestratorError as error:
-        log.error("%s", error.message)
-        with contextlib.suppress(OSError):
-            os.write(options.ready_fd, f"{REFUSED}{error.message}\n".replace("\n", " ").encode().rstrip() + b"\n")
-        return WILL_NOT_START
+        return _refuse(error.message, options.ready_fd)
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+    ) as error:  # facts are checked as they are read; rows are a cache without checksums
+        return _refuse(
+            f"something stored in the journal does not read back ({error}): stop every node, keep a copy of the file, "
+            "run `journal verify`; when it finds nothing, run `journal rebuild-projections`, else restore a backup",
+            options.ready_fd,
+        )
     finally:
         listener.stop()
+
+
+def _refuse(sentence: str, ready_fd: int) -> int:
+    """Tell the keeper and the log why another start would not help; return the exit code."""
+    log.error("%s", sentence)
+    with contextlib.suppress(OSError):
+        os.write(ready_fd, f"{REFUSED}{sentence}\n".replace("\n", " ").encode().rstrip() + b"\n")
+    return WILL_NOT_START
 
 
 async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
@@ -141,7 +155,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         hand_over=hand_over,
     )
     neighbours = Neighbours(partial(cluster.others_ready, deaths.lives), cluster.has_left, deaths, clock)
-    strategies = offer_trading_repairs(manager, neighbours)
+    repairs = offer_trading_repairs(manager, neighbours)
     ceilings = wanted_here(spec, config.settings.trading.desk)
     watch_ceilings(manager, ceilings)
     if config.settings.keeper.nodes > 1:
@@ -153,7 +167,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
     console = ConsoleServer(manager, listener=listener, clock=clock, checkpoint=store.checkpoint)
     try:
         node = Node(
-            _tenancies(spec, config, metered, incarnation, console, manager, strategies),
+            _tenancies(spec, config, metered, incarnation, console, manager, repairs),
             store=store,
             leases=LeaseKeeper(metered, clock, holder=spec.node, ttl_s=config.settings.journal.lease_ttl_s),
             deaths=deaths,
@@ -220,7 +234,7 @@ def _tenancies(
     incarnation: Incarnation,
     console: ConsoleServer,
     manager: PerpetualOperationsManager,
-    strategies: StrategyRepairs,
+    repairs: TradingRepairs,
 ) -> list[Tenancy]:
     fault: FaultPoint = HoldingFaultPoint(Path(spec.hold_dir)) if spec.hold_dir else no_fault
     clock, meter = SystemClock(), manager.meter
@@ -253,7 +267,7 @@ def _tenancies(
         )
         part = venues.watch(desk.broker, tenancy, pulse, partial(getattr, venue, "mute_streams_total"))
         watch_desk(manager, tenancy, part, pulse, heard.clock_offset_s)
-        strategies.watch(tenancy)
+        repairs.watch(tenancy, part)
         tenancies.append(tenancy)
     offer_spared_strategies(manager, [each for each in tenancies if isinstance(each, Desk)])
     return tenancies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -96,10 +97,14 @@ def _every_fact(scan: FactScan, last_pos: int) -> Iterator[Fact]:
 
 
 def _check_link(fact: Fact, before_pos: int, tip: Head) -> None:
-    _expect(fact, "pos", before_pos + 1, fact.pos)
-    _expect(fact, "seq", tip.seq + 1, fact.seq)
-    _expect(fact, "prev_hash", tip.hash.hex(), fact.prev_hash.hex())
-    _expect(fact, "hash", hash_of(fact).hex(), fact.hash.hex())
+    try:
+        _expect(fact, "pos", before_pos + 1, fact.pos)
+        _expect(fact, "seq", tip.seq + 1, fact.seq)
+        _expect(fact, "prev_hash", tip.hash.hex(), fact.prev_hash.hex())
+        _expect(fact, "hash", hash_of(fact).hex(), fact.hash.hex())
+    except (AttributeError, TypeError, struct.error) as error:  # damage can change the type of a stored value too
+        what = f"type: expected each field as it was written, was another ({error})"
+        raise _Break(BrokenLink(str(fact.stream), tip.seq + 1, fact.pos, what)) from error
 
 
 def _expect(fact: Fact, field: str, expected: object, was: object) -> None:

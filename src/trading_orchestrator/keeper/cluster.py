@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from trading_orchestrator.storage.ports import Fact, FactStore, NewFact, Put
+from trading_orchestrator.storage.ports import Fact, FactStore, NewFact, ProjectionRow, Put
 
 STREAM = "cluster"
 NODES = "nodes"
@@ -69,13 +69,23 @@ class Cluster:
 
     async def others_ready(self, is_alive: IsAlive) -> list[str]:
         """Return the other nodes that said READY and are alive."""
-        rows = [msgspec.json.decode(row.value, type=NodeState) for row in await self._store.rows(NODES, limit=16)]
-        return [row.node for row in rows if row.node != self._node and row.state == "ready" and is_alive(row.node)]
+        said = [_state_in(row) for row in await self._store.rows(NODES, limit=16)]
+        ready = [state.node for state in said if state is not None and state.state == "ready"]
+        return [node for node in ready if node != self._node and is_alive(node)]
 
     async def has_left(self, node: str) -> bool:
         """Return whether the node said that it leaves in order."""
         row = await self._store.row(NODES, node)
-        return row is not None and msgspec.json.decode(row.value, type=NodeState).state == "left"
+        state = _state_in(row) if row is not None else None
+        return state is not None and state.state == "left"
 
     async def _append(self, kind: str, body: object, puts: list[Put]) -> list[Fact]:
         return list(await self._store.append([NewFact(STREAM, kind, body)], node=self._node, fence=None, puts=puts))
+
+
+def _state_in(row: ProjectionRow) -> NodeState | None:
+    """Return what a node said; a damaged row says nothing, and ends with the node that wrote it."""
+    try:
+        return msgspec.json.decode(row.value, type=NodeState)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

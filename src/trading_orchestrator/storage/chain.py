@@ -34,6 +34,14 @@ def fact_hash(
     return blake2b(fixed + of + by + what + body, digest_size=32, person=_PERSON).digest()
 
 
+def reads_back(fact: Fact) -> bool:
+    """Return whether the fact is as it was written, by its own hash."""
+    try:
+        return hash_of(fact) == fact.hash
+    except (AttributeError, TypeError, struct.error):  # damage can change the type of a stored value too
+        return False
+
+
 def hash_of(fact: Fact) -> bytes:
     """Return the hash that the fact's own fields demand."""
     return fact_hash(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from hashlib import blake2b
 
 import msgspec
 
 from trading_orchestrator.brokers.port import Side, TradeReport
 from trading_orchestrator.errors import Broken
-from trading_orchestrator.storage.ports import Fact, NewFact, Put
+from trading_orchestrator.storage.ports import Fact, JournalCorrupt, NewFact, Put
 from trading_orchestrator.trading.facts import KIND_OF, KINDS, Body
 from trading_orchestrator.trading.fold import FOLDS
 from trading_orchestrator.trading.folded import Desk
@@ -24,6 +25,8 @@ from trading_orchestrator.trading.state import DayLoss, Disabled, Permit, Reconc
 SNAPSHOT_EVERY_FACTS = 2_000
 """A start-up folds at most this many facts beyond the snapshot (about 0.1 s)."""
 
+_SEAL = b',"checksum":"'
+
 CURSOR_MARGIN_NS = 60_000_000_000
 """How far a trade's venue time may lie before that of one with a lower id, or before the time of a fact."""
 
@@ -32,6 +35,12 @@ class StreamGap(Broken):
     """A fact is missing between the book and the one it was given: read the stream again. Facts: expected, was."""
 
     code = "book.stream_gap"
+
+
+class SnapshotDamaged(Broken):
+    """A snapshot row does not read back as it was written. It is a cache: fold the facts."""
+
+    code = "book.snapshot_damaged"
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -57,8 +66,12 @@ class Book:
 
     @classmethod
     def from_snapshot(cls, value: bytes) -> Book:
-        """Return the book that a `snapshot` row holds; then apply the facts with a higher seq than `seq`."""
-        state = msgspec.json.decode(value, type=State)
+        """Return the book that a `snapshot` row holds; then apply the facts with a higher seq than `seq`.
+
+        Raises:
+            SnapshotDamaged: it does not read back as it was written; fold every fact instead.
+        """
+        state = _state_of(value)
         book = cls(state.desk, account=state.account, timeline=state.timeline)
         for order in state.orders:
             book._desk.shelf.put(order)
@@ -70,10 +83,10 @@ class Book:
         return book
 
     def to_snapshot(self) -> bytes:
-        """Return the whole book as canonical JSON."""
+        """Return the whole book as JSON that ends with its own checksum."""
         shelf = self._desk.shelf
         state = msgspec.structs.replace(self._desk.state, orders=list(shelf), lingering=shelf.finished())
-        return msgspec.json.encode(state)
+        return _sealed(msgspec.json.encode(state))
 
     def on_timeline(self, timeline: str) -> None:
         """New intents belong to this timeline (a restore mints a new one)."""
@@ -120,7 +133,11 @@ class Book:
         self._forget_touched()
 
     def apply(self, kind: str, body: bytes | Body, at_ns: int) -> None:
-        """Apply one fact. A kind this release does not know only counts."""
+        """Apply one fact. A kind this release does not know only counts.
+
+        Raises:
+            JournalCorrupt: the body is not one of its kind.
+        """
         if isinstance(body, Body):
             self._apply(body, body.at_ns or at_ns)
             return
@@ -128,7 +145,15 @@ class Book:
         if known is None:
             self._desk.state.seq += 1
             return
-        decoded = msgspec.json.decode(body, type=known)
+        try:
+            decoded = msgspec.json.decode(body, type=known)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise JournalCorrupt(
+                f"fact {self.seq + 1} of stream desk/{self.desk} cannot be read as {kind} ({error}): stop every node, "
+                "keep a copy of the journal, run `journal verify` to find the first broken link, then restore a backup",
+                stream=f"desk/{self.desk}",
+                seq=self.seq + 1,
+            ) from error
         self._apply(decoded, decoded.at_ns or at_ns)
 
     def _apply(self, body: Body, at_ns: int) -> None:
@@ -364,6 +389,21 @@ class Book:
     def is_in_opening(self, trade: TradeReport) -> bool:
         """Return whether the balances that sums start with hold the trade already."""
         return trade.at_ns <= self._desk.state.opening_ns.get(trade.symbol, 0)
+
+
+def _sealed(state: bytes) -> bytes:
+    """Return the JSON object with a last member that releases without checksums read over."""
+    return state[:-1] + _SEAL + blake2b(state, digest_size=16).hexdigest().encode() + b'"}'
+
+
+def _state_of(value: bytes) -> State:
+    kept, seal, _ = value.rpartition(_SEAL)
+    if seal and value != _sealed(kept + b"}"):
+        raise SnapshotDamaged("expected a snapshot with the checksum it was written with, was another")
+    try:
+        return msgspec.json.decode(value, type=State)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SnapshotDamaged(f"expected a snapshot, was {error}") from error
 
 
 def rebuild(desk: str, *, account: str, timeline: str, facts: Iterable[Fact]) -> Iterator[Put]:

@@ -7,8 +7,8 @@ import logging
 
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.clock import Clock
-from trading_orchestrator.storage.ports import FactStore
-from trading_orchestrator.trading.book import SNAPSHOT_EVERY_FACTS, Book
+from trading_orchestrator.storage.ports import FactStore, ProjectionRow
+from trading_orchestrator.trading.book import SNAPSHOT_EVERY_FACTS, Book, SnapshotDamaged
 from trading_orchestrator.trading.rows import SNAPSHOT
 from trading_orchestrator.trading.strategies.missed_fills import RecentTrades
 
@@ -39,16 +39,27 @@ class Follower:
         self.recent = RecentTrades(from_seq=1)
 
     async def start(self) -> None:
-        """Fold from the newest snapshot to the head, then keep following in the background."""
+        """Fold from the newest snapshot to the head, then keep following in the background.
+
+        Raises:
+            JournalCorrupt: a fact does not read back as it was written.
+        """
         row = await self._store.row(SNAPSHOT, self.book.desk)
         if row is not None:
-            self.book = Book.from_snapshot(row.value)
-            self.book.on_timeline(self._store.journal_id)
-            self.recent = RecentTrades(from_seq=self.book.seq + 1)
-            self._pos = await self._pos_before(row.pos)
+            await self._begin_at(row)
         self.book.snapshot_every_facts = self._snapshot_every_facts
         await self._read_on()
         self._task = asyncio.create_task(self._follow(), name=f"follow {self._stream}")
+
+    async def _begin_at(self, row: ProjectionRow) -> None:
+        try:
+            self.book = Book.from_snapshot(row.value)
+        except SnapshotDamaged as error:
+            log.warning("%s: folding every fact, because the snapshot is damaged: %s", self._stream, error.message)
+            return
+        self.book.on_timeline(self._store.journal_id)
+        self.recent = RecentTrades(from_seq=self.book.seq + 1)
+        self._pos = await self._pos_before(row.pos)
 
     async def stop_at_head(self) -> None:
         """Stop following, with every fact applied that the journal holds now.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import apsw
 import pytest
+from typer.testing import CliRunner
 
 from tests.integration.journal.engine import append_number
+from trading_orchestrator.cli.main import build
 from trading_orchestrator.journal.verify import VerifyReport, verify
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.ports import JournalCorrupt
@@ -126,6 +128,34 @@ def test_one_flipped_bit_in_a_body_is_named(path: Path) -> None:
     assert ("config", 51, 152, "hash") == first_break(verify(path))
 
 
+def type_of_epoch(data: bytearray) -> int:
+    """Return where the record of fact 152 says of which type its epoch is: in the header before its values."""
+    node_and_kind = data.index(b"testnumber.counted" + b'{"number":151}')
+    header = data.rindex(bytes([2 * len("test") + 13]), 0, node_and_kind)
+    return header + 1
+
+
+def test_a_value_that_became_another_type_is_named(path: Path) -> None:
+    """Flipping a byte of a record's header does it; SQLite reads it back as if nothing were wrong."""
+
+    def make_epoch_nothing(data: bytearray) -> None:
+        at = type_of_epoch(data)
+        assert 8 == data[at]  # the constant 0
+        data[at] = 0  # NULL
+
+    damaged(path, make_epoch_nothing)
+
+    assert ("config", 51, 152, "type") == first_break(verify(path))
+
+
+def test_a_name_that_is_no_text_is_placed(path: Path) -> None:
+    report = tampered(path, "UPDATE facts SET kind = CAST(x'ff' AS TEXT) WHERE pos = 152")
+
+    assert report.broken is not None
+    assert 152 == report.broken.pos
+    assert "a name in it is no text" in report.broken.what
+
+
 def test_a_page_of_facts_overwritten_is_placed_between_what_still_reads(path: Path) -> None:
     def overwrite_page_of(data: bytearray) -> None:
         page = data.index(b'{"number":151}') // 4096
@@ -167,6 +197,44 @@ def test_what_is_no_database_is_told_apart_from_what_is_not_there(path: Path, tm
         verify(path)
     with pytest.raises(JournalMissing, match="there is no journal"):
         verify(tmp_path / "none.db")
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        ((), "verified: 300 facts in 3 streams, every link holds up to pos 300"),
+        (
+            ("UPDATE facts SET body = CAST('{}' AS BLOB) WHERE pos = 152",),
+            "BROKEN at stream config at seq 51 (pos 152)",
+        ),
+        (("UPDATE facts SET hash = zeroblob(32) WHERE pos = 152",), "BROKEN at stream config at seq 51 (pos 152)"),
+        (("DELETE FROM facts WHERE pos = 152",), "BROKEN at stream access at seq 51 (pos 153)"),
+        (("DELETE FROM facts WHERE pos > 297",), "BROKEN at stream access at seq 100 (pos 297)"),
+        (
+            (
+                "UPDATE facts SET pos = -1 WHERE pos = 152",
+                "UPDATE facts SET pos = 152 WHERE pos = 153",
+                "UPDATE facts SET pos = 153 WHERE pos = -1",
+            ),
+            "BROKEN at stream access at seq 51 (pos 152)",
+        ),
+        (
+            (
+                "CREATE TEMP TABLE one AS SELECT * FROM facts WHERE pos = 152",
+                "UPDATE facts SET (body, hash) = (SELECT body, hash FROM facts WHERE pos = 155) WHERE pos = 152",
+                "UPDATE facts SET (body, hash) = (SELECT body, hash FROM one) WHERE pos = 155",
+            ),
+            "BROKEN at stream config at seq 51 (pos 152)",
+        ),
+    ],
+    ids=["whole", "body", "hash", "missing", "no tail", "swapped", "swapped in a stream"],
+)
+def test_the_command_says_it_with_its_exit_code(path: Path, statements: Sequence[str], said: str) -> None:
+    tampered(path, *statements)
+    result = CliRunner().invoke(build(), ["journal", "verify", "--data-dir", str(path.parent)])
+
+    assert (0 if not statements else 1) == result.exit_code
+    assert result.output.startswith(said)
 
 
 async def test_a_living_journal_is_verified_up_to_where_it_stood(path: Path) -> None:

@@ -12,9 +12,11 @@ class Bell:
 
     def __init__(self) -> None:
         self._hear: list[Callable[[int], None]] = []
+        self.newest = 0
 
     def ring(self, pos: int) -> None:
         """Tell every waiting store that a fact stands at `pos`."""
+        self.newest = max(self.newest, pos)
         for hear in list(self._hear):
             hear(pos)
 
@@ -26,18 +28,22 @@ class Bell:
 
 
 class BellPoller:
-    """Asks once, then listens to the bell: months of silence cost a simulation nothing."""
+    """Listens to the bell: months of silence cost a simulation nothing. It asks when the bell brought no news."""
 
     def __init__(self, poll: Poll, bell: Bell) -> None:
         self._poll = poll
         self._bell = bell
+        self._heard = 0
         self._saw: Callable[[int], None] | None = None
 
     def start(self, saw: Callable[[int], None]) -> None:
         if self._saw is None:
             self._saw = saw
             self._bell.listen(saw)
-        if (newest := self._poll.newest()) is not None:
+        if self._bell.newest > self._heard:
+            self._heard = self._bell.newest
+            saw(self._heard)
+        elif (newest := self._poll.newest()) is not None:
             saw(newest)
 
     def stop(self) -> None:

@@ -43,8 +43,10 @@ _UNAVAILABLE: tuple[tuple[type[apsw.Error], str], ...] = (
 _LOCKED = (apsw.BusyError, apsw.LockedError)
 
 
-def explain(error: apsw.Error, path: Path) -> OrchestratorError:
+def explain(error: apsw.Error | UnicodeDecodeError, path: Path) -> OrchestratorError:
     """Return our error for one of SQLite's, met on an open journal. Nothing was written by what failed."""
+    if isinstance(error, UnicodeDecodeError):  # SQLite hands out the bytes of a text as they are
+        return corrupt(path, "a name in it is no text")
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
         return corrupt(path, str(error))
     for kind, why in _UNAVAILABLE:
@@ -54,7 +56,7 @@ def explain(error: apsw.Error, path: Path) -> OrchestratorError:
     return StorageBroken(f"journal {path}: {type(error).__name__}: {error}", path=str(path))
 
 
-def explain_opening(error: apsw.Error, path: Path) -> OrchestratorError:
+def explain_opening(error: apsw.Error | UnicodeDecodeError, path: Path) -> OrchestratorError:
     """Return our error for one of SQLite's, met while opening: waiting does not cure a wrong path or permission."""
     if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError):
         return JournalUnwritable(

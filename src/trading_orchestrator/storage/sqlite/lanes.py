@@ -55,7 +55,7 @@ class _Idle:
         try:
             connection = self._take()
             answer = query(connection)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             if connection is not None:
                 self._end(connection)
             raise explain(error, self._path) from error

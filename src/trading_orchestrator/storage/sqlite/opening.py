@@ -49,7 +49,7 @@ def create_or_migrate(path: Path, *, clock: Clock, create: bool, random_bytes: R
             connection.close(True)
         connect = partial(connect_writer, path, vfs=vfs, create=False)
         writer = Writer(path, connect, clock=clock, boot_id=read_boot_id())
-    except apsw.Error as error:
+    except (apsw.Error, UnicodeDecodeError) as error:
         raise explain_opening(error, path) from error
     return Opened(path, journal_id, writer)
 

@@ -1,4 +1,7 @@
-"""The reads: each is one short read transaction, bounded by a limit or a window of positions."""
+"""The reads: each is one short read transaction, bounded by a limit or a window of positions.
+
+A fact that does not read back as it was written is not returned: nobody acts on it (2 µs a fact).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 
 import apsw
 
+from trading_orchestrator.storage.chain import reads_back
 from trading_orchestrator.storage.ports import Fact, Head, LeaseRow, ProjectionRow
 
 # A filter by kind looks at no more than this many positions in one read transaction (20 ms at 2.5 M rows/s).
@@ -67,8 +71,19 @@ def facts_before(connection: apsw.Connection, stream: str | None, before_pos: in
     return _facts(connection, sql + " ORDER BY f.pos DESC LIMIT ?", [*values, limit])
 
 
+def facts_as_stored(connection: apsw.Connection, after_pos: int, limit: int) -> list[Fact]:
+    """Return facts with pos > `after_pos`, ascending, whatever their hashes say: for whoever checks them."""
+    sql = _ALL + " WHERE f.pos > ? ORDER BY f.pos LIMIT ?"
+    return [Fact(*row) for row in connection.execute(sql, (after_pos, limit))]
+
+
 def _facts(connection: apsw.Connection, sql: str, values: list[str | int]) -> list[Fact]:
-    return [Fact(*row) for row in connection.execute(sql, values)]
+    facts = [Fact(*row) for row in connection.execute(sql, values)]
+    for fact in facts:
+        if not reads_back(fact):
+            at = f"stream {fact.stream} at seq {fact.seq}, pos {fact.pos}"
+            raise apsw.CorruptError(f"a fact does not read back as it was written: {at}")
+    return facts
 
 
 def last_pos(connection: apsw.Connection) -> int:

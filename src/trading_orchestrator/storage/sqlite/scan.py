@@ -36,7 +36,7 @@ class SqliteScan:
         return self._explained(both)
 
     def facts(self, after_pos: int, limit: int) -> Sequence[Fact]:
-        return self._explained(lambda connection: queries.facts_after(connection, None, after_pos, limit, ()))
+        return self._explained(lambda connection: queries.facts_as_stored(connection, after_pos, limit))
 
     def damage(self) -> str | None:
         def check(connection: apsw.Connection) -> str | None:
@@ -51,7 +51,7 @@ class SqliteScan:
     def _explained(self, query: Callable[[apsw.Connection], T]) -> T:
         try:
             return query(self._connection)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise explain(error, self._path) from error
 
 

@@ -84,7 +84,7 @@ def inspect(path: Path, *, newest: int, tolerant: bool = False, unused: bool = F
             tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
         finally:
             connection.close()
-    except apsw.Error as error:
+    except (apsw.Error, UnicodeDecodeError) as error:
         raise explain_opening(error, path) from error
     if tables and application_id != APPLICATION_ID:
         raise NotAJournal(f"{path} is a database of another program: choose another data directory", path=str(path))
@@ -123,7 +123,9 @@ def migrate(
 
 def read_journal_id(connection: apsw.Connection) -> str:
     """Return the random id minted with the journal."""
-    return str(next(connection.execute("SELECT value FROM meta WHERE key = 'journal_id'"))[0])
+    for (journal_id,) in connection.execute("SELECT value FROM meta WHERE key = 'journal_id'"):
+        return str(journal_id)
+    raise apsw.CorruptError("its id is missing")
 
 
 def _check_applied(connection: apsw.Connection, path: Path, steps: Sequence[Migration]) -> None:

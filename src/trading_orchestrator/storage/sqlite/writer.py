@@ -119,7 +119,7 @@ class Writer:
             return [self.commit([work])[0] for work in taken]
         if isinstance(error, OrchestratorError):
             return [Outcome(error=error)]
-        if isinstance(error, apsw.Error):
+        if isinstance(error, apsw.Error | UnicodeDecodeError):
             return [Outcome(error=explain(error, self._path))]
         return [Outcome(error=Broken(f"journal {self._path}: {type(error).__name__}: {error}"))]
 
