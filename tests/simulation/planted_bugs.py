@@ -18,6 +18,7 @@ from trading_orchestrator.storage.sqlite.transaction import WriteTransaction
 from trading_orchestrator.trading import (
     emergency,
     facts,
+    foreign_orders,
     intake,
     kill_switch,
     lost_orders,
@@ -401,6 +402,15 @@ def trade_on_with_a_refused_key(patch: Patch) -> None:
     patch.setattr(shift.Shift, "_key_refused", lambda self, refused: None)
 
 
+def take_a_humans_word_for_his_orders(patch: Patch) -> None:
+    """What he cancels while no frame comes stays reserved for ever."""
+
+    async def trust(self: foreign_orders.ForeignOrders, listed: Sequence[OrderReport], asked_ns: int) -> None:
+        return None
+
+    patch.setattr(foreign_orders.ForeignOrders, "look", trust)
+
+
 def cancel_in_an_emergency_without_a_note(patch: Patch) -> None:
     """When the journal works again nobody knows what was done."""
     patch.setattr(emergency.EmergencyCancels, "_note", lambda self, order, why: True)
@@ -460,4 +470,5 @@ PLANTED: Sequence[Plant] = (
     trade_on_at_the_days_loss,
     trade_on_with_a_refused_key,
     cancel_in_an_emergency_without_a_note,
+    take_a_humans_word_for_his_orders,
 )

@@ -163,7 +163,7 @@ def release(
 
 def write_off(
     name: NameArgument,
-    order_id: Annotated[str, typer.Argument(metavar="ID", help="The quarantined order, as `orders explain` takes it.")],
+    order_id: Annotated[str, typer.Argument(metavar="ID", help="The order, as `orders explain` takes it.")],
     by: ByOption,
     reason: ReasonOption,
     yes: YesOption = False,
@@ -171,7 +171,9 @@ def write_off(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Declare that a quarantined order is not at the venue and will not come, after you looked there yourself.
+    """Declare that an order is not at the venue and will not come, after you looked there yourself.
+
+    It is for orders in quarantine, and for those of others on the account that have ended without a word.
 
     Its exposure is freed. Should it trade all the same, the trade is booked and you are told.
     """

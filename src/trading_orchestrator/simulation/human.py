@@ -51,6 +51,12 @@ class Human:
         self.cancel(self._open)
         self._open.clear()
 
+    def rest(self, px: Decimal) -> str:
+        """Place one small order that stays when the human has gone home, and return its id."""
+        self._count += 1
+        order = NewOrder(f"web_{self._count}", self._symbol, Side.BUY, OrdType.LIMIT, Decimal(QTY_MOST), px)
+        return self._venue.accept(order).cl_ord_id
+
     def cancel(self, cl_ord_ids: Iterable[str]) -> None:
         """Cancel these by hand, whosever they are."""
         for cl_ord_id in cl_ord_ids:

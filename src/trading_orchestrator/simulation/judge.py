@@ -8,7 +8,8 @@ I2   `sent`, `cancel_sent`, and `_on_report` for what reaches the venue whoever 
 I3   `_on_booked` (once each, as the venue has it), AccountAdjusted in `_before` (nothing is booked away) and `at_rest`
      (none missing; position and cash are the venue's)
 I4   `_on_report` and `_after` from both sides; `_on_evidence` and `_before`: nobody is quoted who did not speak;
-     `_on_abandoned`: the venue has nothing of what is given up, and no packet brings it any more
+     `_on_abandoned`: the venue has nothing of what is given up, and no packet brings it any more; `at_rest`: of a
+     human's orders the journal holds those that the venue works, and no others
 I5   `_judge_fact` (a fact that contradicts the others does not fold) and `_after` (cum_qty never falls)
 I6   `at_rest` after every crash, at every await; `at_rest` folds from the newest snapshot and from the first fact
 I7   `at_rest` after reports that were lost, doubled, late and overtaken
@@ -314,7 +315,7 @@ class Judge:
             self._reconciled_epoch = fact.epoch
         elif isinstance(body, f.DeskModeChanged):
             self._mode_by = body.by
-            if body.mode == "normal":
+            if body.mode not in LATCHED:  # a human has looked
                 self._key_refused_s.clear()
         elif isinstance(body, f.DeskKillVerified):
             self._demand(not self._exposures.open, "latch", f"verified with {list(self._exposures.open)[:5]} open")
@@ -391,7 +392,8 @@ class Judge:
     def is_settled(self) -> bool:
         """Return whether nothing is to come any more, by the journal and by the venue."""
         self.catch_up()
-        open_orders = any(not order.foreign for order in self.book.unfinished_orders()) or self._exposures.open
+        ours_open = any(not order.foreign for order in self.book.unfinished_orders()) or self._exposures.open
+        open_orders = ours_open or self._misheld()
         booked_all = len(self._venue.trades(self._terms.symbol)) == len(self._booked)
         held = {balance.asset: balance.total for balance in self._venue.balances()}
         agree = booked_all and all(self.book.balances().get(asset, ZERO) == total for asset, total in held.items())
@@ -497,10 +499,19 @@ class Judge:
         self._demand(not unfinished, "I11", f"{len(unfinished)} orders are unsettled after healing: {told}")
         still_open = list(self._exposures.open)
         self._demand(not still_open, "I11", f"open at the venue after healing: {still_open[:5]}")
+        misheld = self._misheld()
+        self._demand(not misheld, "I4", f"a human's orders, held or open and not both: {misheld[:5]}")
         self._demand(not self.book.blocked, "I11", f"still blocked after healing: {self.book.blocked}")
         self._demand(self.book.mode == "normal", "I11", f"the desk is {self.book.mode} after healing")
         self._compare_sums()
         self._compare_folds()
+
+    def _misheld(self) -> list[str]:
+        """Return a human's orders that the venue works and the journal does not hold, or the other way round."""
+        at_venue = {each.cl_ord_id for each in self._venue.open_orders([self._terms.symbol]) if is_humans(each)}
+        foreign = [order for order in self.book.orders() if order.foreign]
+        held = {order.cl_ord_id for order in foreign if not order.is_closed or order.at_risk_qty}
+        return sorted(at_venue ^ held)
 
     def _compare_sums(self) -> None:
         symbol = self._terms.symbol

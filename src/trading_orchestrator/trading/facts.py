@@ -284,10 +284,14 @@ class TradeBooked(Body, frozen=True):
 
 
 class TradeAttributed(Body, frozen=True):
-    """A trade that was booked without its order has found it: the order's sums move, position and cash do not."""
+    """A trade that is in our sums without its order has found it: the order's sums move, position and cash do not.
+
+    It was booked without an owner before; or, `in_opening`, the balances that sums start with hold it.
+    """
 
     cl_ord_id: str
     trade: TradeReport
+    in_opening: bool = False
 
 
 class TradeInferred(Body, frozen=True):
@@ -339,6 +343,18 @@ class ForeignOrderSeen(Body, frozen=True):
     report: OrderReport
 
 
+class ForeignOrderGone(Body, frozen=True):
+    """An order that is not ours is neither listed nor known any more: nothing is reserved for it until it shows again.
+
+    With `request_pos` a named operator says so, who looked at the venue himself.
+    """
+
+    cl_ord_id: str
+    reason: str
+    by: str = ""
+    request_pos: int = 0
+
+
 class CursorAdvanced(Body, frozen=True):
     """Every trade of the symbol up to this id is booked: polls start after it. `trade_ns`: the trade's venue time."""
 
@@ -382,6 +398,7 @@ KINDS: dict[str, type[Body]] = {
     "trade.corrected": TradeCorrected,
     "trade.conflicted": TradeConflicted,
     "foreign_order.seen": ForeignOrderSeen,
+    "foreign_order.gone": ForeignOrderGone,
     "cursor.advanced": CursorAdvanced,
     "account.adjusted": AccountAdjusted,
     "symbol.blocked": SymbolBlocked,

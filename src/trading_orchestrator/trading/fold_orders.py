@@ -106,6 +106,10 @@ def _foreign_order_seen(desk: Desk, body: f.ForeignOrderSeen, at_ns: int) -> Non
     desk.keep(evolve.found(report, key=evolve.foreign_key(report), foreign=True), at_ns)
 
 
+def _foreign_order_gone(desk: Desk, body: f.ForeignOrderGone, at_ns: int) -> None:
+    desk.keep(evolve.gone(desk.shelf.need(body.cl_ord_id)), at_ns)
+
+
 def _order_restated(desk: Desk, body: f.OrderRestated, at_ns: int) -> None:
     desk.keep(evolve.restated(desk.shelf.need(body.cl_ord_id), body.report), at_ns)
 
@@ -201,4 +205,5 @@ FOLDS_OF_ORDERS: dict[type[f.Body], Fold] = {
     f.ReplacementDropped: _replacement_dropped,
     f.HoleSeen: _hole_seen,
     f.ForeignOrderSeen: _foreign_order_seen,
+    f.ForeignOrderGone: _foreign_order_gone,
 }

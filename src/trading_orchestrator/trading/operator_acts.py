@@ -45,7 +45,7 @@ class ReleaseRequested(msgspec.Struct, frozen=True):
 
 
 class WriteOffRequested(msgspec.Struct, frozen=True):
-    """Somebody looked at the venue: this quarantined order is not there and will not come."""
+    """Somebody looked at the venue: this order, quarantined or not ours, is not there and will not come."""
 
     desk: str
     cl_ord_id: str
@@ -180,6 +180,8 @@ def _written_off(book: Book, act: WriteOffRequested, stakes: Stakes, pos: int) -
     order = book.order(act.cl_ord_id)
     if order is None:
         return _declined(act, pos, f"no open order {act.cl_ord_id}")
+    if order.foreign and not order.is_closed:
+        return (f.ForeignOrderGone(cl_ord_id=order.cl_ord_id, reason=act.reason, by=act.by, request_pos=pos),)
     if order.lack is not At.QUARANTINED:
         where = order.status.value.replace("_", " ")
         return _declined(act, pos, f"order {order.cl_ord_id} is {where}: only a quarantined order can be written off")
@@ -223,6 +225,7 @@ _WORDS: dict[type[f.Body], Callable[[Any], str]] = {
     p.PositionAdjusted: lambda body: f"position in {body.symbol} moved by {plain(body.qty)} at {plain(body.px)}",
     f.SymbolReleased: lambda body: f"{body.symbol} is released",
     f.OrderAbandoned: lambda body: f"order {body.cl_ord_id} is written off; a late trade of it is still booked",
+    f.ForeignOrderGone: lambda body: f"order {body.cl_ord_id}, which is not ours, is written off",
     f.TradeBusted: lambda body: f"trade {body.trade.trade_id} on {body.trade.symbol} is taken back",
     f.TradeCorrected: lambda body: (
         f"trade {body.after.trade_id} on {body.after.symbol} is of {plain(body.after.last_qty)} "

@@ -20,6 +20,7 @@ from trading_orchestrator.trading.facts import (
     SymbolReleased,
 )
 from trading_orchestrator.trading.folded import QUARANTINE
+from trading_orchestrator.trading.foreign_orders import ForeignOrders
 from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.orders.life import At
@@ -63,6 +64,7 @@ class Polls:
         self._balances = balances
         self._config = config
         self._clock = clock
+        self._foreign_orders = ForeignOrders(intake, broker, config)
         self._trades_due = asyncio.Event()
         self._orders_due = asyncio.Event()
         self._balances_due = asyncio.Event()
@@ -107,7 +109,7 @@ class Polls:
                 self._record.write(advanced)
 
     async def poll_orders(self) -> None:
-        """Hear of every open order; ask for each of ours that the venue does not list."""
+        """Hear of every open order; ask for each that the venue does not list."""
         asked_ns = self._clock.wall_ns()
         reports = await self._broker.open_orders(self._config.symbols)
         for report in reports:
@@ -117,6 +119,7 @@ class Polls:
         for order in self._intake.book.open_orders():
             if self._is_missing(order, listed, asked_ns):
                 self._resolver.watch(order.cl_ord_id)
+        await self._foreign_orders.look(reports, asked_ns)
 
     async def _ask_in_flight(self) -> None:
         """Adopt what the venue has already while its answer is awaited. What it does not know may be on its way."""

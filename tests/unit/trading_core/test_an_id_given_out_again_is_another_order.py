@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.unit.trading_core.desk_scene import Scene
+from tests.unit.trading_core.desk_scene import SYMBOL, Scene
 from trading_orchestrator.brokers.port import Side, VenueStatus
 from trading_orchestrator.trading import facts as f
 
@@ -108,3 +108,20 @@ def test_the_newer_order_keeps_the_id_whatever_is_still_told_of_the_older_one(sc
 
     assert found is not None
     assert (new, Decimal(5)) == (found.cl_ord_id, scene.order(old).cum_qty)
+
+
+def test_a_human_who_names_his_next_order_like_his_last_has_two_orders(scene: Scene) -> None:
+    """Binance takes a client id again as soon as its order is closed."""
+    scene.hear(scene.report("web_1", VenueStatus.NEW, venue_order_id="7"))
+    scene.hear(scene.trade("web_1", "t1", "4", venue_order_id="7"))
+    scene.hear(scene.report("web_1", VenueStatus.CANCELED, venue_order_id="7", cum_qty=Decimal(4)))
+    assert Decimal(0) == scene.journal.book.exposure(SYMBOL).buy_qty
+
+    scene.hear(scene.report("web_1", VenueStatus.NEW, venue_order_id="8"))
+
+    assert Decimal(10) == scene.journal.book.exposure(SYMBOL).buy_qty
+    assert Decimal(4) == scene.journal.book.position(SYMBOL).qty
+    scene.hear(scene.trade("web_1", "t2", "10", venue_order_id="8"))
+    assert Decimal(14) == scene.journal.book.position(SYMBOL).qty
+    assert "order.flagged" not in scene.kinds()
+    scene.journal.crash()

@@ -70,7 +70,7 @@ def of_trade(book: Ledger, trade: TradeReport, *, source: str, known: Known = NO
         is_news = heard is Heard.NEVER and not book.is_in_opening(trade)
         return _unattributed(trade, source) if is_news else NOTHING
     draft = Draft(place.order, list(place.facts))
-    _draft_trade(draft, trade, source, heard)
+    _draft_trade(draft, book, trade, source, heard)
     return draft.finding()
 
 
@@ -96,7 +96,7 @@ def of_report(book: Ledger, report: OrderReport, *, known: Known = NONE_KNOWN) -
     for trade in report.trades:
         heard = _judge(book, trade, known)
         if isinstance(heard, Heard):
-            _draft_trade(draft, trade, report.source, heard)
+            _draft_trade(draft, book, trade, report.source, heard)
         elif heard.asks:
             return heard
         else:
@@ -168,11 +168,13 @@ def _unattributed(trade: TradeReport, source: str) -> Finding:
     return Finding(facts=(f.TradeBooked(trade=trade, source=source), flag))
 
 
-def _draft_trade(draft: Draft, trade: TradeReport, source: str, heard: Heard) -> None:
+def _draft_trade(draft: Draft, book: Ledger, trade: TradeReport, source: str, heard: Heard) -> None:
     before = draft.order
+    # No order that this journal intended is older than its opening, whatever a venue's clock says.
+    in_opening = heard is Heard.NEVER and not before.intent_id and book.is_in_opening(trade)
     body: f.Body = f.TradeBooked(trade=trade, source=source, cl_ord_id=before.cl_ord_id)
-    if heard is Heard.WITHOUT_ORDER:
-        body = f.TradeAttributed(cl_ord_id=before.cl_ord_id, trade=trade)
+    if heard is Heard.WITHOUT_ORDER or in_opening:
+        body = f.TradeAttributed(cl_ord_id=before.cl_ord_id, trade=trade, in_opening=in_opening)
     draft.add(body, evolve.traded(before, trade))
     if before.lack is At.ABANDONED or (before.refused and not before.accepted):
         draft.flag(found.RESURRECTED, f"we held it {before.status.value}, and it traded {plain(trade.last_qty)}")

@@ -63,6 +63,11 @@ def foreign_key(report: OrderReport) -> str:
     return report.cl_ord_id or f"{report.symbol}#{report.venue_order_id}"
 
 
+def is_nameless(order: Order) -> bool:
+    """Return whether it has no client id, so that the venue cannot be asked for it."""
+    return order.foreign and order.cl_ord_id == f"{order.symbol}#{order.venue_order_id}"
+
+
 def end_of(order: Order, report: OrderReport) -> At | None:
     """Return the end that this report announces for the order, or None."""
     if report.status is VenueStatus.DONE_FOR_DAY:
@@ -126,6 +131,11 @@ def abandoned(order: Order) -> Order:
     if order.cum_qty > ZERO:
         return replace(order, lack=None, ended=At.CANCELED, ended_id=order.venue_order_id)
     return replace(order, lack=At.ABANDONED)
+
+
+def gone(order: Order) -> Order:
+    """The venue neither lists it nor knows it; it was not ours, so nobody will tell its end."""
+    return replace(order, lack=None, ended=order.ended or At.CANCELED, ended_id=order.venue_order_id)
 
 
 def restated(order: Order, report: OrderReport) -> Order:

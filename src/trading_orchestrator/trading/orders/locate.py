@@ -43,6 +43,26 @@ def locate(
         report: the venue's word on the order, if that is the evidence: an order not in the journal can then be
             adopted (our prefix) or noted as foreign.
     """
+    place = _locate(book, symbol, cl_ord_id, venue_order_id, known, report, trade)
+    if place.order is not None and _is_namesake(place.order, venue_order_id):
+        return _foreign(report)
+    return place
+
+
+def _is_namesake(order: Order, venue_order_id: str) -> bool:
+    """Humans give a client id out again once its order has ended: then another venue id is another order."""
+    return order.foreign and order.is_closed and venue_order_id not in ("", order.venue_order_id)
+
+
+def _locate(
+    book: Ledger,
+    symbol: str,
+    cl_ord_id: str,
+    venue_order_id: str,
+    known: Known,
+    report: OrderReport | None,
+    trade: TradeReport | None,
+) -> Place:
     order = book.find_order(symbol=symbol, cl_ord_id=cl_ord_id, venue_order_id=venue_order_id)
     if order is not None:
         return Place(order) if cl_ord_id else _by_venue_id(book, Place(order), order, trade, known)

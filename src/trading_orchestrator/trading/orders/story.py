@@ -190,6 +190,8 @@ def _trade_booked(body: f.TradeBooked, at: Moment) -> str:
 
 
 def _trade_attributed(body: f.TradeAttributed, at: Moment) -> str:
+    if body.in_opening:
+        return f"trade {body.trade.trade_id}, in the balances of the account's opening: {_traded(body.trade, at)}"
     return f"trade {body.trade.trade_id}, booked before, is this order's: {_traded(body.trade, at)}"
 
 
@@ -230,6 +232,11 @@ def _foreign_seen(body: f.ForeignOrderSeen, at: Moment) -> str:
     return f"seen on the account and not ours: {_reported(body.report)}; its exposure counts, we do not touch it"
 
 
+def _foreign_gone(body: f.ForeignOrderGone, at: Moment) -> str:
+    who = f"{body.by}: " if body.by else ""
+    return f"gone from the venue ({who}{body.reason}): nothing is reserved for it until it shows again"
+
+
 SENTENCES: dict[type[f.Body], Sentence] = {
     f.OrderIntended: _intended,
     f.OrderDenied: _denied,
@@ -264,6 +271,7 @@ SENTENCES: dict[type[f.Body], Sentence] = {
     f.TradeCorrected: _trade_corrected,
     f.TradeConflicted: _trade_conflicted,
     f.ForeignOrderSeen: _foreign_seen,
+    f.ForeignOrderGone: _foreign_gone,
 }
 
 STANDS = {
