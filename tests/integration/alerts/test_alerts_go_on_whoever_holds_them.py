@@ -22,6 +22,7 @@ from trading_orchestrator.perpetual_operations.alerts.channels.opening import Op
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.alerts.duty import StandIn
+from trading_orchestrator.perpetual_operations.alerts.facts import Notified
 from trading_orchestrator.perpetual_operations.alerts.history import HISTORY, SentLine
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
@@ -72,12 +73,18 @@ class Mailbox:
 
     letters: list[Letter] = field(default_factory=list)
     away: bool = False
+    again: list[list[str]] = field(default_factory=list)
 
     async def send(self, letter: Letter) -> str:
         self.letters.append(letter)
         if self.away:
             raise Transient("away")
         return "200"
+
+    async def tell_again(self, alerts: Sequence[Notified]) -> None:
+        self.again.append([one.labels["alertname"] for one in alerts])
+        if self.away:
+            raise Transient("away")
 
     async def close(self) -> None:
         return
@@ -110,6 +117,7 @@ class Place:
         def board(plan: Plan) -> Switchboard:
             open_board = Switchboard({}, {}, Opening(clock=self.clock, reveal=str))
             open_board.lanes[NODE_LOG] = Lane(NODE_LOG, self.mailbox, LaneConfig(), self.clock)
+            open_board.forgetful[NODE_LOG] = self.mailbox
             return open_board
 
         tenure = Tenure(self.store, self.clock, holder=node, boot_id=read_boot_id(), is_dead=self.dead.__contains__)
@@ -201,6 +209,34 @@ async def test_a_series_that_is_gone_ends_its_alert(place: Place) -> None:
         place.readings = []
         await place.pass_time(301)  # soon after a start, a series that is not seen may only not be seen yet
 
+    assert [("firing", "Hot"), ("resolved", "Hot")] == place.told()
+
+
+FORGETS = """
+[receivers.people]
+channels = ["log"]
+[receivers.others]
+[channels.log]
+kind = "log"
+"""
+
+
+async def test_what_still_fires_is_told_again_each_minute_to_who_forgets_whoever_holds_it(place: Place) -> None:
+    place.path.write_text(PLAN.replace("[receivers.people]", FORGETS))
+    place.readings = [("heat", {"node": "a"}, 95.0)]
+    async with place.running("a"):
+        await place.pass_time(65)
+        assert [["Hot"]] == place.mailbox.again
+        place.mailbox.away = True
+        await place.pass_time(60)
+    place.mailbox.away = False
+    async with place.running("b"):
+        await place.pass_time(65)
+        assert [["Hot"]] * 3 == place.mailbox.again
+        place.readings = [("heat", {"node": "a"}, 20.0)]
+        await place.pass_time(120)
+
+    assert [["Hot"]] * 3 == place.mailbox.again
     assert [("firing", "Hot"), ("resolved", "Hot")] == place.told()
 
 

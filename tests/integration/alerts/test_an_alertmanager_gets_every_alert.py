@@ -16,6 +16,7 @@ from trading_orchestrator.perpetual_operations.alerts.channels.alertmanager.conf
 from trading_orchestrator.perpetual_operations.alerts.channels.http_answer import ReceiverFailing
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
 from trading_orchestrator.perpetual_operations.alerts.channels.port import Letter
+from trading_orchestrator.perpetual_operations.alerts.rfc3339 import rfc3339
 
 pytestmark = pytest.mark.integration
 LISTED = [alert(f"listed-{number}") for number in range(100)]
@@ -51,3 +52,15 @@ async def test_one_post_that_fails_is_a_letter_that_is_tried_again_whole() -> No
         await sent(one)
 
     assert [1000, 250, 1000, 250] == [len(json.loads(body)) for body in one.bodies]
+
+
+async def test_what_fires_is_posted_again_with_an_end_of_its_own() -> None:
+    async with receiver(said("200 OK")) as one:
+        config = AlertmanagerConfig(url=f"http://127.0.0.1:{one.port}/")
+        channel = open_alertmanager(config, Opening(VirtualClock(wall_ns=NOW_NS), str))
+        await channel.tell_again(LISTED)
+        await channel.close()
+
+    told: list[dict[str, Any]] = json.loads(one.bodies[0])
+    assert (1, 100) == (len(one.bodies), len(told))
+    assert {rfc3339(NOW_NS + 300_000_000_000)} == {each["endsAt"] for each in told}

@@ -34,6 +34,7 @@ from trading_orchestrator.perpetual_operations.alerts.root_cause import DependsO
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.silent_source import HeartbeatRule
 from trading_orchestrator.perpetual_operations.alerts.rules_rider import RulesRider
 from trading_orchestrator.perpetual_operations.alerts.switchboard import Switchboard
+from trading_orchestrator.perpetual_operations.alerts.telling_again import tell_again
 from trading_orchestrator.perpetual_operations.alerts.tenure import LEASE, Tenure
 from trading_orchestrator.perpetual_operations.alerts.watching import ReadPast, Watching, nothing_is_kept
 from trading_orchestrator.storage.ports import FactStore, NewFact, Put, StaleEpoch
@@ -340,6 +341,8 @@ class AlertsRuntime:
                 self._is_ours.set()
                 await self._last_resort.over()
                 tasks[1] = asyncio.ensure_future(watching.run(manager))
+                if board.forgetful:
+                    tasks.append(asyncio.ensure_future(tell_again(manager, self.plan, board, self._clock)))
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():

@@ -12,7 +12,7 @@ from trading_orchestrator.perpetual_operations.alerts.channels.kinds import kind
 from trading_orchestrator.perpetual_operations.alerts.channels.letters import letter_of
 from trading_orchestrator.perpetual_operations.alerts.channels.log.config import LogConfig
 from trading_orchestrator.perpetual_operations.alerts.channels.opening import Opening
-from trading_orchestrator.perpetual_operations.alerts.channels.port import Checked
+from trading_orchestrator.perpetual_operations.alerts.channels.port import Checked, Forgetful
 from trading_orchestrator.perpetual_operations.alerts.delivery import Way, Ways
 from trading_orchestrator.perpetual_operations.alerts.lane import Lane
 from trading_orchestrator.perpetual_operations.alerts.lane_config import LaneConfig
@@ -34,6 +34,7 @@ class FallbackCircle(Refused):
 
 class Switchboard:
     """All lanes. Use from one event loop. `to_check`: channels whose config only they can have judged.
+    `forgetful`: those whose receivers forget.
 
     Args:
         kinds: by channel the `kind` it has in the config.
@@ -48,10 +49,13 @@ class Switchboard:
         self._opening = opening
         self.lanes: dict[str, Lane] = {}
         self.to_check: dict[str, Checked] = {}
+        self.forgetful: dict[str, Forgetful] = {}
         for name, config in configs.items():
             channel = kind_named(kinds[name]).open(config, opening)
             if isinstance(channel, Checked):
                 self.to_check[name] = channel
+            if isinstance(channel, Forgetful):
+                self.forgetful[name] = channel
             self.lanes[name] = Lane(name, channel, config, opening.clock, meter=opening.meter)
         if NODE_LOG not in self.lanes:
             node_log = LogConfig(last_resort=False)

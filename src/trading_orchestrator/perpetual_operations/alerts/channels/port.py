@@ -65,3 +65,16 @@ class Checked(Protocol):
             Refused: it would never carry a letter; the sentence is for the operator.
         """
         ...
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A channel whose receiver forgets what it is not told again, though nothing has changed."""
+
+    async def tell_again(self, alerts: Sequence[Notified]) -> None:
+        """Say that these still fire.
+
+        Raises:
+            Transient, Unknown, Refused: as `send` does.
+        """
+        ...

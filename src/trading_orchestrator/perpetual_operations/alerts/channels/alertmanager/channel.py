@@ -1,12 +1,13 @@
 """The Alertmanager channel: forwards the alerts of a message by API v2, so that another one can route them on.
 
 An alert that fires is given an end beyond our next repetition: an Alertmanager forgets what is not told again, and we
-repeat by our own interval. Its real end follows with the resolved message.
+repeat by our own interval. Its real end follows with the resolved message. Over its restart an Alertmanager forgets
+everything, so what fires is posted again each minute, as Prometheus does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -21,6 +22,7 @@ from trading_orchestrator.perpetual_operations.alerts.rfc3339 import rfc3339
 from trading_orchestrator.perpetual_operations.alerts.sizing import in_lots
 
 PATH = "/api/v2/alerts"
+JSON = {"Content-Type": "application/json"}
 LEAST_LASTS_NS = 300_000_000_000
 ALERTS_A_POST = 1_000
 
@@ -39,13 +41,21 @@ class Alertmanager:
     async def send(self, letter: Letter) -> str:
         now_ns = self._clock.wall_ns()
         alerts = [*letter.message.alerts, *letter.unlisted()]
-        headers = {"Content-Type": "application/json", "Idempotency-Key": letter.idempotency_key}
+        headers = {**JSON, "Idempotency-Key": letter.idempotency_key}
+        lasts_until_ns = max(letter.message.expires_at_ns, now_ns + LEAST_LASTS_NS)
+        return f"{await self._posted(alerts, lasts_until_ns, headers)}: {len(alerts)} alerts"
+
+    async def tell_again(self, alerts: Sequence[Notified]) -> None:
+        await self._posted(alerts, self._clock.wall_ns() + LEAST_LASTS_NS, JSON)
+
+    async def _posted(self, alerts: Sequence[Notified], lasts_until_ns: int, headers: Mapping[str, str]) -> str:
+        now_s = self._clock.wall_ns() / 1e9
         answers: dict[str, None] = {}
         for lot in in_lots(alerts, ALERTS_A_POST):
-            body = body_of(lot, max(letter.message.expires_at_ns, now_ns + LEAST_LASTS_NS))
-            response = await post(self._client, self._url, body=body, headers=headers, now_s=now_ns / 1e9)
+            body = body_of(lot, lasts_until_ns)
+            response = await post(self._client, self._url, body=body, headers=headers, now_s=now_s)
             answers[str(response.status_code)] = None
-        return f"{' '.join(answers)}: {len(alerts)} alerts"
+        return " ".join(answers)
 
     async def close(self) -> None:
         await self._client.aclose()
