@@ -45,7 +45,8 @@ class ConsoleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     dashboard: off, the API answers and the page does not, until `features on dashboard`.
     path_prefix: where the routes are mounted in somebody else's app, e.g. "/ops"; "" is the root.
-    allowed_hosts: names besides localhost that a browser may use; anything else is refused (DNS rebinding).
+    allowed_hosts: names with a dot that the console may be opened by, such as "ops.example.com". Addresses and names
+        without a dot always may, /livez, /readyz and /metrics by any name; the rest is refused (DNS rebinding).
     refresh_s: the shortest time between two updates of the page; four a second is as fast as an eye reads.
     max_streams: live streams at once; each costs a socket and a few kB.
     keep_alive_s: how long an idle connection is kept.

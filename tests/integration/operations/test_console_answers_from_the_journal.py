@@ -148,7 +148,22 @@ async def test_errors_are_problem_objects(
     assert says in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil.example:8000"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8000", "localhost", "10.4.0.7:8000", "[::1]:8000", "[fd00::7]", "testserver", "console:8000"]
+)
+async def test_an_address_or_a_name_that_nobody_else_can_own_is_answered(client: httpx2.AsyncClient, host: str) -> None:
+    assert 200 == (await client.get("/api/orders", headers={"host": host})).status_code
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+async def test_probes_and_prometheus_are_answered_under_any_name(client: httpx2.AsyncClient, path: str) -> None:
+    assert 421 != (await client.get(path, headers={"host": "trader.prod.svc.cluster.local:8000"})).status_code
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil.example:8000", "evil.", "[evil.example]", "[evil]"],
+)
 async def test_a_foreign_host_name_is_refused(client: httpx2.AsyncClient, host: str) -> None:
     answer = await client.get("/api/orders", headers={"host": host})
 

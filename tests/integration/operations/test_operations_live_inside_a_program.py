@@ -137,6 +137,22 @@ async def test_the_programs_own_routes_and_documents_stay_as_they_were(enable: E
     assert (200, 421) == (own.status_code, ours.status_code)
 
 
+@pytest.mark.parametrize("prefix", ["", "/ops"])
+async def test_a_container_is_probed_and_called_by_names_of_its_own(tmp_path: Path, prefix: str) -> None:
+    """A kubelet asks by the pod's address, Prometheus by whatever it was told, a neighbour by the service's name."""
+    settings = {
+        "data_dir": str(tmp_path / "ours"),
+        "console": {"path_prefix": prefix, "allowed_hosts": ["Ops.example"]},
+    }
+    app = program(lambda app: enable_perpetual_operations(app_config=settings, fastapi_app=app))
+    asked = [("10.4.0.7:8000", "/readyz"), ("shop.prod.svc", "/livez"), ("shop.prod.svc", "/metrics"),
+             ("shop:8000", "/dashboard"), ("ops.example", "/dashboard"), ("shop.prod.svc", "/dashboard")]  # fmt: skip
+    async with served(app) as (client, _):
+        said = [(await client.get(f"{prefix}{path}", headers={"host": host})).status_code for host, path in asked]
+
+    assert [200, 200, 200, 200, 200, 421] == said
+
+
 async def test_an_open_stream_does_not_hold_up_the_programs_end(enable: Enable) -> None:
     app = program(enable)
     async with served(app) as (client, server), client.stream("GET", "/api/live?view=page") as stream:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI
 
-from trading_orchestrator.perpetual_operations.console.edge import LOOPBACK, Edge
+from trading_orchestrator.perpetual_operations.console.edge import Edge
 from trading_orchestrator.perpetual_operations.console.problems import answer_with_problems
 from trading_orchestrator.perpetual_operations.console.query_keys import refuse_unknown_keys
 from trading_orchestrator.perpetual_operations.console.routes.dashboard import dashboard_routes
@@ -54,7 +54,7 @@ def build_app(sources: Sources, more: Sequence[APIRouter] = ()) -> FastAPI:
     app.add_middleware(
         Edge,
         traffic=sources.traffic,
-        hosts=LOOPBACK | {host.lower() for host in sources.config.allowed_hosts},
+        hosts=frozenset(host.lower() for host in sources.config.allowed_hosts),
         count=sources.metrics.count_answer,
         now_ns=sources.clock.monotonic_ns,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from trading_orchestrator.perpetual_operations.console.problems import problem
 
 log = logging.getLogger(__name__)
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+FOR_MACHINES = frozenset({"/livez", "/readyz", "/metrics"})
+"""What probes and Prometheus read, under whatever name they know the host."""
 SECURITY = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -51,7 +53,11 @@ class Traffic:
 
 
 class Edge:
-    """ASGI middleware. `count(method, route, status, seconds)` is called after every answer."""
+    """ASGI middleware. `count(method, route, status, seconds)` is called after every answer.
+
+    A page from elsewhere could read us through its own host name, led to our address (DNS rebinding): so a name that
+    anybody may own, one with a dot, is answered only when it is in `hosts`. Addresses and short names cannot be owned.
+    """
 
     def __init__(
         self, app: ASGIApp, *, traffic: Traffic, hosts: frozenset[str], count: Count, now_ns: Callable[[], int]
@@ -89,11 +95,13 @@ class Edge:
             self._count(scope["method"], _route(scope), status, (self._now_ns() - began_ns) / 1e9)
 
     def _inner(self, scope: Scope) -> ASGIApp:
-        if hostname(Headers(scope=scope).get("host", "")) in self._hosts:
+        host = hostname(Headers(scope=scope).get("host", ""))
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if nobody_elses(host) or host in self._hosts or path in FOR_MACHINES:
             return self._app
         return problem(
             421,
-            "This host name is not served here: open the console as http://127.0.0.1, "
+            "This host name is not served here: open the console by its address, such as http://127.0.0.1, "
             "or add the name to perpetual_operations.console.allowed_hosts.",
             "request.host",
         )
@@ -118,6 +126,15 @@ def hostname(host: str) -> str:
     if host.startswith("["):
         return host.partition("]")[0] + "]"
     return host.partition(":")[0]
+
+
+def nobody_elses(host: str) -> bool:
+    """Return whether no stranger can own this name: an address, or one without a dot such as localhost."""
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return bool(host) and "." not in host and not host.startswith("[")
+    return True
 
 
 def _route(scope: Scope) -> str:
