@@ -53,6 +53,14 @@ class Buyer(Strategy[BuyerParams, BuyerState]):
         self.state.heard.append(order.status.value)
 
 
+class Bare(Strategy):  # type: ignore[type-arg]  # as one writes it who needs neither parameters nor a state
+    """Buys at the first quote."""
+
+    def on_quote(self, quote: Quote) -> None:
+        if not self.position_qty(quote.symbol) and not self.orders():
+            self.submit(quote.symbol, Side.BUY, Decimal(10))
+
+
 class FollowerParams(StrategyParams, frozen=True):
     bar_s: int = 1
 

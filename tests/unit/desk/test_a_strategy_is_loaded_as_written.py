@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.unit.desk.world import World
 from trading_orchestrator.kernel.config import ConfigRefused, build
+from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.desk_strategies import strategies_of
 from trading_orchestrator.trading.strategies.load import load_strategy
 from trading_orchestrator.trading.strategies.market_maker import MarketMaker
+from trading_orchestrator.trading.strategies.strategy import StrategyParams, StrategyState
 
 MARKET_MAKER = "trading_orchestrator.trading.strategies.market_maker:MarketMaker"
+BARE = "tests.unit.desk.strategies:Bare"
 PARAMS = {"symbol": "EUR/USDT", "qty": "50", "max_position_qty": "500"}
 
 
@@ -52,6 +57,30 @@ def test_an_unknown_parameter_is_refused_with_the_nearest() -> None:
         load_strategy(MARKET_MAKER, PARAMS | {"requote": 1}, source="test")
 
     assert "unknown key `requote`; did you mean `requote_s`?" in refused.value.message
+
+
+def test_a_strategy_needs_neither_parameters_nor_state_nor_wishes() -> None:
+    bare = {"name": "bare", "class": BARE, "params": {}}
+    values = {"broker": "practice", "symbols": ["EUR/USDT", "BTC/USDT"], "strategies": [bare]}
+    loaded = strategies_of(build(DeskConfig, values, source="test"), source="test")["bare"]
+
+    assert ["EUR/USDT", "BTC/USDT"] == loaded.wants("bare").symbols
+    assert (StrategyParams(), StrategyState()) == (loaded.params, loaded.build("bare", loaded.kind.State()).state)
+    with pytest.raises(ConfigRefused, match="unknown key `qty`"):
+        load_strategy(BARE, {"qty": 1}, source="test")
+
+
+async def test_it_trades_and_its_successor_knows(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        first = await world.start(world.node("Bare"))
+        await world.quote("1.1")
+        await world.run(1)
+        first.crash()
+        await world.start(world.node("Bare"), Succession.PROVED_DEATH)
+        await world.quote("1.2")
+        await world.run(1)
+
+        assert (1, Decimal(10)) == (len(world.submits), world.venue_position_qty())
 
 
 def test_an_unknown_key_of_a_desk_is_refused() -> None:
