@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
+from trading_orchestrator.app.desk_repairs import DeskRepairs
 from trading_orchestrator.app.neighbours import Neighbours
 from trading_orchestrator.app.strategy_repairs import StrategyRepairs
 from trading_orchestrator.app.trading_ladders import TRADING_LADDERS
@@ -14,6 +16,23 @@ from trading_orchestrator.perpetual_operations.manager import PerpetualOperation
 from trading_orchestrator.perpetual_operations.monitoring.resources.resource_monitor import Lever
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 from trading_orchestrator.trading.desk import Desk
+
+
+@dataclass(frozen=True)
+class TradingRepairs:
+    """What ladders can do for desks and for their strategies."""
+
+    desks: DeskRepairs
+    strategies: StrategyRepairs
+
+    def watch(self, desk: Desk, venue: str) -> None:
+        """Watch the strategies of one more desk, and offer ladders what can be done for it.
+
+        Args:
+            venue: the part that its venue is watched as.
+        """
+        self.desks.watch(desk, venue)
+        self.strategies.watch(desk)
 
 
 def watch_desk(
@@ -54,7 +73,7 @@ def watch_standby(manager: PerpetualOperationsManager, neighbours: Neighbours) -
     manager.add_probe("standby", neighbours.health, depends_on=["journal"], for_readiness=False, is_proof=True)
 
 
-def offer_trading_repairs(manager: PerpetualOperationsManager, neighbours: Neighbours) -> StrategyRepairs:
+def offer_trading_repairs(manager: PerpetualOperationsManager, neighbours: Neighbours) -> TradingRepairs:
     """Let failures of the trading wing climb their own ladders; those of the config go before them.
 
     Call it before the manager watches, which refuses ladders whose actions it does not know.
@@ -68,4 +87,4 @@ def offer_trading_repairs(manager: PerpetualOperationsManager, neighbours: Neigh
     for ladder in TRADING_LADDERS:
         if ladder.failure not in configured:
             manager.add_ladder(ladder)
-    return StrategyRepairs(manager)
+    return TradingRepairs(DeskRepairs(manager), StrategyRepairs(manager))

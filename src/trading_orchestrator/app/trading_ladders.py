@@ -6,18 +6,22 @@ from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder, St
 
 A_PERSON_LOOKS_S = 3600.0
 
-# While a venue is away no order leaves and doubts are asked after by the desk itself: most outages just end.
+# While a venue is away no order leaves and doubts are asked after by the desk itself: most outages just end. Another
+# node would reach no more of it, and could not even begin: nobody hands over because of a venue.
 TRADING_LADDERS: tuple[Ladder, ...] = (
     Ladder(
         failure="broker.disconnected",
         parts=("broker/*",),
-        steps=(Step(action="wait", proof_s=30), Step(action="hand_over", proof_s=60, budget=2, cooldown_s=600)),
-        halts_safely="No order leaves; what rests at the venue rests. A person is paged.",
+        steps=(Step(action="wait", proof_s=60),),
+        halts_safely="No order leaves; what rests at the venue rests. The desk goes on by itself when it is back.",
     ),
     Ladder(
         failure="broker.mute",
-        steps=(Step(action="wait", proof_s=30), Step(action="hand_over", proof_s=60, budget=2, cooldown_s=600)),
-        halts_safely="Orders without an answer stay unknown with their exposure reserved. A person is paged.",
+        steps=(Step(action="wait", proof_s=30), Step(action="reduce_desk", proof_s=5)),
+        halts_safely=(
+            "Orders without an answer stay unknown with their exposure reserved, and the desk takes no new risk until "
+            "`desk resume`."
+        ),
     ),
     Ladder(
         failure="broker.banned",
@@ -56,8 +60,12 @@ TRADING_LADDERS: tuple[Ladder, ...] = (
     Ladder(
         failure="desk.down",
         parts=("desk/*",),
-        steps=(Step(action="wait", proof_s=20), Step(action="hand_over", proof_s=60, budget=2, cooldown_s=600)),
-        halts_safely="No order leaves. A person is paged.",
+        steps=(
+            Step(action="wait", proof_s=20),
+            Step(action="hand_over", proof_s=60, budget=2, cooldown_s=600),
+            Step(action="halt_desk", proof_s=5),
+        ),
+        halts_safely="No order leaves, and none will before `desk resume` when the desk is back.",
     ),
     # The keeper repairs these: the proof is that another node is ready again.
     Ladder(

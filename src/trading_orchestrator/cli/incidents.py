@@ -95,7 +95,8 @@ def show_statistics(config: ConfigOption = None, data_dir: DataDirOption = None,
     if as_json:
         print(reading.as_json(found))
         return
-    table = Table("failure", "all", "repaired", "by itself", "unproved", "open", "detect p50", "recover p50", "p99", box=None)
+    counted = ("all", "repaired", "by itself", "unproved", "open")
+    table = Table("failure", *counted, "detect p50", "recover p50", "p99", box=None)
     for row in found:
         counts = (row.incidents, row.repaired, row.by_themselves, row.unproved, row.open)
         seconds = (row.detect.p50_s, row.recover.p50_s, row.recover.p99_s)

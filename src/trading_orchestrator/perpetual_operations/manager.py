@@ -410,12 +410,15 @@ class PerpetualOperationsManager:
             ladder.check(self.recovery.actions)
         self.recovery.ladders.add(ladder)
 
-    def add_recovery_action(self, name: str, action: Action) -> None:
+    def add_recovery_action(self, name: str, action: Action, *, repairs: bool = True) -> None:
         """Let ladders name an action; one of a default's name takes its place.
 
         The action gets the failure and returns a sentence on what it did; raising means that it could not.
+
+        Args:
+            repairs: whether it can bring the part back; one that only makes it safe gets no credit.
         """
-        self.recovery.add_action(name, action, replace=True)
+        self.recovery.add_action(name, action, replace=True, repairs=repairs)
 
     def add_cache(self, name: str, clear: Callable[[], int]) -> None:
         """Have a cache emptied when memory is short; `clear` returns how many entries it dropped."""

@@ -143,6 +143,13 @@ class Desk:
         """Return whether it would trade here, if only it could start."""
         return bool(self._waiting)
 
+    @property
+    def mode(self) -> str:
+        """Return the mode by which orders are judged, "" while its facts are not followed here."""
+        if self._shift is not None:
+            return self._shift.record.book.mode
+        return self._follower.book.mode if self._follower is not None else ""
+
     def health(self) -> Health:
         """Return how the desk is, in a sentence."""
         if self._trouble:

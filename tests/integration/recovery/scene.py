@@ -66,7 +66,7 @@ class Scene:
                 self.readings[failure.part] = WELL
             return f"{name} went well"
 
-        self.recovery.add_action(name, act)
+        self.recovery.add_action(name, act, repairs=name != "wait")
 
     def breaks(self, name: str, failure: str = "", reason: str = "gone") -> None:
         self.readings[name] = Health(HealthState.UNHEALTHY, reason, failure)

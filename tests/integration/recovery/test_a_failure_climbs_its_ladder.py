@@ -64,6 +64,34 @@ async def test_an_action_that_hangs_is_late_and_the_next_rung_is_tried(make_scen
     assert 2000.0 == incident.steps[0].took_ms
 
 
+async def test_a_part_that_works_again_if_not_well_is_left_alone(make_scene: MakeScene) -> None:
+    scene = make_scene(Ladder(failure="x", steps=(Step(action="pretends", proof_s=3), Step(action="helps"))))
+    scene.part("desk")
+    scene.breaks("desk", "x")
+    await scene.pass_time(2)
+    scene.readings["desk"] = Health(HealthState.DEGRADED, "the desk is halted")
+    await scene.pass_time(60)
+    assert ["pretends desk"] == scene.done
+    assert ["open"] == [incident.state for incident in await scene.told()]
+
+    scene.breaks("desk", "x")
+    await scene.pass_time(5)
+    assert ["pretends desk", "helps desk"] == scene.done
+
+
+async def test_a_step_that_only_makes_safe_gets_no_credit(make_scene: MakeScene) -> None:
+    scene = make_scene(Ladder(failure="x", steps=(Step(action="pretends", proof_s=1), Step(action="halts"))))
+    scene.recovery.add_action("halts", scene.recovery.actions["halts"], replace=True, repairs=False)
+    scene.part("desk")
+    scene.breaks("desk", "x")
+    await scene.pass_time(5)
+    scene.readings["desk"] = Health(HealthState.HEALTHY)
+    await scene.pass_time(2)
+
+    (incident,) = await scene.told()
+    assert ("resolved", "pretends") == (incident.state, incident.ended_by)
+
+
 async def test_what_comes_back_by_itself_is_left_alone(make_scene: MakeScene) -> None:
     scene = make_scene(Ladder(failure="x", steps=(Step(action="helps", wait_s=5),)))
     scene.part("feed")

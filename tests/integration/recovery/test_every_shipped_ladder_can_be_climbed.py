@@ -109,7 +109,7 @@ class NodeLike:
         self.mute_streams = 0
         venue = VenueWatch(self.manager).watch("practice", self.node.desk, self.pulse, lambda: self.mute_streams)
         watch_desk(self.manager, self.node.desk, venue, self.pulse, self.broker.clock_offset_s)
-        strategies.watch(self.node.desk)
+        strategies.watch(self.node.desk, venue)
         self.worker = Worker()
         self.manager.register(self.worker)
         self.pool = self.manager.add_pool("sales", Line(), PoolConfig(min_size=1, max_size=2, size=1))

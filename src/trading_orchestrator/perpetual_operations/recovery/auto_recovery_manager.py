@@ -25,7 +25,7 @@ LET_GO_ROUNDS = 3
 FORGET_ROUNDS = 30
 """A program may register its parts seconds after it has begun to watch: what was open is not over because of that."""
 RECALL_WITHIN_S = 2.0
-WAIT = "wait"  # the action that does nothing: what ends after it ended by itself
+WAIT = "wait"  # the action that does nothing
 WAIT_FOR_JOURNAL_S = 2.0
 
 
@@ -44,7 +44,7 @@ Action = Callable[[Failure], Awaitable[str]]
 
 @dataclass
 class Climb:
-    """One part on its ladder. `last`: the action that ran last, which gets the credit if the part reads well."""
+    """One part on its ladder. `last`: what was tried last to repair it, which gets the credit if it reads well."""
 
     ladder: Ladder
     task: asyncio.Task[None] | None = None
@@ -83,6 +83,7 @@ class AutoRecoveryManager:
         self._clock = clock
         self._report = report
         self._actions: dict[str, Action] = {}
+        self._repairing: set[str] = set()
         self._allowance = Allowance()
         self._climbs: dict[str, Climb] = {}
         self._last_well_ns: dict[str, int] = {}
@@ -95,11 +96,12 @@ class AutoRecoveryManager:
     def actions(self) -> Mapping[str, Action]:
         return self._actions
 
-    def add_action(self, name: str, action: Action, *, replace: bool = False) -> None:
+    def add_action(self, name: str, action: Action, *, replace: bool = False, repairs: bool = True) -> None:
         """Let ladders name an action. It returns a sentence on what it did, and raises when it could not.
 
         Args:
             replace: take the place of the action of this name; a program knows better than a default how to shed load.
+            repairs: whether it can bring the part back; one that only waits, or makes safe, gets no credit.
 
         Raises:
             LadderRefused: the name is taken, and `replace` was not said.
@@ -107,6 +109,7 @@ class AutoRecoveryManager:
         if name in self._actions and not replace:
             raise LadderRefused(f"an action named {name!r} is registered already: choose another name", key=name)
         self._actions[name] = action
+        (self._repairing.add if repairs else self._repairing.discard)(name)
 
     def switch(self, on: bool) -> None:
         """Repair from now on, or no longer: then what is under way ends, and incidents are kept all the same."""
@@ -253,19 +256,19 @@ class AutoRecoveryManager:
 
     def _resolve(self, part: PartHealth, at_ns: int) -> None:
         incident = self.incidents.open[part.name]
-        by = self._last_action(incident)
-        by = "" if by == WAIT else by
+        by = self._last_repair(incident)
         proof = f"{part.name} reads {part.state.value}" + (f": {part.reason}" if part.reason else "")
         self._end_climb(part.name)
         self.incidents.say(f.Resolved(incident_id=incident.incident_id, at_ns=at_ns, proof=proof, by=by))
         log.info("incident %s is over: %s", incident.incident_id, proof)
 
-    def _last_action(self, incident: Incident) -> str:
+    def _last_repair(self, incident: Incident) -> str:
         """Return what was tried last, here or on the node that had the incident before."""
         climb = self._climbs.get(incident.part)
         if climb is not None and climb.last:
             return climb.last
-        return next((step.action for step in reversed(incident.steps) if step.outcome != "skipped"), "")
+        tried = (step.action for step in reversed(incident.steps) if step.outcome != "skipped")
+        return next((action for action in tried if action in self._repairing), "")
 
     def _let_go(self, incident: Incident, part: PartHealth, at_ns: int) -> None:
         if not self._has_heirs:
@@ -297,9 +300,11 @@ class AutoRecoveryManager:
             for number, step in enumerate(ladder.steps, 1):
                 await self._clock.sleep(step.wait_s)
                 for attempt in range(1, step.tries + 1):
+                    await self._while_it_works(failure.part)
                     if not await self._take(failure, climb, number, step, attempt):
                         break
                     await self._clock.sleep(step.proof_s)  # reading well meanwhile ends the climb
+            await self._while_it_works(failure.part)
             if await self.incidents.stands_for_itself(failure.incident_id):
                 self.incidents.say(
                     f.Exhausted(
@@ -315,6 +320,15 @@ class AutoRecoveryManager:
             if not ladder.steps:
                 return
             await self._clock.sleep(ladder.again_s)
+
+    async def _while_it_works(self, part: str) -> None:
+        """What works again, if not well, is left alone: a desk that a step halted needs a person, and no other node."""
+        while self._works(part):
+            await self._clock.sleep(LOOK_EVERY_S)
+
+    def _works(self, name: str) -> bool:
+        part = next((part for part in self._report().parts if part.name == name), None)
+        return part is not None and part.state is HealthState.DEGRADED and not part.because_of and not self._fails(part)
 
     async def _recall(self, part: str) -> None:
         """Count what was tried before this process, and by others; a journal that does not answer is not waited for."""
@@ -339,7 +353,7 @@ class AutoRecoveryManager:
             return False
         self._allowance.use(failure.part, step, now_ns=began_ns, at_ns=at_ns)
         self.incidents.say(f.StepStarted(**about, at_ns=at_ns))  # type: ignore[arg-type]
-        climb.last = step.action
+        climb.last = step.action if step.action in self._repairing else climb.last
         outcome, said = await self._act(failure, step)
         took_ms = round((self._clock.monotonic_ns() - began_ns) / 1e6, 3)
         at_ns = self._clock.wall_ns()

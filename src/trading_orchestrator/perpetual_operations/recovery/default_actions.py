@@ -39,7 +39,7 @@ class DefaultActions:
 
     def register(self, recovery: AutoRecoveryManager) -> None:
         """Let ladders name them."""
-        recovery.add_action(WAIT, self.wait)
+        recovery.add_action(WAIT, self.wait, repairs=False)
         recovery.add_action("reconnect", self.reconnect)
         recovery.add_action("write_log_back", self.write_log_back)
         recovery.add_action("restart_component", self.restart_component)
