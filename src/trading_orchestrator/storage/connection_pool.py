@@ -121,6 +121,7 @@ class Held(Generic[C]):
     opened_ns: int
     used_ns: int
     who: str = ""
+    is_given_up: bool = False
 
 
 class ConnectionPool(Generic[C]):
@@ -130,6 +131,9 @@ class ConnectionPool(Generic[C]):
     ...     await connection.execute(...)
 
     An error inside the block closes the connection unless `is_harmless` says that it left it in order.
+
+    Every connection that was opened is lent, idle, being asked for a sign of life, or closed, whoever is cancelled
+    where: closing goes on by itself, and what is asked while it is nobody's is not forgotten.
     """
 
     def __init__(
@@ -153,6 +157,8 @@ class ConnectionPool(Generic[C]):
         self._is_harmless = is_harmless
         self._idle: deque[Held[C]] = deque()
         self._out: set[Held[C]] = set()
+        self._asked: set[Held[C]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self._opening = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._called = 0  # woken, and not yet at the counter
@@ -210,9 +216,11 @@ class ConnectionPool(Generic[C]):
         """Close what is too old or idle for too long, and ping what has been silent; call it every few seconds."""
         now_ns = self._clock.monotonic_ns()
         for held in list(self._idle):
+            if held not in self._idle:
+                continue  # lent or recycled while another one was asked
             spare = len(self._idle) + len(self._out) > self.config.min_size
             idle_too_long = spare and now_ns - held.used_ns > self.config.idle_max_s * 1e9
-            if idle_too_long or self._is_old(held, now_ns) or len(self._out) + len(self._idle) > self.size:
+            if idle_too_long or self._is_surplus(held):
                 self._idle.remove(held)
                 await self._close(held)
             elif now_ns - held.used_ns > self.config.ping_every_s * 1e9:
@@ -243,12 +251,12 @@ class ConnectionPool(Generic[C]):
     async def recycle(self) -> int:
         """Replace every connection: idle ones now, lent ones when they come back. Return how many."""
         now_ns = self._clock.monotonic_ns()
-        for held in self._out:
+        elsewhere = self._out | self._asked
+        for held in elsewhere:
             held.opened_ns = now_ns - int(self.config.age_max_s * 1e9) - 1
-        idle, self._idle = list(self._idle), deque()
-        for held in idle:
-            await self._close(held)
-        return len(idle) + len(self._out)
+        idle = len(self._idle)
+        await self._close_all(self._idle)
+        return idle + len(elsewhere)
 
     async def drain(self, deadline_s: float) -> int:
         """Lend nothing more, wait for what is lent, close all; return how many were not given back in time."""
@@ -257,11 +265,8 @@ class ConnectionPool(Generic[C]):
         until_ns = self._clock.monotonic_ns() + int(deadline_s * 1e9)
         while self._out and self._clock.monotonic_ns() < until_ns:
             await self._clock.sleep(0.05)
-        for held in [*self._idle, *self._out]:
-            await self._close(held)
         late = len(self._out)
-        self._idle.clear()
-        self._out.clear()
+        await self._close_all(self._idle, self._out)
         return late
 
     def reopen(self) -> None:
@@ -280,11 +285,11 @@ class ConnectionPool(Generic[C]):
         if self._waiting or self._called:
             await self._wait_turn(until_ns)  # first come, first served
         while True:
-            if self._closed:
-                raise PoolClosed(f"pool {self.name} is closed", pool=self.name)
-            held = await self._idle_and_well()
-            if held is None and self._may_open():
-                held = await self._open()
+            try:
+                held = await self._one()
+            except BaseException:
+                self._wake()  # the next may have more luck
+                raise
             if held is not None:
                 held.who, held.used_ns = who, self._clock.monotonic_ns()
                 self._out.add(held)
@@ -293,6 +298,21 @@ class ConnectionPool(Generic[C]):
                 self._wake()
                 return held
             await self._wait_turn(until_ns)
+
+    async def _one(self) -> Held[C] | None:
+        """Return a connection in order, None when all there may be are lent."""
+        self._refuse_closed()
+        held = await self._idle_and_well()
+        if held is None and self._may_open():
+            held = await self._open()
+        if held is not None and self._closed:  # drained meanwhile
+            await self._close(held)
+        self._refuse_closed()
+        return held
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise PoolClosed(f"pool {self.name} is closed", pool=self.name)
 
     def _may_open(self) -> bool:
         return len(self._out) + len(self._idle) + self._opening < self.size
@@ -308,30 +328,48 @@ class ConnectionPool(Generic[C]):
         return None
 
     async def _answers(self, held: Held[C]) -> bool:
+        """Return whether it is still to be used, else it is closed; also when whoever asks is cancelled."""
         self._opening += 1  # it counts while it is asked, or another caller would open one more
+        self._asked.add(held)
         try:
             await self._within(self._connector.ping(held.connection), self.config.ping_s)
         except Exception as error:  # noqa: BLE001  # a library's own errors: whatever it is, the connection is not well
             log.info("pool %s: an idle connection does not answer (%s): closed", self.name, error)
-            await self._close(held)
-            return False
+            self._give_up(held)
+        except BaseException:
+            self._give_up(held)  # half an answer may be on it
+            raise
         finally:
             self._opening -= 1
-        return True
+            self._asked.discard(held)
+        if not held.is_given_up and not self._is_surplus(held, more=1):
+            return True
+        await self._close(held)
+        return False
 
     async def _open(self) -> Held[C]:
         self._opening += 1
         try:
             async with self.breaker.call():
-                connection = await self._within(self._connector.open(), self.config.wait_s)
-        except BaseException:
+                opening = asyncio.ensure_future(self._connector.open())
+                try:
+                    connection = await self._within(opening, self.config.wait_s)
+                except BaseException:
+                    opening.add_done_callback(self._came_too_late)
+                    raise
+        finally:
             self._opening -= 1
-            self._wake()  # the next may have more luck
-            raise
-        self._opening -= 1
+        return self._opened(connection)
+
+    def _opened(self, connection: C) -> Held[C]:
         self.opened_total += 1
         now_ns = self._clock.monotonic_ns()
         return Held(connection, opened_ns=now_ns, used_ns=now_ns)
+
+    def _came_too_late(self, opening: asyncio.Future[C]) -> None:
+        """Nobody waits for it any more, and it was opened all the same."""
+        if not opening.cancelled() and opening.exception() is None:
+            self._give_up(self._opened(opening.result()))
 
     async def _wait_turn(self, until_ns: int) -> None:
         left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
@@ -365,17 +403,18 @@ class ConnectionPool(Generic[C]):
     async def _give_back(self, held: Held[C]) -> None:
         self._out.discard(held)
         held.used_ns = self._clock.monotonic_ns()
-        too_many = len(self._out) + len(self._idle) >= self.size
-        if self._closed or too_many or self._is_old(held, held.used_ns):
-            await self._close(held)
+        if held.is_given_up or self._is_surplus(held, more=1):
+            await self._discard(held)
         else:
             self._idle.append(held)
-        self._wake()
+            self._wake()
 
     async def _discard(self, held: Held[C]) -> None:
         self._out.discard(held)
-        await self._close(held)
-        self._wake()
+        try:
+            await self._close(held)
+        finally:
+            self._wake()
 
     def _wake(self) -> None:
         """Call as many as there is room for and were not called yet."""
@@ -386,7 +425,29 @@ class ConnectionPool(Generic[C]):
                 turn.set_result(None)
 
     async def _close(self, held: Held[C]) -> None:
+        """Return when it is closed, or was given ping_s to; it is closed also when whoever waits is cancelled."""
+        if (closing := self._give_up(held)) is not None:
+            await asyncio.shield(closing)
+
+    async def _close_all(self, *kept: deque[Held[C]] | set[Held[C]]) -> None:
+        for those in kept:
+            while those:
+                self._give_up(those.pop())
+        if self._closing:
+            await asyncio.wait(tuple(self._closing))
+
+    def _give_up(self, held: Held[C]) -> asyncio.Task[None] | None:
+        """Begin to close it, once."""
+        if held.is_given_up:
+            return None
+        held.is_given_up = True
         self.closed_total += 1
+        closing = asyncio.get_running_loop().create_task(self._end(held), name=f"close one of pool {self.name}")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        return closing
+
+    async def _end(self, held: Held[C]) -> None:
         try:
             await self._within(self._connector.close(held.connection), self.config.ping_s)
         except Exception as error:  # noqa: BLE001  # it is given up either way
@@ -394,6 +455,11 @@ class ConnectionPool(Generic[C]):
 
     async def _within(self, asked: Awaitable[T], seconds: float) -> T:
         return await Deadline(self._clock, seconds, what=f"pool {self.name}: the other side").run(asked)
+
+    def _is_surplus(self, held: Held[C], *, more: int = 0) -> bool:
+        """Return whether it is to be closed rather than kept. `more`: it is not among the idle ones yet."""
+        too_many = len(self._out) + len(self._idle) + more > self.size
+        return self._closed or too_many or self._is_old(held, self._clock.monotonic_ns())
 
     def _is_old(self, held: Held[C], now_ns: int) -> bool:
         return now_ns - held.opened_ns > self.config.age_max_s * 1e9

@@ -17,9 +17,12 @@ from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolM
 
 
 class Server:
-    """Counts what is open; can be down, or leave connections dead."""
+    """Counts what is open; can be down, mute or slow, or leave connections dead."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.is_mute = False
+        self.opens_after_s = 0.0
         self.open_now: set[int] = set()
         self.opened = 0
         self.most = 0
@@ -29,12 +32,16 @@ class Server:
     async def open(self) -> int:
         if self.is_down:
             raise ConnectionRefusedError("down")
+        if self.opens_after_s:
+            await self.clock.sleep(self.opens_after_s)
         self.opened += 1
         self.open_now.add(self.opened)
         self.most = max(self.most, len(self.open_now))
         return self.opened
 
     async def ping(self, connection: int) -> None:
+        if self.is_mute:
+            await self.clock.sleep(1e6)
         if connection in self.dead:
             raise ConnectionResetError("gone")
 
@@ -47,7 +54,7 @@ class Scene:
 
     def __init__(self, **settings: object) -> None:
         self.clock = VirtualClock()
-        self.server = Server()
+        self.server = Server(self.clock)
         self.manager = ConnectionPoolManager(self.clock)
         self.pool: ConnectionPool[int] = self.manager.add("db", self.server, PoolConfig(**settings))  # type: ignore[arg-type]
         self.served: list[int] = []
@@ -213,3 +220,60 @@ def test_names_are_given_once_and_known() -> None:
 def test_bounds_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="min_size ≤ size ≤ max_size"):
         PoolConfig(min_size=5, size=2)
+
+
+async def test_a_caller_cancelled_while_its_connection_is_pinged_loses_none() -> None:
+    scene = Scene(size=1, wait_s=60)
+    async with scene.pool.use():
+        pass
+    await scene.clock.advance(60)
+    scene.server.is_mute = True
+    async with scene.busy(2, takes_s=1) as (pinging, _):
+        pinging.cancel()
+        scene.server.is_mute = False
+        for _ in range(20):
+            await scene.clock.advance(0.1)
+
+    status = scene.pool.status()
+    assert (2, 1, 1, 0) == (status.opened_total, status.closed_total, status.idle, status.in_use)
+    assert [1] == scene.served, "whoever waited behind it is woken"
+
+
+async def test_a_recycle_while_idle_ones_are_pinged_replaces_those_too() -> None:
+    scene = Scene(size=3)
+    async with scene.pool.use(), scene.pool.use(), scene.pool.use():
+        pass
+    await scene.clock.advance(60)
+    scene.server.is_mute = True
+    tending = asyncio.create_task(scene.pool.tend())
+    await scene.clock.advance(0.1)
+
+    assert 3 == await scene.pool.recycle()
+    await scene.clock.advance(10)
+    await tending
+    assert (set(), 3) == (scene.server.open_now, scene.pool.status().closed_total)
+
+
+async def test_one_that_comes_back_after_a_drain_is_closed_once() -> None:
+    scene = Scene(size=1)
+    async with scene.busy(1, takes_s=100) as (late,):
+        draining = asyncio.create_task(scene.pool.drain(1.0))
+        for _ in range(20):
+            await scene.clock.advance(0.1)
+        assert 1 == await draining
+        await scene.clock.advance(100)
+        await late
+
+    assert (1, 1) == (scene.pool.opened_total, scene.pool.closed_total)
+
+
+async def test_one_that_is_opened_while_the_pool_drains_is_not_lent() -> None:
+    scene = Scene(size=1)
+    scene.server.opens_after_s = 1.0
+    async with scene.busy(1, takes_s=1) as (caller,):
+        await scene.pool.drain(0.0)
+        await scene.clock.advance(2)
+        with pytest.raises(PoolClosed):
+            await caller
+
+    assert set() == scene.server.open_now
