@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +31,7 @@ from trading_orchestrator.perpetual_operations.feature_table import (
     rows_over,
 )
 from trading_orchestrator.perpetual_operations.features import Feature, Features
+from trading_orchestrator.perpetual_operations.health.diagnosis import WELL
 from trading_orchestrator.perpetual_operations.health.health_checker import (
     AtOnce,
     HealthChecker,
@@ -47,6 +49,7 @@ from trading_orchestrator.perpetual_operations.incidents.incident_log import Inc
 from trading_orchestrator.perpetual_operations.monitoring.guards import Guards, nobody_takes_over
 from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import MetricsHistory
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
+from trading_orchestrator.perpetual_operations.monitoring.leaks.memory_leak_detector import MemoryLeakDetector
 from trading_orchestrator.perpetual_operations.monitoring.node_watch import NodeWatch
 from trading_orchestrator.perpetual_operations.monitoring.pool_metrics import PoolMetrics
 from trading_orchestrator.perpetual_operations.monitoring.resources.resource_monitor import Lever
@@ -83,6 +86,12 @@ OWN_PARTS: Mapping[str, Sequence[str]] = {
     JournalWatch.name: ("journal",),
 }
 """Our own parts that are watched like any other, and what each stands on."""
+HOST_CAUSES: Mapping[str, Sequence[str]] = {
+    "journal": ("disk",),
+    "event_loop": ("cpu",),
+    "memory": (MemoryLeakDetector.name,),
+}
+"""What of the host may be why a part is in trouble; which trouble, `BRINGS_ABOUT` says."""
 
 
 class PerpetualOperationsManager:
@@ -203,13 +212,8 @@ class PerpetualOperationsManager:
             tell=(self.journal.saw, self.features.saw),
         )
         self.health.follow(self.recovery.reported)
-        self.add_probe("journal", look)
         limits = {"degraded_s": config.health.loop_lag_degraded_s, "unhealthy_s": config.health.loop_lag_unhealthy_s}
-        self.add_probe("event_loop", event_loop_probe(self.loop_lag.worst_s, **limits))
-        for name, probe in self.guards.probes().items():
-            finder = name if name == self.guards.leaks.name else self.guards.resources.name
-            found = self._unless_off(self.monitor.name, self._unless_off(finder, probe))
-            self.add_probe(name, self._once_a_host(found) if name in OF_THE_HOST else found, for_readiness=False)
+        self._watch_host(look, event_loop_probe(self.loop_lag.worst_s, **limits))
         self._watch_own_parts(OWN_PARTS)
         for name, pool in pools_of(store).items():
             self.adopt_pool(name, pool)
@@ -248,6 +252,17 @@ class PerpetualOperationsManager:
         if self.is_running:
             self.supervisor.start(component.name)
 
+    def _watch_host(self, journal: Probe, event_loop: Probe) -> None:
+        guarded = self.guards.probes()
+        stands_on = {name: [cause for cause in causes if cause in guarded] for name, causes in HOST_CAUSES.items()}
+        self.add_probe("journal", journal, depends_on=stands_on["journal"])
+        self.add_probe("event_loop", event_loop, depends_on=stands_on["event_loop"])
+        for name, probe in guarded.items():
+            finder = name if name == self.guards.leaks.name else self.guards.resources.name
+            found = self._unless_off(self.monitor.name, self._unless_off(finder, probe))
+            asked = self._once_a_host(found) if name in OF_THE_HOST else found
+            self.add_probe(name, asked, depends_on=stands_on.get(name, ()), for_readiness=False)
+
     def _watch_own_parts(self, stand_on: Mapping[str, Sequence[str]]) -> None:
         """Ask those of these parts that are built."""
         for name, stands_on in stand_on.items():
@@ -256,12 +271,17 @@ class PerpetualOperationsManager:
                 self.add_probe(name, probe, depends_on=stands_on, for_readiness=False)
 
     def _once_a_host(self, probe: AtOnce) -> AtOnce:
-        """What all nodes of a host share is the finding of the one that serves the console."""
+        """What all nodes of a host share is the finding of the one that serves the console; for the others it only
+        explains.
+        """
 
         def ask() -> Health:
-            if self._watches_always and not self.is_running:
+            health = probe.health()
+            if self.is_running or not self._watches_always:
+                return health
+            if health.state in WELL:
                 return Health(HealthState.HEALTHY, "watched by the node that serves the console", elsewhere=True)
-            return probe.health()
+            return replace(health, elsewhere=True)
 
         return AtOnce(ask)
 

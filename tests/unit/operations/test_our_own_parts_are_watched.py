@@ -131,3 +131,14 @@ async def test_a_start_may_take_its_time_and_no_more() -> None:
     states.append(probe.health().state)
 
     assert [HealthState.HEALTHY, HealthState.UNHEALTHY, HealthState.HEALTHY, HealthState.HEALTHY] == states
+
+
+async def test_what_of_the_host_may_be_the_reason_is_known(tmp_path: Path) -> None:
+    report = await manager(tmp_path).health.check()
+
+    stands_on = {part.name: part.depends_on for part in report.parts}
+    assert (("disk",), ("cpu",), ("memory_leak_detector",)) == (
+        stands_on["journal"],
+        stands_on["event_loop"],
+        stands_on["memory"],
+    )

@@ -63,3 +63,76 @@ def test_a_degraded_part_is_told_but_pulls_nobody_down() -> None:
 )
 def test_the_verdict_is_one_sentence(readings: dict[str, Health], said: str) -> None:
     assert said == verdict(diagnose(readings, GRAPH))
+
+
+def low(failure: str, *, elsewhere: bool = False) -> Health:
+    return Health(HealthState.DEGRADED, "is short", failure, elsewhere)
+
+
+def failed(failure: str) -> Health:
+    return Health(HealthState.UNHEALTHY, "fails", failure)
+
+
+HOST = {
+    "disk": [], "cpu": [], "leak": [], "journal": ["disk"], "event_loop": ["cpu"], "memory": ["leak"],
+    "desk": ["journal"], "strategy": ["desk"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cause", "failure", "part", "follows"),
+    [
+        ("disk", "disk.low", "journal", "database.lost"),
+        ("cpu", "cpu.saturated", "event_loop", "event_loop.blocked"),
+        ("leak", "memory.leak", "memory", "memory.pressure"),
+    ],
+)
+def test_what_is_short_is_the_cause_of_what_it_brings_about(cause: str, failure: str, part: str, follows: str) -> None:
+    readings = dict.fromkeys(HOST, WELL) | {cause: low(failure), part: failed(follows)}
+
+    findings = diagnose(readings, HOST)
+
+    assert [cause] == [finding.name for finding in findings if finding.is_cause]
+
+
+def test_a_full_disk_is_one_cause_up_to_the_strategy() -> None:
+    readings = dict.fromkeys(HOST, WELL) | {
+        "disk": low("disk.low"), "journal": failed("database.lost"), "desk": failed("desk.down"),
+    }  # fmt: skip
+
+    findings = {finding.name: finding for finding in diagnose(readings, HOST)}
+
+    assert [("disk",)] * 3 == [findings[name].because_of for name in ("journal", "desk", "strategy")]
+    assert "disk is degraded: is short (affects journal, desk and strategy)." == verdict([*findings.values()])
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        {"disk": low("disk.low"), "journal": failed("database.locked")},  # another program keeps it
+        {"disk": low("disk.low"), "journal": failed("")},
+        {"disk": low(""), "journal": failed("database.lost")},
+        {"cpu": low("cpu.saturated"), "journal": failed("database.lost")},
+    ],
+)
+def test_a_failure_with_a_reason_of_its_own_speaks_for_itself(readings: dict[str, Health]) -> None:
+    findings = {finding.name: finding for finding in diagnose(dict.fromkeys(HOST, WELL) | readings, HOST)}
+
+    assert findings["journal"].is_cause
+    assert HealthState.UNHEALTHY is findings["journal"].state
+
+
+def test_what_is_short_marks_nobody_who_is_well() -> None:
+    readings = dict.fromkeys(HOST, WELL) | {"disk": low("disk.low"), "cpu": low("cpu.saturated")}
+
+    assert ["disk", "cpu"] == [one.name for one in diagnose(readings, HOST) if one.state is not HealthState.HEALTHY]
+
+
+def test_what_another_node_answers_for_explains_here_and_is_told_there() -> None:
+    elsewhere = low("disk.low", elsewhere=True)
+    quiet = diagnose({"disk": elsewhere, "journal": WELL}, HOST)
+    loud = diagnose({"disk": elsewhere, "journal": failed("database.lost")}, HOST)
+
+    assert [HealthState.HEALTHY] * 2 == [finding.state for finding in quiet]
+    assert [(), ("disk",)] == [finding.because_of for finding in loud]
+    assert "disk is degraded: is short (affects journal)." == verdict(loud)

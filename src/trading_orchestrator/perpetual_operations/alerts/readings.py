@@ -14,7 +14,8 @@ from trading_orchestrator.perpetual_operations.alerts.rules.kinds.health import 
 from trading_orchestrator.perpetual_operations.alerts.rules.samples import Samples
 from trading_orchestrator.perpetual_operations.health.diagnosis import Finding
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport
-from trading_orchestrator.perpetual_operations.health.of_all_nodes import answered, is_one_for_all
+from trading_orchestrator.perpetual_operations.health.of_all_nodes import answered
+from trading_orchestrator.perpetual_operations.incidents.correlation import outlives_its_node
 from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
 from trading_orchestrator.storage.ports import LeaseRow
 
@@ -64,7 +65,7 @@ def of_health(own: HealthReport, nodes: Sequence[NodeNow]) -> Iterator[Reading]:
         labels = {"part": part.name, "node": report.node}
         yield "trading_health_up", labels, float(part.state in UP)
         yield "trading_health_probe_seconds", labels, part.took_ms / 1000
-        whose = (part.name, "" if is_one_for_all(part.name) else report.node)
+        whose = (part.name, "" if outlives_its_node(part.name) else report.node)
         found = Finding(part.name, part.state, part.reason, part.because_of)
         worst[whose] = max(worst.get(whose, found), found, key=_badness)
     for (_, node), finding in worst.items():

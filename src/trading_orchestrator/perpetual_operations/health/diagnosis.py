@@ -10,6 +10,13 @@ from trading_orchestrator.kernel.component import Health, HealthState
 
 WELL = frozenset({HealthState.HEALTHY, HealthState.STARTING})
 DOWN = frozenset({HealthState.UNHEALTHY, HealthState.UNKNOWN, HealthState.STOPPED})
+BRINGS_ABOUT: Mapping[str, tuple[str, ...]] = {
+    "disk.low": ("database.lost",),
+    "cpu.saturated": ("event_loop.blocked",),
+    "memory.leak": ("memory.pressure",),
+}
+"""Failures of parts that still work, and what follows from them where a part depends on theirs. Any other failure of
+such a part has a reason of its own: a journal that another program locks is not the full disk's."""
 BAD_FIRST = (
     HealthState.UNHEALTHY,
     HealthState.UNKNOWN,
@@ -42,9 +49,13 @@ class Finding(msgspec.Struct, frozen=True):
 def diagnose(readings: Mapping[str, Health], depends_on: Mapping[str, Sequence[str]]) -> Sequence[Finding]:
     """Return one finding per reading, in its order: causes keep their state, dependants name their causes.
 
-    A dependant that reads healthy while something below it is down is degraded: its reading is old or lucky.
+    A dependant that reads healthy while something below it is down is degraded: its reading is old or lucky. What is
+    merely degraded pulls nobody down, and is the cause only of the failures in `BRINGS_ABOUT`.
     """
-    return [_finding(name, health, _causes(name, readings, depends_on)) for name, health in readings.items()]
+    known: dict[str, tuple[str, ...]] = {}
+    return _unless_told_elsewhere(
+        [_finding(name, health, _roots(name, readings, depends_on, known)) for name, health in readings.items()]
+    )
 
 
 def worst(states: Sequence[HealthState]) -> HealthState:
@@ -74,35 +85,44 @@ def _finding(name: str, health: Health, causes: tuple[str, ...]) -> Finding:
     return Finding(name, state, health.reason, causes, health.failure, health.elsewhere)
 
 
-def _causes(name: str, readings: Mapping[str, Health], depends_on: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Walk upstream; a part that is down and has nothing down below it is a cause."""
-    found: dict[str, None] = {}
-    todo, seen = list(depends_on.get(name, ())), {name}
-    while todo:
-        upstream = todo.pop(0)
-        if upstream in seen or upstream not in readings:
-            continue
-        seen.add(upstream)
-        below = depends_on.get(upstream, ())
-        todo += below
-        if readings[upstream].state in DOWN and not _any_down(below, readings, depends_on, set()):
-            found[upstream] = None
-    return tuple(found)
-
-
-def _any_down(
-    names: Sequence[str],
+def _roots(
+    name: str,
     readings: Mapping[str, Health],
     depends_on: Mapping[str, Sequence[str]],
-    seen: set[str],
-) -> bool:
-    for name in names:
-        if name in seen or name not in readings:
+    known: dict[str, tuple[str, ...]],
+) -> tuple[str, ...]:
+    """Walk upstream: what is down there, or explains what is wrong here, and has no such cause of its own."""
+    if name in known:
+        return known[name]
+    known[name] = ()  # a circle ends here
+    found: dict[str, None] = {}
+    for upstream in depends_on.get(name, ()):
+        if upstream not in readings:
             continue
-        seen.add(name)
-        if readings[name].state in DOWN or _any_down(depends_on.get(name, ()), readings, depends_on, seen):
-            return True
-    return False
+        below = _roots(upstream, readings, depends_on, known)
+        if below:
+            found |= dict.fromkeys(below)
+        elif readings[upstream].state in DOWN or _explains(readings[upstream], readings[name]):
+            found[upstream] = None
+    known[name] = tuple(found)
+    return known[name]
+
+
+def _explains(upstream: Health, dependant: Health) -> bool:
+    """A part that is merely degraded is the cause of what its failure is known to bring about, and of nothing else."""
+    is_worse = upstream.state is HealthState.DEGRADED and dependant.state not in WELL
+    return is_worse and dependant.failure in BRINGS_ABOUT.get(upstream.failure, ())
+
+
+def _unless_told_elsewhere(findings: Sequence[Finding]) -> Sequence[Finding]:
+    """What another node answers for is told here only where it explains something."""
+    blamed = {cause for finding in findings for cause in finding.because_of}
+    return [
+        msgspec.structs.replace(finding, state=HealthState.HEALTHY)
+        if finding.elsewhere and finding.state not in WELL and not finding.because_of and finding.name not in blamed
+        else finding
+        for finding in findings
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:

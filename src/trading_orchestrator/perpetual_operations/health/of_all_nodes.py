@@ -8,16 +8,9 @@ import msgspec
 
 from trading_orchestrator.perpetual_operations.health.diagnosis import BAD_FIRST, WELL, as_sentence, worst
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport, PartHealth
-from trading_orchestrator.perpetual_operations.incidents.correlation import is_shared
+from trading_orchestrator.perpetual_operations.incidents.correlation import outlives_its_node
 
 Told = tuple[HealthReport, PartHealth]
-MOVING = ("desk/", "strategy/")
-"""Parts that one node at a time runs, and that move with a lease."""
-
-
-def is_one_for_all(part: str) -> bool:
-    """Return whether a part of this name is one thing, whichever node tells of it; any other is its node's own."""
-    return is_shared(part) or part.startswith(MOVING)
 
 
 def answered(reports: Sequence[HealthReport]) -> Sequence[Told]:
@@ -54,7 +47,7 @@ def merged(own: HealthReport, others: Sequence[HealthReport]) -> HealthReport:
 
 def _bad_news(own: HealthReport, others: Sequence[HealthReport]) -> Sequence[HealthReport]:
     """Return the reports that are unwell; another node's only if it has a cause that ours does not tell already."""
-    known = {cause for cause in own.root_causes if is_shared(cause)}
+    known = {cause for cause in own.root_causes if outlives_its_node(cause)}
     news = [report for report in others if not known.issuperset(report.root_causes)]
     return [report for report in (own, *news) if report.state not in WELL]
 

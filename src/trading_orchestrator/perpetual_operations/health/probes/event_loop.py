@@ -7,6 +7,8 @@ from collections.abc import Callable
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce
 
+BLOCKED = "event_loop.blocked"
+
 
 def event_loop_probe(worst_lag_s: Callable[[], float], *, degraded_s: float, unhealthy_s: float) -> AtOnce:
     """Return a probe that judges the worst lateness of the last ten seconds."""
@@ -15,7 +17,7 @@ def event_loop_probe(worst_lag_s: Callable[[], float], *, degraded_s: float, unh
         worst_s = worst_lag_s()
         said = f"came {worst_s * 1000:.1f} ms late at worst in the last 10 s"
         if worst_s >= unhealthy_s:
-            return Health(HealthState.UNHEALTHY, f"{said}; something blocks the loop")
+            return Health(HealthState.UNHEALTHY, f"{said}; something blocks the loop", BLOCKED)
         if worst_s >= degraded_s:
             return Health(HealthState.DEGRADED, said)
         return Health(HealthState.HEALTHY, said)
