@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -31,15 +31,15 @@ SPAN = Span(0.0003, orders=500, faults=200) if IS_LONG else Span(0.0002)
 
 @pytest.fixture(scope="module")
 def outcomes() -> list[Outcome]:
-    play = partial(quietly, span=SPAN)
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    play, cores = partial(quietly, span=SPAN), os.cpu_count() or 1
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         played = list(pool.map(play, range(1, SEEDS + 1)))
         missing = Coverage.unreached if IS_LONG else Coverage.kinds_unreached
 
-        def further(seed: int, aims: Sequence[Cell]) -> Outcome:
-            return pool.submit(play, seed, aims).result()
+        def further(seeds: Sequence[int], aims: Sequence[Cell]) -> Iterator[Outcome]:
+            return pool.map(partial(play, aims=aims), seeds)
 
-        return played + list(completed(coverage_of(played), further, SEEDS + 1, missing=missing))
+        return played + list(completed(coverage_of(played), further, SEEDS + 1, missing=missing, at_once=cores))
 
 
 def quietly(seed: int, aims: Sequence[Cell] = (), *, span: Span) -> Outcome:

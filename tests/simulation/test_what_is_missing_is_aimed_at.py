@@ -31,9 +31,9 @@ def test_a_rare_pair_is_met_by_seeds_that_aim_at_it() -> None:
     coverage = Coverage()
     played: list[Outcome] = []
 
-    def play(seed: int, aims: Sequence[Cell]) -> Outcome:
-        played.append(simulate(seed, Span(0.0002), faults="heavy", aims=aims))
-        return played[-1]
+    def play(seeds: Sequence[int], aims: Sequence[Cell]) -> list[Outcome]:
+        played.extend(simulate(seed, Span(0.0002), faults="heavy", aims=aims) for seed in seeds)
+        return played[-len(seeds) :]
 
     def missing(so_far: Coverage) -> list[Cell]:
         return [] if RARE in so_far.met else [RARE]
@@ -50,7 +50,11 @@ def test_a_rare_pair_is_met_by_seeds_that_aim_at_it() -> None:
 def test_what_never_meets_ends_the_search() -> None:
     blank = simulate(1, Span(0.00001), faults="none")
 
-    assert AIMED_SEEDS_MOST == len(list(completed(Coverage(), lambda seed, aims: blank, 1)))
+    def play(seeds: Sequence[int], aims: Sequence[Cell]) -> list[Outcome]:
+        return [blank for _ in seeds]
+
+    assert AIMED_SEEDS_MOST == len(list(completed(Coverage(), play, 1)))
+    assert AIMED_SEEDS_MOST == len(list(completed(Coverage(), play, 1, at_once=2)))
 
 
 def test_a_pair_is_named_as_the_table_names_it() -> None:

@@ -75,7 +75,11 @@ def simulate(
         coverage.add(outcome.met)
         _show(outcome, as_json=as_json)
     if complete:
-        for outcome in completed(coverage, lambda next_seed, aims: play(next_seed, aims=aims), seed + seeds):
+
+        def further(next_seeds: Sequence[int], aims: Sequence[Cell]) -> Iterator[Outcome]:
+            return _outcomes(next_seeds, partial(play, aims=aims), jobs)
+
+        for outcome in completed(coverage, further, seed + seeds, at_once=jobs):
             outcomes.append(outcome)
             _show(outcome, as_json=as_json)
     if table and not as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from trading_orchestrator.simulation.coverage import Cell, Coverage
 from trading_orchestrator.simulation.simulate import Outcome
@@ -13,22 +13,24 @@ AIMED_SEEDS_MOST = 24
 
 def completed(
     coverage: Coverage,
-    play: Callable[[int, Sequence[Cell]], Outcome],
+    play: Callable[[Sequence[int], Sequence[Cell]], Iterable[Outcome]],
     first_seed: int,
     *,
     missing: Callable[[Coverage], Sequence[Cell]] = Coverage.unreached,
+    at_once: int = 1,
 ) -> Iterator[Outcome]:
-    """Yield the outcomes of further seeds, one after the other, each added to the coverage.
+    """Yield the outcomes of further seeds, a few at a time, each added to the coverage.
 
     Args:
-        play: plays one seed with its aims.
+        play: plays some seeds, all with these aims.
         first_seed: the next ones follow it.
         missing: what the coverage still lacks.
+        at_once: how many seeds aim at the same, for a machine with so many cores.
     """
-    for seed in range(first_seed, first_seed + AIMED_SEEDS_MOST):
+    for seed in range(first_seed, first_seed + AIMED_SEEDS_MOST, at_once):
         aims = missing(coverage)
         if not aims:
             return
-        outcome = play(seed, aims)
-        coverage.add(outcome.met)
-        yield outcome
+        for outcome in play(range(seed, seed + at_once), aims):
+            coverage.add(outcome.met)
+            yield outcome

@@ -187,6 +187,7 @@ class World:
         await self._store.close()
         random_bytes = self.chance.fork("restored journal").octets
         put_back(self.path, on_new_timeline=on_new_timeline, clock=self.host_clock, random_bytes=random_bytes)
+        self.host.bell.begin_anew()
         self._store = await open_store(self.path, clock=self.host_clock, inline=True, bell=self.host.bell)
         for account in self.accounts:
             account.judge.restored(JournalReader(self.path, account.stream), self._store.journal_id)
