@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from trading_orchestrator.brokers.port import NewOrder, OrderReport, TradeReport
+from trading_orchestrator.kernel.money import ZERO
 from trading_orchestrator.trading.desk_facts import (
     AccountAdjusted,
     AccountOpened,
@@ -276,22 +277,26 @@ class TradeBooked(Body, frozen=True):
     """W4: one venue trade, by its key (venue account, symbol, trade_id), with its position and balances.
 
     `cl_ord_id` names the order it was attributed to, "" when no order of this account is known for it.
+    `displaced_qty`: how much of it takes the place of synthetic fills, which the order's strategy heard of.
     """
 
     trade: TradeReport
     source: str
     cl_ord_id: str = ""
+    displaced_qty: Decimal = ZERO
 
 
 class TradeAttributed(Body, frozen=True):
     """A trade that is in our sums without its order has found it: the order's sums move, position and cash do not.
 
     It was booked without an owner before; or, `in_opening`, the balances that sums start with hold it.
+    `displaced_qty` as in TradeBooked.
     """
 
     cl_ord_id: str
     trade: TradeReport
     in_opening: bool = False
+    displaced_qty: Decimal = ZERO
 
 
 class TradeInferred(Body, frozen=True):

@@ -16,6 +16,7 @@ from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.amends import of_amendment
 from trading_orchestrator.trading.orders.evidence import NONE_KNOWN, of_report, of_trade
+from trading_orchestrator.trading.orders.fills import fill_of
 from trading_orchestrator.trading.orders.finding import VENUE, Ask, Finding, Hole, Known
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
@@ -48,9 +49,9 @@ class Listener(NamedTuple):
 
 
 class _Told(NamedTuple):
-    """What one write holds for strategies: trades with their place in the stream, then orders that moved."""
+    """What one write holds for strategies: fills with their place in the stream, then orders that moved."""
 
-    trades: Sequence[tuple[int, str, TradeReport]]
+    fills: Sequence[tuple[int, str, TradeReport]]
     orders: Sequence[str]
     moves_sums: bool
 
@@ -176,13 +177,13 @@ class Intake:
         self._record.write(*facts).add_done_callback(partial(self._tell, told))
         if told.moves_sums:
             self._listener.on_sums()
-        return len(told.trades)
+        return sum(isinstance(body, f.TradeBooked) for body in facts)
 
     def _tell(self, told: _Told, durable: asyncio.Future[None]) -> None:
         self._untold -= 1
         if durable.exception() is not None:
             return
-        for seq, cl_ord_id, trade in told.trades:
+        for seq, cl_ord_id, trade in told.fills:
             order = self.book.order(cl_ord_id)
             if order is not None:
                 self._listener.on_fill(seq, order, trade)
@@ -193,15 +194,15 @@ class Intake:
 
 
 def _told(seq: int, bodies: Sequence[f.Body]) -> _Told:
-    trades: list[tuple[int, str, TradeReport]] = []
+    fills: list[tuple[int, str, TradeReport]] = []
     orders: dict[str, None] = {}
     for place, body in enumerate(bodies, start=seq + 1):
-        if isinstance(body, f.TradeBooked):
-            trades.append((place, body.cl_ord_id, body.trade))
+        if (fill := fill_of(body)) is not None:
+            fills.append((place, *fill))
         cl_ord_id = _order_of(body)
         if cl_ord_id and not isinstance(body, f.NotFoundCounted):  # it changes nothing that a strategy decides on
             orders[cl_ord_id] = None
-    return _Told(trades, list(orders), any(isinstance(body, SUMS) for body in bodies))
+    return _Told(fills, list(orders), any(isinstance(body, SUMS) for body in bodies))
 
 
 def _order_of(body: f.Body) -> str:

@@ -172,10 +172,12 @@ def _draft_trade(draft: Draft, book: Ledger, trade: TradeReport, source: str, he
     before = draft.order
     # No order that this journal intended is older than its opening, whatever a venue's clock says.
     in_opening = heard is Heard.NEVER and not before.intent_id and book.is_in_opening(trade)
-    body: f.Body = f.TradeBooked(trade=trade, source=source, cl_ord_id=before.cl_ord_id)
+    after = evolve.traded(before, trade)
+    cl_ord_id, displaced_qty = before.cl_ord_id, before.inferred_qty - after.inferred_qty or ZERO
+    body: f.Body = f.TradeBooked(trade=trade, source=source, cl_ord_id=cl_ord_id, displaced_qty=displaced_qty)
     if heard is Heard.WITHOUT_ORDER or in_opening:
-        body = f.TradeAttributed(cl_ord_id=before.cl_ord_id, trade=trade, in_opening=in_opening)
-    draft.add(body, evolve.traded(before, trade))
+        body = f.TradeAttributed(cl_ord_id=cl_ord_id, trade=trade, in_opening=in_opening, displaced_qty=displaced_qty)
+    draft.add(body, after)
     if before.lack is At.ABANDONED or (before.refused and not before.accepted):
         draft.flag(found.RESURRECTED, f"we held it {before.status.value}, and it traded {plain(trade.last_qty)}")
     elif before.ended is not None and before.hole_qty + before.inferred_qty < trade.last_qty:

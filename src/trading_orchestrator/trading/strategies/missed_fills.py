@@ -10,16 +10,18 @@ import msgspec
 from trading_orchestrator.brokers.port import TradeReport
 from trading_orchestrator.storage.ports import Fact, FactStore
 from trading_orchestrator.trading.book import Book
-from trading_orchestrator.trading.facts import TradeBooked
+from trading_orchestrator.trading.facts import KINDS
+from trading_orchestrator.trading.orders.fills import fill_of
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.stored import ORDERS, revived_order
 
+TOLD = ("trade.booked", "trade.attributed", "trade.inferred")
 KEPT = 4_096
 PAGE = 500
 
 
 class BookedTrade(NamedTuple):
-    """A trade of one of our orders, and its fact's place in the desk's stream."""
+    """What one of our orders traded, and its fact's place in the desk's stream."""
 
     seq: int
     cl_ord_id: str
@@ -71,7 +73,7 @@ async def order_of(booked: BookedTrade, book: Book, store: FactStore) -> Order |
 
 
 def _booked(fact: Fact) -> BookedTrade | None:
-    if fact.kind != "trade.booked":
+    if fact.kind not in TOLD:
         return None
-    body = msgspec.json.decode(fact.body, type=TradeBooked)
-    return BookedTrade(fact.seq, body.cl_ord_id, body.trade) if body.cl_ord_id else None
+    fill = fill_of(msgspec.json.decode(fact.body, type=KINDS[fact.kind]))
+    return BookedTrade(fact.seq, *fill) if fill is not None else None

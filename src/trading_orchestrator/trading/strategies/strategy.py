@@ -135,7 +135,13 @@ class Strategy(Generic[P, S]):
         """Called once with each closed bar, also with those that closed during a takeover."""
 
     def on_fill(self, order: Order, trade: TradeReport) -> None:
-        """Called once with each trade of an order of this strategy, after the trade is booked durably."""
+        """Called once with each trade of an order of this strategy, after the trade is booked durably.
+
+        Over time `last_qty` adds up to the order's `cum_qty`. Where the venue counts a fill and shows no trade for it
+        within the grace, the desk books a synthetic one and tells it here (`trade_id` begins with "hole-", without a
+        fee); of real trades that replace it only what goes beyond it is told. What the venue takes back or corrects
+        afterwards is not told here: `on_order` shows it in `cum_qty` and `avg_px`.
+        """
 
     def on_order(self, order: Order) -> None:
         """Called when the status of an order of this strategy has changed, durably. Optional; may be called twice."""
