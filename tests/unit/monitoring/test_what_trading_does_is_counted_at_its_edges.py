@@ -22,9 +22,10 @@ from trading_orchestrator.brokers.port import (
     VenueStatus,
 )
 from trading_orchestrator.brokers.simulated.broker import SimulatedBroker
+from trading_orchestrator.errors import Broken, OrchestratorError
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.metrics import Meter
-from trading_orchestrator.storage.ports import Fact, Fence, LeaseRow, NewFact, Put
+from trading_orchestrator.storage.ports import Fact, FactStore, Fence, LeaseRow, NewFact, Put, StaleEpoch
 from trading_orchestrator.trading.facts import OrderAccepted, OrderIntended
 
 ORDER = NewOrder("to-1", "EUR/USDT", Side.BUY, OrdType.LIMIT, Decimal(5), Decimal("1.1"))
@@ -145,3 +146,62 @@ async def test_an_answer_that_is_none_is_counted_and_raised_and_a_stream_has_an_
     assert 1 == found["trading_venue_failures_total{'call': 'submit', 'code': 'order.no_answer', 'desk': 'practice'}"]
     assert 3.0 == pytest.approx(found["trading_stream_age_seconds{'desk': 'practice', 'stream': 'reports'}"])
     assert 2 == found["trading_stream_events_total{'desk': 'practice', 'stream': 'reports'}"]
+
+
+class Stolen(Store):
+    """Takes rows of desks; the lease is another's when it is to be renewed."""
+
+    def __init__(self, clock: VirtualClock, refusal: OrchestratorError | None = None) -> None:
+        super().__init__(clock)
+        self._refusal = refusal
+
+    async def renew_lease(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow:
+        if self._refusal is not None:
+            raise self._refusal
+        return LeaseRow(name, holder, epoch, 0, "")
+
+
+OF_THE_DESK = {
+    "trading_lease_age_seconds{'lease': 'desk/practice'}",
+    "trading_desk_open_orders{'desk': 'practice'}",
+    "trading_desk_unknown_orders{'desk': 'practice'}",
+}
+
+
+async def trading(store: FactStore) -> None:
+    """Hold the desk's lease, and write its row."""
+    await store.claim_lease("desk/practice", holder="a", ttl_s=3)
+    row = Put("desks", "practice", {"open_orders": 2, "unknown_orders": 1})
+    await store.append([], node="a", fence=FENCE, puts=[row])
+
+
+@pytest.mark.parametrize("refusal", [StaleEpoch("another holds it"), Broken("the row is gone")])
+async def test_a_lease_that_another_took_shows_nothing_more_of_its_desk(refusal: OrchestratorError) -> None:
+    clock, meter = VirtualClock(), Meter()
+    store = metered_store(Stolen(clock, refusal), meter, clock)
+    working = asyncio.ensure_future(trading(store))
+    await clock.advance(0.1)
+    await working
+    held = {*readings(meter)}
+    with pytest.raises(type(refusal)):
+        await store.renew_lease("desk/practice", holder="a", epoch=1, ttl_s=3)
+
+    assert held >= OF_THE_DESK
+    assert not OF_THE_DESK & {*readings(meter)}
+
+
+async def test_a_lease_that_ran_out_unsaid_shows_nothing_more_until_it_is_held_again() -> None:
+    clock, meter = VirtualClock(), Meter()
+    store = metered_store(Stolen(clock), meter, clock)
+    working = asyncio.ensure_future(trading(store))
+    await clock.advance(0.1)
+    await working
+    await clock.advance(2.8)
+    held = {*readings(meter)}
+    await clock.advance(0.2)
+    lost = {*readings(meter)}
+    await store.claim_lease("desk/practice", holder="a", ttl_s=3)
+
+    assert held >= OF_THE_DESK
+    assert not OF_THE_DESK & lost
+    assert OF_THE_DESK <= {*readings(meter)}

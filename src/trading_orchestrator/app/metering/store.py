@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
+from trading_orchestrator.errors import Broken, Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.metrics import Counter, Meter
-from trading_orchestrator.storage.ports import Fact, FactStore, Fence, LeaseRow, NewFact, Put
+from trading_orchestrator.storage.ports import Fact, FactStore, Fence, LeaseRow, NewFact, Put, StaleEpoch
 from trading_orchestrator.trading.facts import OrderAccepted, OrderIntended
 from trading_orchestrator.trading.rows import DESKS
 
@@ -30,6 +32,12 @@ LEASE_AGE = "trading_lease_age_seconds"
 MOST_AWAITED = 1000
 
 
+class LeaseRanOut(Refused):
+    """What is asked for was told under a lease that ran out. Facts: lease."""
+
+    code = "metrics.lease_ran_out"
+
+
 def metered_store(store: FactStore, meter: Meter, clock: Clock) -> FactStore:
     """Return the store, metered; whatever else it can do passes through."""
     return cast("FactStore", MeteredStore(store, meter, clock))
@@ -44,6 +52,7 @@ class MeteredStore:
         self._clock = clock
         self._waiting = 0
         self._counters: dict[tuple[str, str], Counter] = {}
+        self._ends_ns: dict[str, int] = {}
         self._intended_ns: OrderedDict[str, int] = OrderedDict()
         self._append_s = meter.histogram(
             "trading_journal_append_seconds", "From the call of an append until it is durable"
@@ -74,24 +83,45 @@ class MeteredStore:
     async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
         asked_ns = self._clock.boot_ns()
         row = await self._store.claim_lease(name, holder=holder, ttl_s=ttl_s, predecessor_dead=predecessor_dead)
-        self._renewed(name, asked_ns)
+        self._renewed(name, asked_ns, ttl_s)
         return row
 
     async def renew_lease(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow:
         asked_ns = self._clock.boot_ns()
-        row = await self._store.renew_lease(name, holder=holder, epoch=epoch, ttl_s=ttl_s)
-        self._renewed(name, asked_ns)
+        try:
+            row = await self._store.renew_lease(name, holder=holder, epoch=epoch, ttl_s=ttl_s)
+        except (StaleEpoch, Broken):  # it is another's
+            self._forget(name)
+            raise
+        self._renewed(name, asked_ns, ttl_s)
         return row
 
     async def release_lease(self, name: str, *, holder: str, epoch: int) -> None:
-        self._meter.forget(LEASE_AGE, lease=name)
-        for metric, _ in OF_DESK.values():
-            self._meter.forget(metric, desk=name.removeprefix("desk/"))
+        self._forget(name)
         await self._store.release_lease(name, holder=holder, epoch=epoch)
 
-    def _renewed(self, lease: str, asked_ns: int) -> None:
+    def _forget(self, lease: str) -> None:
+        self._ends_ns.pop(lease, None)
+        self._meter.forget(LEASE_AGE, lease=lease)
+        for metric, _ in OF_DESK.values():
+            self._meter.forget(metric, desk=lease.removeprefix("desk/"))
+
+    def _renewed(self, lease: str, asked_ns: int, ttl_s: float) -> None:
+        self._ends_ns[lease] = asked_ns + int(ttl_s * 1e9)
         described = "Since the lease was last confirmed ours; at three quarters of its TTL we stop acting"
-        self._meter.watch(LEASE_AGE, described, _age_s(self._clock, asked_ns), lease=lease)
+        age_s = self._while_held(lease, lambda: (self._clock.boot_ns() - asked_ns) / 1e9)
+        self._meter.watch(LEASE_AGE, described, age_s, lease=lease)
+
+    def _while_held(self, lease: str, read: Callable[[], float]) -> Callable[[], float]:
+        """A lease that ran out is another's to tell of, and nobody says so to the store: the reading fails."""
+
+        def held() -> float:
+            ends_ns = self._ends_ns.get(lease)
+            if ends_ns is not None and self._clock.boot_ns() > ends_ns:
+                raise LeaseRanOut(f"the lease {lease} ran out", lease=lease)
+            return read()
+
+        return held
 
     def _await_acknowledgements(self, facts: Sequence[NewFact], now_ns: int) -> None:
         for fact in facts:
@@ -120,8 +150,6 @@ class MeteredStore:
         for put in puts:
             if put.projection == DESKS and isinstance(put.value, dict):
                 for field, (name, described) in OF_DESK.items():
-                    self._meter.gauge(name, described, desk=put.key).set(float(put.value[field]))
-
-
-def _age_s(clock: Clock, since_ns: int) -> Callable[[], float]:
-    return lambda: (clock.boot_ns() - since_ns) / 1e9
+                    value = float(put.value[field])
+                    held = self._while_held(f"desk/{put.key}", partial(float, value))
+                    self._meter.watch(name, described, held, desk=put.key)
