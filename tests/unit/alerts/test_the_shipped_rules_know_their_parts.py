@@ -148,3 +148,12 @@ def test_a_recovery_that_failed_for_good_is_a_cause_itself() -> None:
     one.passes(200)
 
     assert ["RecoveryExhausted broker/demo"] == one.told()["told"]
+
+
+def test_an_account_that_trades_seldom_has_no_silent_stream() -> None:
+    one = System()
+    for stream, desk in (("reports", "calm"), ("market", "spot")):
+        one.readings.append(("trading_stream_age_seconds", {"desk": desk, "node": "a", "stream": stream}, 3600.0))
+    one.passes(120)
+
+    assert ["StreamSilent desk/spot"] == one.told()["told"]
