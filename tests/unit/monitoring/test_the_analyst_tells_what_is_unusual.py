@@ -86,7 +86,7 @@ def test_a_process_in_the_same_place_goes_on_with_the_series_and_its_counters_be
 def test_what_runs_out_is_told_with_the_soonest_first_and_taken_back() -> None:
     host, meter = Host(), Meter()
     limits = [
-        Limit("disk full", "disk_free_bytes", 1e9),
+        Limit("disk full", "disk_free_bytes", 1e9, falls=True),
         Limit("memory limit of node a", "process_rss_bytes@a", 1e9),
     ]
     analyst = Analyst(

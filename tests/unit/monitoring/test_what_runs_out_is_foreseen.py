@@ -33,12 +33,22 @@ def grown(per_minute: float, noise: Samples) -> Samples:
 
 def test_a_straight_line_is_continued_to_the_limit_from_either_side() -> None:
     rising = forecast_exhaustion(grown(1.0, np.zeros(100)), limit=1000.0, horizon_s=DAY_S)
-    falling = forecast_exhaustion(grown(-0.5, np.zeros(100)), limit=20.0, horizon_s=DAY_S)
+    falling = forecast_exhaustion(grown(-0.5, np.zeros(100)), limit=20.0, horizon_s=DAY_S, falls=True)
 
     assert rising is not None
     assert falling is not None
     assert 801 * MINUTE_S == pytest.approx(rising.reaches_in_s) == pytest.approx(rising.latest_s)
     assert 61 * MINUTE_S == pytest.approx(falling.reaches_in_s) == pytest.approx(falling.earliest_s)
+
+
+@pytest.mark.parametrize("per_minute", [-0.5, 0.5], ids=["falling", "rising"])
+@pytest.mark.parametrize(("limit", "falls"), [(10.0, False), (500.0, True)], ids=["above a ceiling", "below a floor"])
+def test_beyond_its_limit_it_is_reached_now_wherever_it_goes(per_minute: float, limit: float, falls: bool) -> None:
+    found = forecast_exhaustion(grown(per_minute, np.zeros(60)), limit=limit, horizon_s=DAY_S, falls=falls)
+
+    assert found is not None
+    assert (0.0, 0.0, 0.0) == (found.reaches_in_s, found.earliest_s, found.latest_s)
+    assert in_words("disk full", found).startswith("disk full now, at ")
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.6, 0.9])

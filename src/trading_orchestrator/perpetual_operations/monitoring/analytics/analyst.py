@@ -69,11 +69,15 @@ class Exhaustion(msgspec.Struct, frozen=True):
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """What a series must not reach. `key` as in `Watched`, or of `more` series that somebody gives."""
+    """What a series must not reach. `key` as in `Watched`, or of `more` series that somebody gives.
+
+    falls: it must not fall that low; else it must not rise that high.
+    """
 
     resource: str
     key: str
     limit: float
+    falls: bool = False
 
 
 class _Line:
@@ -210,7 +214,8 @@ class Analyst:
             minutes = self.minutes_of(limit.key)[-self._config.trend_minutes :]
             if len(minutes) < LEAST:
                 continue
-            forecast = forecast_exhaustion(minutes, limit=limit.limit, horizon_s=self._config.horizon_days * 86_400)
+            horizon_s = self._config.horizon_days * 86_400
+            forecast = forecast_exhaustion(minutes, limit=limit.limit, horizon_s=horizon_s, falls=limit.falls)
             if forecast is not None:
                 found.append(Exhaustion(limit.resource, now_ns, forecast, in_words(limit.resource, forecast)))
         return sorted(found, key=lambda each: each.forecast.reaches_in_s)
@@ -279,6 +284,8 @@ def _wanted(names: Sequence[tuple[str, str, str]]) -> Mapping[str, Sequence[str]
 
 def in_words(resource: str, forecast: Forecast) -> str:
     """Return the forecast as a sentence."""
+    if forecast.reaches_in_s == 0:
+        return f"{resource} now, at {forecast.slope_s * 3600:+.4g} an hour"
     latest = "or not at all" if forecast.latest_s is None else f"at the latest {_spoken(forecast.latest_s)}"
     return (
         f"{resource} in {_spoken(forecast.reaches_in_s)} "

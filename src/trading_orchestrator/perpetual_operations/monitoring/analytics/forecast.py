@@ -16,7 +16,8 @@ Floats = NDArray[np.float64]
 
 
 class Forecast(msgspec.Struct, frozen=True):
-    """The limit is reached in `reaches_in_s`, with nine tenths of certainty between `earliest_s` and `latest_s`.
+    """The limit is reached in `reaches_in_s`, with nine tenths of certainty between `earliest_s` and `latest_s`; all
+    three are 0 when it is reached already.
 
     latest_s: None when the slowest slope that fits would not reach it at all within the horizon.
     """
@@ -43,11 +44,14 @@ class TooFewSamples(Refused):
     code = "forecast.too_few_samples"
 
 
-def forecast_exhaustion(samples: Floats, *, limit: float, horizon_s: float) -> Forecast | None:
-    """Return when the series reaches `limit`, rising or falling; None if no trend towards it is certain in time.
+def forecast_exhaustion(samples: Floats, *, limit: float, horizon_s: float, falls: bool = False) -> Forecast | None:
+    """Return when the series reaches `limit`; None if no trend towards it is certain in time.
+
+    Beyond its limit a series has reached it, wherever its trend leads.
 
     Args:
         samples: shape (n, 2); columns at_s (rising) and value; n >= 8. More than 200 are averaged in groups.
+        falls: the limit is a floor, such as free space; else it is a ceiling.
 
     Raises:
         TooFewSamples: as it says; wait for more.
@@ -59,18 +63,18 @@ def forecast_exhaustion(samples: Floats, *, limit: float, horizon_s: float) -> F
     at_s, values = _thinned(_checked(samples))
     middle, low, high = _slopes(at_s, values)
     now = float(np.median(values + middle * (at_s[-1] - at_s)))
-    rest = limit - now
-    sign = 1.0 if rest >= 0 else -1.0
+    sign = -1.0 if falls else 1.0
+    rest = sign * (limit - now)
+    if rest <= 0:
+        return Forecast(now, limit, middle, 0.0, 0.0, 0.0)
     slowest, fastest = sorted((sign * low, sign * high))
-    if rest == 0 or slowest <= 0 or sign * middle <= 0:
+    if slowest <= 0 or sign * middle <= 0:
         return None
-    reaches_s = abs(rest) / (sign * middle)
+    reaches_s = rest / (sign * middle)
     if reaches_s > horizon_s:
         return None
-    latest_s = abs(rest) / slowest
-    return Forecast(
-        now, limit, middle, reaches_s, abs(rest) / fastest, latest_s if latest_s <= 10 * horizon_s else None
-    )
+    latest_s = rest / slowest
+    return Forecast(now, limit, middle, reaches_s, rest / fastest, latest_s if latest_s <= 10 * horizon_s else None)
 
 
 def trend(samples: Floats) -> Trend:

@@ -48,7 +48,7 @@ class HistoryMinutes:
             minutes = self.of(limit.key)[-trend_minutes:]
             if len(minutes) < LEAST:
                 continue
-            forecast = forecast_exhaustion(minutes, limit=limit.limit, horizon_s=horizon_s)
+            forecast = forecast_exhaustion(minutes, limit=limit.limit, horizon_s=horizon_s, falls=limit.falls)
             if forecast is not None:
                 found.append(Exhaustion(limit.resource, self._end_ns, forecast, in_words(limit.resource, forecast)))
         return sorted(found, key=lambda each: each.forecast.reaches_in_s)

@@ -19,8 +19,8 @@ def limits_of(config: ResourcesConfig, memory_bytes: int, nodes: Sequence[NodeNo
 
 
 def _of_host(config: ResourcesConfig) -> Iterator[Limit]:
-    yield Limit("disk full", "disk_free_bytes", float(config.disk_floor_bytes))
-    yield Limit("inodes used up", "inodes_free_ratio", 0.0)
+    yield Limit("disk full", "disk_free_bytes", float(config.disk_floor_bytes), falls=True)
+    yield Limit("inodes used up", "inodes_free_ratio", 0.0, falls=True)
     yield Limit("host memory used up", "host_memory_ratio", config.host_memory_ratio)
 
 
