@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 from trading_orchestrator.brokers.port import OrdType, Side
 from trading_orchestrator.kernel.money import to_tick
@@ -11,10 +12,11 @@ from trading_orchestrator.trading.strategies.strategy import Strategy, StrategyP
 
 
 class RestingParams(StrategyParams, frozen=True):
-    """`orders`: how many, placed once."""
+    """`orders`: how many, placed once. `cancel_when`: the file at whose sight they are canceled, "" for never."""
 
     symbol: str
     orders: int
+    cancel_when: str = ""
 
 
 class RestingState(StrategyState):
@@ -24,13 +26,18 @@ class RestingState(StrategyState):
 
 
 class Resting(Strategy[RestingParams, RestingState]):
-    """Buys at three hundredths below the market, and never cancels."""
+    """Buys at three hundredths below the market, and cancels when it is told to."""
 
     def wants(self) -> Wants:
-        return Wants(symbols=[self.params.symbol])
+        return Wants(symbols=[self.params.symbol], timer_s=0.02 if self.params.cancel_when else None)
 
     def on_quote(self, quote: Quote) -> None:
         while self.state.placed < self.params.orders:
             self.state.placed += 1
             px = to_tick(quote.bid_px * Decimal("0.97"), self.instrument(self.params.symbol).tick_px)
             self.submit(self.params.symbol, Side.BUY, Decimal(20), px, ord_type=OrdType.LIMIT)
+
+    def on_timer(self) -> None:
+        if Path(self.params.cancel_when).exists():
+            for order in self.orders():
+                self.cancel(order.cl_ord_id, "it is told to")

@@ -1,4 +1,7 @@
-"""One desk's strategy loops for ever: the kill switches of both desks still empty the venue, by its own log in time."""
+"""One desk's strategy loops for ever: both desks' kill switches and the other's cancels still reach the venue in time.
+
+In time by the venue's own log.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ STRATEGIES = """
 [[trading.desk.{desk}.strategies]]
 name = "resting"
 class = "tests.chaos.resting:Resting"
-params = {{ symbol = "EUR/USDT", orders = {orders} }}
+params = {{ symbol = "EUR/USDT", orders = {orders}, cancel_when = "{cancel_when}" }}
 """
 STUCK = """
 [[trading.desk.{desk}.strategies]]
@@ -53,7 +56,7 @@ ws = {{ spot = "{ws}/ws", ws-api = {{ spot = "{ws}/ws-api/v3" }} }}
 [trading.desk.second]
 broker = "second"
 symbols = ["EUR/USDT"]
-isolation = "process"
+isolation = "{isolation}"
 [trading.desk.second.risk]
 max_order_qty = "1000"
 max_order_notional = "2000"
@@ -78,15 +81,10 @@ def test_both_desks_are_emptied_in_time(
     tmp_path: Path, venue: VenueProcess, root: Path, looping: str, figures: Figures
 ) -> None:
     when = tmp_path / "loop"
-    system = RunningSystem(tmp_path, venue, strategies=0, hang_kill_s=HANG_KILL_S, nodes_ready=3)
-    system.environ = os.environ | {"PYTHONPATH": f"{root}/src:{root}"}
-    system.more = SECOND.format(rest=venue.rest_url, ws=venue.ws_url)
-    system.more += "".join(STRATEGIES.format(desk=desk, orders=ORDERS) for desk in DESKS)
-    system.more += STUCK.format(desk=looping, when=when)
+    system = system_of_two_desks(tmp_path, venue, root, looping, isolation="process")
     system.start()
     try:
-        system.wait_trading(60)
-        wait_until(lambda: resting(venue) == dict.fromkeys(DESKS, ORDERS), within_s=30, what="orders that rest")
+        wait_for_orders(system)
         assert ["a", "own0"] == [slot_of(system, desk) for desk in DESKS]
 
         asyncio.run(loop_and_press(system, when))
@@ -101,6 +99,59 @@ def test_both_desks_are_emptied_in_time(
         assert [] == wrongs(Evidence(venue.log(), read_journal(system.journal)))
     finally:
         system.kill_all()
+
+
+@pytest.mark.parametrize(("isolation", "homes", "within_s"), [
+    ("process", ["a", "own0"], WITHIN_S),
+    ("shared", ["a", "a"], WITHIN_S + BUSY_HOST_S),
+])  # fmt: skip
+def test_an_ordinary_cancel_of_the_other_desk_is_not_held_up(
+    tmp_path: Path, venue: VenueProcess, root: Path, isolation: str, homes: list[str], within_s: float, figures: Figures
+) -> None:
+    """Also on the very node whose loop stands still: the standby takes both desks, and its strategy cancels."""
+    system = system_of_two_desks(tmp_path, venue, root, looping="practice", isolation=isolation)
+    system.start()
+    try:
+        wait_for_orders(system)
+        assert homes == [slot_of(system, desk) for desk in DESKS]
+
+        let_loop(tmp_path / "loop")
+        told = tmp_path / "cancel second"
+        told.touch()
+        wait_until(lambda: not resting(venue)["second"], within_s=60, what="no open order of the other desk")
+
+        took = round(last_cancel_s(venue, "second") - told.stat().st_mtime_ns / 1e9, 3)
+        with figures():
+            print(f"\npractice loops, second ({isolation}) is told to cancel; to its last cancel: {took} s")
+        assert took < within_s
+        assert ORDERS == resting(venue)["practice"], "nobody told the desk that loops"
+        assert [] == wrongs(Evidence(venue.log(), read_journal(system.journal)))
+    finally:
+        system.kill_all()
+
+
+def system_of_two_desks(
+    folder: Path, venue: VenueProcess, root: Path, looping: str, *, isolation: str
+) -> RunningSystem:
+    """Return a system that is not started; one desk's second strategy loops once the file `loop` is there."""
+    own = isolation == "process"
+    system = RunningSystem(folder, venue, strategies=0, hang_kill_s=HANG_KILL_S, nodes_ready=3 if own else 2)
+    system.environ = os.environ | {"PYTHONPATH": f"{root}/src:{root}"}
+    system.more = SECOND.format(rest=venue.rest_url, ws=venue.ws_url, isolation=isolation)
+    for desk in DESKS:
+        system.more += STRATEGIES.format(desk=desk, orders=ORDERS, cancel_when=folder / f"cancel {desk}")
+    system.more += STUCK.format(desk=looping, when=folder / "loop")
+    return system
+
+
+def wait_for_orders(system: RunningSystem) -> None:
+    system.wait_trading(60)
+    wait_until(lambda: resting(system.venue) == dict.fromkeys(DESKS, ORDERS), within_s=30, what="orders that rest")
+
+
+def let_loop(when: Path) -> None:
+    when.touch()
+    wait_until(lambda: not when.exists(), within_s=30, what="a strategy to loop", every_s=0.005)
 
 
 def slot_of(system: RunningSystem, desk: str) -> str:
@@ -121,8 +172,7 @@ async def loop_and_press(system: RunningSystem, when: Path) -> None:
     """
     store = await open_store(system.journal, clock=SystemClock(), create=False)
     try:
-        when.touch()
-        wait_until(lambda: not when.exists(), within_s=30, what="a strategy to loop", every_s=0.005)
+        let_loop(when)
         requests = [mode_requested(desk, "killed", by="test", reason="a strategy loops") for desk in DESKS]
         await store.append(requests, node="operator", fence=None)
     finally:
@@ -133,6 +183,11 @@ def took_s(system: RunningSystem, venue: VenueProcess, desk: str) -> float:
     """Return the time from the durable command to the last cancel in the venue's log; both are this host's clock."""
     rows = system.query("SELECT at_ns, CAST(body AS TEXT) FROM facts WHERE kind = 'desk.mode_requested'")
     (pressed_ns,) = [int(at_ns) for at_ns, body in rows if json.loads(str(body))["desk"] == desk]
+    return round(last_cancel_s(venue, desk) - pressed_ns / 1e9, 3)
+
+
+def last_cancel_s(venue: VenueProcess, desk: str) -> float:
+    """Return when the last order of the desk was canceled, in seconds of this host's clock."""
     canceled = [float(fact["at_ms"]) for fact in venue.log("order.canceled") if fact["account"] == DESKS[desk]]
     assert ORDERS == len(canceled)
-    return round(max(canceled) / 1e3 - pressed_ns / 1e9, 3)
+    return max(canceled) / 1e3
