@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--level-notional", type=Decimal, default=Decimal(5000), help="mean value of a price level (default 5000)")
     add("--seed", type=int, default=1, help="decides quantities and random faults (default 1)")
     add("--weight-limit", type=int, default=0, help="request weight a minute; beyond it -1003 (default 0: none)")
+    add("--json", action="store_true", help="changes nothing: the line that says it is ready is JSON always")
     add("--ready-fd", type=int, help='where to write {"port", "control_port", "pid"} (default: standard output)')
     add("--parent-fd", type=int, help="leave when this pipe closes")
     return parser

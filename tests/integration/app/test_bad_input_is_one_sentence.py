@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import socket
 import subprocess
@@ -275,6 +276,14 @@ def test_init_writes_a_config_that_runs_and_does_not_overwrite_it(tmp_path: Path
     assert 1 == code
     assert "--force" in the_sentence(said)
     assert practice_toml().read_text() == (tmp_path / "trading-orchestrator.toml").read_text()
+
+
+def test_init_tells_machines_what_it_wrote_and_how_to_start(tmp_path: Path) -> None:
+    code, said = run(tmp_path, "init", "--json", "some file.toml")
+
+    assert 0 == code
+    start = ["trading-orchestrator", "run", "--practice", "--config", "some file.toml"]
+    assert {"wrote": "some file.toml", "start": start} == json.loads(said)
 
 
 def test_what_init_wrote_is_not_run_on_the_real_exchange(tmp_path: Path) -> None:

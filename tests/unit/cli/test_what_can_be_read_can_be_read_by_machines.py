@@ -9,9 +9,10 @@ from typer.main import get_command
 
 from trading_orchestrator.cli.main import build
 
-# Processes that go on until they are ended, files that are written, and checks of a file: the exit code says it all.
+# Processes that go on until they are ended (where each can be reached is asked of it, or stands in its ready line),
+# files that are written, and checks of a file: the exit code says it all.
 SAY_NO_MORE_THAN_THEIR_EXIT_CODE = {
-    *("run", "init", "venue", "watchdog", "soak", "vault init", "vault set", "vault remove"),
+    *("run", "venue", "watchdog", "soak", "vault init", "vault set", "vault remove"),
     *("alerts rules check", "alerts rules export", "alerts routes test"),
 }
 # A person answers an alert: what became of it is `alerts show --json`.
