@@ -58,7 +58,7 @@ def _latency(folder: Path, venue: VenueProcess, strategies: int, every_s: float)
         took_ms = sorted(float(row[0]) for row in system.query(ACKS, pos))
         rate = len(took_ms) / (time.monotonic() - began)
         print(f"submit -> acknowledged, intent durable, {rate:.0f} orders/s: {_spread(took_ms)}")
-        _memory(system)
+        _memory(system, venue)
     finally:
         system.stop()
 
@@ -69,10 +69,16 @@ def _start_up(system: RunningSystem, pid: int) -> None:
     print(f"exec of the trader -> first acknowledged order: {first_s - psutil.Process(pid).create_time():.2f} s")
 
 
-def _memory(system: RunningSystem) -> None:
+def _memory(system: RunningSystem, venue: VenueProcess) -> None:
+    """Print what each process has to itself; the venue stands apart, for a real one runs elsewhere."""
     parts = [("keeper", system.pid), *((name, pid) for pid, name in system.nodes())]
-    pss = [(name.partition("-")[0], psutil.Process(pid).memory_full_info().pss / 2**20) for name, pid in parts]
-    print(f"memory (PSS): {', '.join(f'{name} {mib:.0f}' for name, mib in pss)}, sum {sum(m for _, m in pss):.0f} MiB")
+    pss = [(name.partition("-")[0], _pss_mib(pid)) for name, pid in parts]
+    said = f"{', '.join(f'{name} {mib:.0f}' for name, mib in pss)}, sum {sum(mib for _, mib in pss):.0f} MiB"
+    print(f"memory (PSS): {said}; practice venue {_pss_mib(venue.pid):.0f} MiB")
+
+
+def _pss_mib(pid: int) -> float:
+    return float(psutil.Process(pid).memory_full_info().pss) / 2**20
 
 
 def _takeovers(folder: Path, venue: VenueProcess) -> None:
