@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from tests.conftest import Figures
 from tests.integration.journal.engine import DESK, Engine, append_number, fence_for
 from tests.integration.journal.processes import line_of, running
 from trading_orchestrator.journal import journal as journal_module
@@ -22,21 +24,32 @@ async def take(tail: AsyncIterator[Fact], count: int) -> list[Fact]:
     return [await anext(tail) for _ in range(count)]
 
 
-async def test_another_process_is_heard(tmp_path: Path) -> None:
+HEARD_WITHIN_MS = 50.0
+ROUNDS, FACTS_A_ROUND = 3, 20
+
+
+async def test_another_process_is_heard(tmp_path: Path, figures: Figures) -> None:
+    """Within 50 ms of the append, as a rule: the median of the best round, so that a busy machine does not judge us."""
     clock = SystemClock()
     path = tmp_path / "journal.db"
     store = await open_store(path, clock=clock)
     tail = Journal(store, "reader").tail("cluster")
     late_ms: list[float] = []
-    with running("writer_process.py", path, 0, 12, 0.03) as writer:
+    with running("writer_process.py", path, 0, ROUNDS * FACTS_A_ROUND, 0.03) as writer:
         assert "open" == await asyncio.to_thread(line_of, writer)
-        for number in range(12):
+        for number in range(ROUNDS * FACTS_A_ROUND):
             fact = await anext(tail)
             body = msgspec.json.decode(fact.body)
             late_ms.append((clock.boot_ns() - body["sent_ns"]) / 1e6)
             assert (number, number + 1) == (body["number"], fact.pos)
     await store.close()
-    print(f"\nappend called → seen by a tail in another process: max {max(late_ms):.1f} ms of {len(late_ms)}")
+    rounds = [late_ms[at : at + FACTS_A_ROUND] for at in range(0, len(late_ms), FACTS_A_ROUND)]
+    medians = [statistics.median(each) for each in rounds]
+    with figures():
+        told = ", ".join(f"{each:.1f}" for each in medians)
+        print(f"append called → seen by a tail in another process, ms: medians {told}, maximum {max(late_ms):.1f}")
+
+    assert min(medians) < HEARD_WITHIN_MS
 
 
 async def test_another_process_is_heard_between_own_commits(engine: Engine) -> None:
