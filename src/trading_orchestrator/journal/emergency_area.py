@@ -26,16 +26,19 @@ class EmergencyAreaFull(Refused):
     code = "incarnation.emergency_area_full"
 
 
-def write(area: mmap, record: bytes) -> None:
+def write(area: mmap, record: bytes, *, kept: int = 0) -> None:
     """Put the record into the first free slot.
+
+    Args:
+        kept: so many slots have to be left for records that stand for many.
 
     Raises:
         EmergencyAreaFull: nothing was written.
     """
-    slot = next((slot for slot in range(SLOTS) if area[_at(slot) : _at(slot) + 1] == _FREE), None)
+    slot = next((slot for slot in range(SLOTS - kept) if area[_at(slot) : _at(slot) + 1] == _FREE), None)
     if slot is None or len(record) > RECORD_BYTES_MAX:
         raise EmergencyAreaFull(
-            f"expected one of {SLOTS} slots free and at most {RECORD_BYTES_MAX} bytes, was {len(record)} bytes",
+            f"expected one of {SLOTS - kept} slots free and at most {RECORD_BYTES_MAX} bytes, was {len(record)} bytes",
             slots=SLOTS,
             bytes=len(record),
         )

@@ -34,13 +34,16 @@ class EmergencyNotes:
     def node(self) -> str:
         return self._incarnation.node
 
-    def note(self, record: bytes) -> None:
+    def note(self, record: bytes, *, kept: int = 0) -> None:
         """Leave the record before its deed.
+
+        Args:
+            kept: so many slots have to be left for records that stand for many deeds.
 
         Raises:
             EmergencyAreaFull: nothing was written: do not do it.
         """
-        self._incarnation.note(record)
+        self._incarnation.note(record, kept=kept)
 
     def noted(self) -> Sequence[Noted]:
         """Return what every node noted and nobody has struck, node by node."""

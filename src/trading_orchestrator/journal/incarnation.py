@@ -131,13 +131,16 @@ class Incarnation:
         self._map[_SLOT_IN_USE_AT] = self._slot
         self._running = name
 
-    def note(self, record: bytes) -> None:
+    def note(self, record: bytes, *, kept: int = 0) -> None:
         """Leave a record in the emergency area, which was set aside: neither a full disk nor a death takes it away.
+
+        Args:
+            kept: so many slots have to be left for records that stand for many.
 
         Raises:
             EmergencyAreaFull: nothing was written.
         """
-        emergency_area.write(self._map, record)
+        emergency_area.write(self._map, record, kept=kept)
 
     def close(self) -> None:
         """Let go of the lock: to all who watch, this process is now dead."""

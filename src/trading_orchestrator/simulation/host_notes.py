@@ -28,7 +28,7 @@ class HostNotes(EmergencyNotes):
     def node(self) -> str:
         return self._node
 
-    def note(self, record: bytes) -> None:
+    def note(self, record: bytes, *, kept: int = 0) -> None:
         self._next += 1
         self._slots[self._node, self._next] = record
         self._heard(msgspec.msgpack.decode(record, type=EmergencyNote).cl_ord_id)

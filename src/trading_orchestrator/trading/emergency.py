@@ -26,6 +26,8 @@ from trading_orchestrator.trading.record import DeskRecord
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 AT_ONCE = 8
+KEPT_FOR_ALL = 64
+"""Slots of a node that its desks leave each other for one note of all their orders; the other 256 name one each."""
 DECIDED, UNATTENDED = "decided", "unattended"
 WHY: Mapping[str, str] = MappingProxyType(
     {
@@ -37,7 +39,10 @@ _OVER = frozenset({VenueStatus.CANCELED, VenueStatus.FILLED, VenueStatus.EXPIRED
 
 
 class EmergencyNote(msgspec.Struct, frozen=True, array_like=True):
-    """One emergency cancel as it stands in the incarnation file; must fit into a slot."""
+    """One emergency cancel as it stands in the incarnation file; must fit into a slot.
+
+    Without a `cl_ord_id` it stands for all orders of the desk that were open then.
+    """
 
     desk: str
     symbol: str
@@ -76,6 +81,7 @@ class EmergencyCancels:
         self._notes = notes
         self._known = {order.cl_ord_id: order for order in book.open_orders() if not order.foreign}
         self._noted: set[str] = set()
+        self._all_noted = False
         self._over: set[str] = set()
         self._task = asyncio.create_task(self._stand_in(), name=f"{seat.lease} emergency cancels")
 
@@ -148,12 +154,25 @@ class EmergencyCancels:
         request_id = emergency_request_id(order.cl_ord_id, sent_ns)
         note = EmergencyNote(self._book.desk, order.symbol, order.cl_ord_id, request_id, sent_ns, why)
         try:
-            self._notes.note(msgspec.msgpack.encode(note))
-        except EmergencyAreaFull as error:
-            log.error("the cancel of %s cannot be noted and is not sent: %s", order.cl_ord_id, error.message)
-            return False
+            self._notes.note(msgspec.msgpack.encode(note), kept=KEPT_FOR_ALL)
+        except EmergencyAreaFull:
+            if not self._note_all(sent_ns, why):
+                log.error("the cancel of %s cannot be noted and is not sent", order.cl_ord_id)
+                return False
         self._noted.add(order.cl_ord_id)
         log.warning("emergency cancel of %s: %s", order.cl_ord_id, WHY[why])
+        return True
+
+    def _note_all(self, sent_ns: int, why: str) -> bool:
+        """More orders than slots: one note stands for all of the desk."""
+        if self._all_noted:
+            return True
+        try:
+            self._notes.note(msgspec.msgpack.encode(EmergencyNote(self._book.desk, "", "", "", sent_ns, why)))
+        except EmergencyAreaFull as error:
+            log.error("no room to note emergency cancels: %s", error.message)
+            return False
+        self._all_noted = True
         return True
 
     async def _has_successor(self) -> bool:
@@ -172,10 +191,28 @@ async def journal_notes(record: DeskRecord, notes: EmergencyNotes) -> int:
     mine = [(noted, note) for noted in notes.noted() if (note := _read(noted.record)).desk == record.book.desk]
     if not mine:
         return 0
-    await record.write(*_facts((noted.node, note) for noted, note in mine))
+    singly = [(noted.node, each) for noted, note in mine for each in _singly(note, record.book)]
+    if singly:
+        await record.write(*_facts(singly))
     for noted, _ in mine:
         notes.strike(noted)
     return len(mine)
+
+
+def _singly(note: EmergencyNote, book: Book) -> list[EmergencyNote]:
+    """Return one note for each order that the note stands for; what began after it is none of them."""
+    if note.cl_ord_id:
+        return [note]
+    meant = [order for order in book.open_orders() if not order.foreign and order.created_ns <= note.sent_ns]
+    return [
+        msgspec.structs.replace(
+            note,
+            symbol=order.symbol,
+            cl_ord_id=order.cl_ord_id,
+            request_id=emergency_request_id(order.cl_ord_id, note.sent_ns),
+        )
+        for order in meant
+    ]
 
 
 def _facts(noted: Iterable[tuple[str, EmergencyNote]]) -> list[EmergencyCancelSent]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.unit.desk.world import SYMBOL, Node, World
 from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.errors import OrchestratorError
@@ -13,6 +15,7 @@ from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.journal.incarnation import Incarnation
 from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.storage.ports import JournalCorrupt, StorageUnavailable
+from trading_orchestrator.trading.emergency import KEPT_FOR_ALL, UNATTENDED, EmergencyNote
 from trading_orchestrator.trading.explain import explain
 from trading_orchestrator.trading.facts import EmergencyCancelSent
 
@@ -268,6 +271,43 @@ async def test_a_cancel_that_cannot_be_noted_does_not_leave(tmp_path: Path) -> N
         await fail(world, node)
         await world.run(AFTER_S + 1.0)
 
+        assert 1 == len(at_venue(world))
+
+
+async def test_more_orders_than_slots_are_noted_as_all_of_their_desk(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        notes = Disk(world, tmp_path).notes("a-1")
+        node = await start(world, notes, {"orders": 4, "px": "1.0900"})
+        await rest(world, 3)
+        for _ in range(SLOTS - KEPT_FOR_ALL - 1):
+            notes.note(b"\x96\xa5other\xa1S\xa1c\xa1r\x01\xa1w")
+        await fail(world, node)
+        await world.run(AFTER_S + 1.0)
+
+        assert [] == at_venue(world)
+        assert 1 + 1 == len([each for each in notes.noted() if b"paper" in each.record]), "one order, and all"
+
+        node.store.fails_with = None
+        await world.run(5.0)
+        assert ["canceled"] * 3 == (await world.order_states())[:3]
+        told = [fact.cl_ord_id for fact in await sent(world)]
+        assert set(world.venue._orders) == set(told)
+        assert [] == [each for each in notes.noted() if b"paper" in each.record]
+
+
+async def test_a_note_of_all_means_no_order_that_began_after_it(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        notes = Disk(world, tmp_path).notes("a-1")
+        note = EmergencyNote("paper", "", "", "", world.clock.wall_ns() - 1, UNATTENDED)
+        node = await start(world, notes, {"orders": 1, "px": "1.0900"})
+        await rest(world)
+
+        notes.note(msgspec.msgpack.encode(note))
+        assert node.desk._shift is not None
+        await world.until_done(node.desk._shift.journal_emergencies())
+        await world.run(1.0)
+
+        assert [] == await sent(world)
         assert 1 == len(at_venue(world))
 
 
