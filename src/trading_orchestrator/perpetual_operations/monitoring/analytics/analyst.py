@@ -27,6 +27,7 @@ from trading_orchestrator.perpetual_operations.monitoring.analytics.forecast imp
     forecast_exhaustion,
 )
 from trading_orchestrator.perpetual_operations.monitoring.analytics.minute import Minute
+from trading_orchestrator.perpetual_operations.monitoring.analytics.shown_series import ANOMALY_SCORE, EXHAUSTION
 from trading_orchestrator.perpetual_operations.monitoring.analytics.watched_series import (
     OF_HOST,
     OF_NODE,
@@ -44,7 +45,6 @@ LOOK_EVERY_S = 5.0
 STILL_LOOKS = 12
 MOST_ANOMALIES = 200
 MOST_MINUTES = 1440
-ANOMALY_SCORE, EXHAUSTION = "anomaly_score", "trading_exhaustion_seconds"
 
 
 class Anomaly(msgspec.Struct, frozen=True):

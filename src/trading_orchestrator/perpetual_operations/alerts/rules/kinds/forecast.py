@@ -7,8 +7,7 @@ from typing import Literal
 from trading_orchestrator.perpetual_operations.alerts.matchers import Op, matcher
 from trading_orchestrator.perpetual_operations.alerts.rules.kinds.every_rule import EveryRule, Positive
 from trading_orchestrator.perpetual_operations.alerts.rules.rule import Condition, Measure, Rule
-
-ANOMALY_SCORE = "anomaly_score"
+from trading_orchestrator.perpetual_operations.monitoring.analytics.shown_series import ANOMALY_SCORE
 
 
 class PredictiveRule(EveryRule, frozen=True, kw_only=True, tag="predictive"):
