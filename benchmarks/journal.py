@@ -16,7 +16,7 @@ from statistics import median
 import apsw
 import uvloop
 
-from trading_orchestrator.journal.verify import verify
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.ports import FactStore, NewFact
 from trading_orchestrator.storage.sqlite import open_store

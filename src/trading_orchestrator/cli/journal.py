@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.text import Text
 
 from trading_orchestrator.app import settings as hall
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.cli.display import local_moment, screen
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
 from trading_orchestrator.cli.reading import as_json as json_line
 from trading_orchestrator.cli.reading import ask
 from trading_orchestrator.errors import Refused
-from trading_orchestrator.journal.verify import VerifyReport, verify
+from trading_orchestrator.journal.verify import VerifyReport
 from trading_orchestrator.kernel.config import nearest
 from trading_orchestrator.storage.ports import Fact, FactStore, Fence, LeaseHeld, LeaseRow
 from trading_orchestrator.trading.rebuild import Rebuilt, rebuild_rows

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import msgspec
 
 from trading_orchestrator.storage.chain import ZERO_HASH, hash_of
 from trading_orchestrator.storage.ports import Fact, Head, JournalCorrupt
 from trading_orchestrator.storage.scan import Bounds, FactScan
-from trading_orchestrator.storage.sqlite.scan import open_scan
 
 BATCH_FACTS = 2000
 
@@ -41,22 +39,6 @@ class VerifyReport(msgspec.Struct, frozen=True):
 class _Break(Exception):
     def __init__(self, link: BrokenLink) -> None:
         self.link = link
-
-
-def verify(path: Path) -> VerifyReport:
-    """Check the journal file at `path` without changing it, beside living nodes or alone.
-
-    Raises:
-        JournalMissing, NotAJournal, JournalNewer: there is nothing this program can verify.
-        JournalCorrupt: the file is no readable database at all.
-
-    Cost: see benchmarks/journal.py.
-    """
-    scan = open_scan(path)
-    try:
-        return verify_scan(scan)
-    finally:
-        scan.close()
 
 
 def verify_scan(scan: FactScan) -> VerifyReport:

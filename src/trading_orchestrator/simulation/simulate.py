@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.errors import Refused
-from trading_orchestrator.journal.verify import verify
 from trading_orchestrator.kernel.config import nearest
 from trading_orchestrator.simulation.aims import Aims
 from trading_orchestrator.simulation.aims import told as told_aim

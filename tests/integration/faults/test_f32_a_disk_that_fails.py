@@ -14,7 +14,7 @@ from tests.chaos.judge import JournalFact, read_journal
 from tests.integration.faults.desk_child import METRONOME, DeskChild
 from tests.integration.faults.injectors import failing_syncs, small_disk
 from tests.integration.faults.scene import Scene
-from trading_orchestrator.journal.verify import verify
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.kernel.tenancy import Succession
 
 FRAME_BYTES = 24 + 4096

@@ -17,7 +17,7 @@ from tests.integration.faults.desk_child import PROJECT, DeskChild
 from tests.integration.faults.injectors import need
 from tests.integration.faults.newer_release import newer_release
 from tests.integration.faults.scene import Scene
-from trading_orchestrator.journal.verify import verify
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.ports import JournalNewer, NewFact
 from trading_orchestrator.storage.sqlite import open_store
@@ -25,7 +25,7 @@ from trading_orchestrator.storage.sqlite import open_store
 OPEN = """
 import asyncio, sys
 from pathlib import Path
-from trading_orchestrator.journal.verify import verify
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.sqlite import open_store
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from trading_orchestrator.journal.verify import VerifyReport, verify
+from trading_orchestrator.app.journal_check import verify
+from trading_orchestrator.journal.verify import VerifyReport
 from trading_orchestrator.kernel.clock import Clock, SystemClock
 from trading_orchestrator.storage.ports import Fact, FactStore, Fence, NewFact, Put
 from trading_orchestrator.storage.sqlite import open_store

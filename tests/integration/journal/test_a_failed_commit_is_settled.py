@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.journal.engine import append_number
 from tests.integration.journal.faulty_vfs import FaultyVfs, failing
-from trading_orchestrator.journal.verify import verify
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.ports import CommitUnknown, StorageUnavailable
 from trading_orchestrator.storage.sqlite import SqliteStore, open_store

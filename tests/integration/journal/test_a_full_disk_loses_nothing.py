@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.journal.engine import append_number
-from trading_orchestrator.journal.verify import verify
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.ports import NewFact, StorageUnavailable
 from trading_orchestrator.storage.sqlite import open_store

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tests.integration.journal.processes import line_of, rest_of, running
-from trading_orchestrator.journal.verify import verify
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.sqlite import open_store
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 
 from tests.integration.journal.engine import append_number
-from trading_orchestrator.journal.verify import verify
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.ports import NewFact
 from trading_orchestrator.storage.sqlite import open_store

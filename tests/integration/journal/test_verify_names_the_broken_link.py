@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.integration.journal.engine import append_number
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.cli.main import build
-from trading_orchestrator.journal.verify import VerifyReport, verify
+from trading_orchestrator.journal.verify import VerifyReport
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.ports import JournalCorrupt
 from trading_orchestrator.storage.sqlite import open_store

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading_orchestrator.journal.verify import verify
+from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.storage.ports import FactStore, Fence, LeaseHeld, NewFact, Put, StaleEpoch
 from trading_orchestrator.storage.sqlite import open_store
