@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.kernel.metrics import LATENCY_S, Meter
 from trading_orchestrator.perpetual_operations.health.health_checker import HealthReport, PartHealth
@@ -16,7 +17,9 @@ from trading_orchestrator.perpetual_operations.monitoring.analytics.capacity imp
 from trading_orchestrator.perpetual_operations.monitoring.analytics.hints import Seen, hints
 from trading_orchestrator.perpetual_operations.monitoring.gauge import Gauge
 from trading_orchestrator.perpetual_operations.monitoring.live import NodeNow
+from trading_orchestrator.perpetual_operations.monitoring.pool_metrics import PoolMetrics
 from trading_orchestrator.perpetual_operations.monitoring.sample import LoopReadings
+from trading_orchestrator.storage.use_figures import UseFigures
 
 MINUTES = 60
 ORDERS = 'trading_orders_intended_total{desk="x"}@a'
@@ -91,6 +94,7 @@ def test_each_hint_names_the_figures_behind_it() -> None:
         slow.observe(0.7)
         commits.observe(0.08)
     meter.gauge("trading_pool_size", "Size", pool="database").set(20)
+    meter.gauge("trading_pool_open", "Open", pool="database").set(3)
     meter.gauge("trading_pool_most_in_use", "Most", pool="database").set(2)
 
     found = {hint.code: hint for hint in hints(Seen([trader(meter, gc_pause_s=0.2)], report(90.0), 1.0))}
@@ -117,3 +121,11 @@ def test_a_slow_query_of_a_database_is_named_with_its_pool() -> None:
 
 def test_where_all_is_well_there_is_no_hint() -> None:
     assert [] == list(hints(Seen([trader()], report(1.0), 1.0)))
+
+
+def test_a_bound_that_opens_nothing_is_not_oversize() -> None:
+    meter, requests = Meter(), UseFigures("practice", 100, VirtualClock(), long_s=60.0)
+    with requests.at_it("submit"):
+        PoolMetrics(lambda: [requests.status()], meter)(trader().sample)
+
+    assert [] == list(hints(Seen([trader(meter)], report(1.0), 1.0)))

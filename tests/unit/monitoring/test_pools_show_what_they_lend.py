@@ -38,6 +38,7 @@ def test_a_pool_is_read_with_every_sample() -> None:
 
     assert {
         "trading_pool_size": 8,
+        "trading_pool_open": 8,
         "trading_pool_in_use": 1,
         "trading_pool_waiting": 0,
         "trading_pool_kept_too_long": 0,

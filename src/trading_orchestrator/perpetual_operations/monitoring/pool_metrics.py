@@ -12,6 +12,7 @@ from trading_orchestrator.storage.wait_times import BOUNDS_S
 
 GAUGES: tuple[tuple[str, str, Callable[[PoolStatus], float]], ...] = (
     ("trading_pool_size", "Connections that the pool may have", lambda status: status.size),
+    ("trading_pool_open", "Connections that are open", lambda status: status.opened_total - status.closed_total),
     ("trading_pool_in_use", "Connections lent out", lambda status: status.in_use),
     ("trading_pool_waiting", "Callers that wait for one", lambda status: status.waiting),
     ("trading_pool_kept_too_long", "Lent out and not given back in time", lambda status: len(status.leaks)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -95,10 +95,14 @@ def hot_probe(seen: Seen) -> Iterator[Hint]:
 
 
 def oversize_pool(seen: Seen) -> Iterator[Hint]:
-    """A pool much larger than the most that was ever in use at once."""
-    sizes = {(node, _pool(reading)): reading.value for node, _, reading in _readings(seen, "trading_pool_size")}
+    """A pool much larger than the most that was ever in use at once. What opens no connections of its own is only a
+    bound, such as that of a venue's session: an unused place costs nothing, and no setting changes it.
+    """
+    sizes = _of_pools(seen, "trading_pool_size")
+    is_open = _of_pools(seen, "trading_pool_open")
     for node, _, reading in _readings(seen, "trading_pool_most_in_use"):
-        size, most = sizes.get((node, _pool(reading)), 0.0), reading.value
+        pool, most = (node, _pool(reading)), reading.value
+        size = sizes.get(pool, 0.0) if is_open.get(pool) else 0.0
         if size >= OVERSIZE * max(1.0, most) and size - most >= OVERSIZE:
             yield Hint(
                 "hint.oversize_pool",
@@ -133,6 +137,10 @@ def _readings(seen: Seen, name: str) -> Iterator[tuple[str, Family, Reading]]:
         for family in now.metrics:
             if family.name == name:
                 yield from ((now.node, family, reading) for reading in family.readings)
+
+
+def _of_pools(seen: Seen, name: str) -> Mapping[tuple[str, str], float]:
+    return {(node, _pool(reading)): reading.value for node, _, reading in _readings(seen, name)}
 
 
 def _p99(family: Family, reading: Reading) -> float:
