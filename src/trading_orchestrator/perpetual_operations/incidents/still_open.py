@@ -15,7 +15,7 @@ UNDER_WAY = (b'"state":"open"', b'"state":"exhausted"')
 
 
 class StillOpen:
-    """Use from one event loop. The first look reads every row once; cost of a later one: a page of rows."""
+    """Use from one event loop. The first look reads every row once; a later one reads one while nothing changed."""
 
     def __init__(self, store: FactStore) -> None:
         self._store = store
@@ -37,9 +37,11 @@ class StillOpen:
         """Return the rows above the highest place seen, newest first; what moves up meanwhile is seen the next time."""
         found: list[ProjectionRow] = []
         before_pos: int | None = None
-        while page := await self._store.rows(PROJECTION, before_pos=before_pos, limit=PAGE):
+        limit = 1
+        while page := await self._store.rows(PROJECTION, before_pos=before_pos, limit=limit):
             found += [row for row in page if row.pos > self._seen_pos]
             before_pos = page[-1].pos
-            if len(page) < PAGE or before_pos <= self._seen_pos:
+            if len(page) < limit or before_pos <= self._seen_pos:
                 break
+            limit = PAGE
         return found
