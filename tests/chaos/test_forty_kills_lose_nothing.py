@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.chaos.judge import Evidence, read_journal
+from tests.chaos.planted import overlooked
 from tests.chaos.settling import settle_and_judge, wait_for_orders
 from tests.conftest import Figures
 from tests.running_system import RunningSystem, wait_until, with_suppressed_kill
@@ -53,6 +55,7 @@ def test_forty_kills_lose_nothing(system: RunningSystem, venue: VenueProcess, fi
         report(takeovers, rate)
     assert sorted(plan) == sorted(takeover.how for takeover in takeovers)
     settle_and_judge(system, venue)
+    assert [] == overlooked(Evidence(venue.log(), read_journal(system.journal)))
     assert rate >= ORDERS_PER_S
 
 

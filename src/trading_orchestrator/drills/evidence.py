@@ -11,6 +11,9 @@ from typing import Any
 
 import apsw
 
+ENDS = ("order.canceled", "order.expired")
+"""Kinds of the venue's log that end an order; a trade that fills it does too."""
+
 
 @dataclass(frozen=True)
 class JournalFact:
@@ -81,6 +84,16 @@ class Evidence:
 
     def venue_orders(self) -> list[dict[str, Any]]:
         return [fact for fact in self.venue if fact["kind"] == "order.accepted" and not fact.get("external")]
+
+    def venue_open(self) -> list[str]:
+        """Return the client order ids of our orders that the venue still works, oldest first."""
+        working: dict[str, None] = {}
+        for fact in self.venue:
+            if fact["kind"] == "order.accepted" and not fact.get("external"):
+                working[fact["client_order_id"]] = None
+            elif fact["kind"] in ENDS or fact.get("order_status") == "FILLED":
+                working.pop(fact["client_order_id"], None)
+        return list(working)
 
     def venue_trades(self) -> list[dict[str, Any]]:
         """Return every trade of the account, a human's too: they move its position like ours."""

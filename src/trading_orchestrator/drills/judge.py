@@ -10,7 +10,9 @@ from typing import Literal
 from trading_orchestrator.drills.evidence import Evidence, JournalFact
 
 ANSWERS = ("order.accepted", "order.refused", "order.ended", "order.abandoned")
-JUDGED = ("order.intended", "trade.booked", *ANSWERS)
+NEVER_THERE = ("order.refused", "order.abandoned")
+"""The answers that say that the venue never had the order; whoever reads one may decide again."""
+JUDGED = ("order.intended", "trade.booked", "order.reopened", *ANSWERS)
 """The kinds whose bodies it reads."""
 
 
@@ -35,6 +37,8 @@ def findings(evidence: Evidence) -> list[Finding]:
         *_doubled_orders(evidence),
         *_orphans(evidence),
         *_invented(evidence),
+        *_disowned(evidence),
+        *_ended_too_early(evidence),
         *_trades(evidence),
         *_position(evidence),
         *_epochs(evidence),
@@ -56,16 +60,24 @@ def _order_of(fact: JournalFact) -> str:
 
 
 def _doubled_orders(evidence: Evidence) -> list[Finding]:
-    """I1: per (desk, intent, generation) at most one venue order; the id is a pure function of them."""
+    """I1: per intent at most one venue order, whatever its generation: a new one follows proof that none was there.
+
+    The client order id is a pure function of (desk, intent, generation).
+    """
+    known = evidence.intents()
     accepted = Counter(order["client_order_id"] for order in evidence.venue_orders())
-    intents = Counter(
-        (fact.stream, fact.body["intent_id"], fact.body.get("generation", 0)) for fact in evidence.intents().values()
-    )
+    intents = Counter((fact.stream, fact.body["intent_id"], fact.body.get("generation", 0)) for fact in known.values())
+    taken = Counter((known[name].stream, known[name].body["intent_id"]) for name in accepted if name in known)
     return [
         *(Finding("doubled", f"order {name} was accepted {n} times") for name, n in accepted.items() if n > 1),
         *(
             Finding("doubled", f"generation {number} of intent {intent} of {desk} has {n} order ids")
             for (desk, intent, number), n in intents.items()
+            if n > 1
+        ),
+        *(
+            Finding("doubled", f"intent {intent} of {desk} has {n} orders at the venue")
+            for (desk, intent), n in taken.items()
             if n > 1
         ),
     ]
@@ -89,6 +101,30 @@ def _invented(evidence: Evidence) -> list[Finding]:
         Finding("lost", f"order {name} is accepted in the journal and the venue never had it")
         for name in evidence.intents()
         if name in accepted and name not in at_venue
+    ]
+
+
+def _disowned(evidence: Evidence) -> list[Finding]:
+    """I4: what the venue accepted was never called refused or abandoned, not even until somebody knew better."""
+    at_venue = {order["client_order_id"] for order in evidence.venue_orders()}
+    told = ((_order_of(fact), fact.kind.removeprefix("order.")) for fact in evidence.facts if fact.kind in NEVER_THERE)
+    return [
+        Finding("lost", f"order {name} was accepted at the venue and is {word} in the journal")
+        for name, word in told
+        if name in at_venue
+    ]
+
+
+def _ended_too_early(evidence: Evidence) -> list[Finding]:
+    """I4: what is open at the venue is not ended in the journal."""
+    ended: dict[str, bool] = {}
+    for fact in evidence.facts:
+        if fact.kind in ("order.ended", "order.reopened"):
+            ended[_order_of(fact)] = fact.kind == "order.ended"
+    return [
+        Finding("lost", f"order {name} is open at the venue and ended in the journal")
+        for name in evidence.venue_open()
+        if ended.get(name)
     ]
 
 

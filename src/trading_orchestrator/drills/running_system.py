@@ -159,15 +159,15 @@ class RunningSystem:
         ]
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Ask the journal file, read-only."""
+        """Ask the journal file, read-only; nothing while it is being made. A question that is wrong is an error."""
         if not self.journal.exists():
             return []
         connection = apsw.Connection(str(self.journal), flags=apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(5000)
         try:
+            if not next(connection.execute("PRAGMA user_version"))[0]:
+                return []
             return [tuple(row) for row in connection.execute(sql, values)]
-        except apsw.SQLError:
-            return []
         finally:
             connection.close()
 

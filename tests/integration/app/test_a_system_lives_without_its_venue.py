@@ -73,7 +73,7 @@ def test_f39_a_start_while_the_venue_is_away_serves_the_page_and_trades_when_it_
     page = read(system, "/dashboard")
     assert "Nobody trades desk practice: it waits to start, and is tried again: its venue practice does not" in page
     assert [("broker/practice", "broker.disconnected")] == open_incidents(system)
-    assert [] == system.query("SELECT key FROM projection WHERE name = 'nodes' AND value LIKE '%\"ready\"%'")
+    assert [] == system.ready_nodes()
 
     system.venue.start()
     system.wait_trading(within_s=40)
