@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,11 +135,26 @@ async def test_a_step_stays_while_another_resource_needs_it(host: Host) -> None:
     assert "-dashboard_rate" not in host.moved
 
 
-async def test_memory_first_empties_caches_again_and_again_and_then_asks_for_more(host: Host) -> None:
-    await host.live(30, host_memory_ratio=0.97)
+async def test_memory_first_empties_caches_then_asks_for_more_and_then_begins_again(host: Host) -> None:
+    await host.live(80, host_memory_ratio=0.97)
 
     assert ["+caches", "+optional_jobs", "+non_critical_strategies"] == host.moved[:3]
     assert host.moved.count("+caches") > 1
+
+
+async def test_what_has_no_undoing_is_done_again_ever_more_seldom_and_each_time_a_fact(host: Host) -> None:
+    at_s = []
+    for second in range(460):
+        before = host.moved.count("+caches")
+        await host.live(1, host_memory_ratio=0.99)
+        if host.moved.count("+caches") > before:
+            at_s.append(second)
+    again = [body for kind, body in host.facts if kind == "load.shed_again"]
+
+    assert [60, 120, 240] == [round(after - before, -1) for before, after in itertools.pairwise(at_s)]
+    assert len(at_s) - 1 == len(again)
+    assert ("caches", "memory") == (getattr(again[0], "step", ""), getattr(again[0], "resource", ""))
+    assert "once more, caches are emptied and memory is given back" == getattr(again[0], "says", "")
 
 
 async def test_what_was_given_up_is_taken_back_at_the_end(host: Host) -> None:

@@ -15,7 +15,10 @@ ROWS_MAX = 200
 
 
 class LoadMoved(msgspec.Struct, frozen=True):
-    """The body of `load.shed`, `load.shed_failed` and `load.restored`: one step. `because` says what was short."""
+    """The body of `load.shed`, `load.shed_again`, `load.shed_failed` and `load.restored`: one step.
+
+    because: what was short.
+    """
 
     node: str
     step: str

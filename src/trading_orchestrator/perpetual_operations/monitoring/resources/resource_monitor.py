@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 LEVER_S = 5.0
 LAST_WORD_S = 1.0
 CLEAN_EVERY_NS = 3_600_000_000_000
+AGAIN_S, SELDOM_AGAIN_S = 60.0, 900.0  # a full collection stops the loop; what did not help soon helps seldom
 FAILURES = {
     Resource.CPU: "cpu.saturated",
     Resource.MEMORY: "memory.pressure",
@@ -57,8 +58,12 @@ class Lever:
 
 @dataclass
 class _Taken:
+    """A step that is taken. `again_s`: how long after `taken_ns` it may be taken once more."""
+
     step: Step
     resource: Resource
+    taken_ns: int
+    again_s: float = AGAIN_S
 
 
 class ResourceMonitor:
@@ -217,7 +222,7 @@ class ResourceMonitor:
             if step is not None:
                 await self._take(step, which, reading)
             else:
-                await self._take_again(which)
+                await self._take_again(which, reading)
         elif move is Move.RESTORE:
             self._failed -= {step.lever for step in STEPS if which in step.eases}
             taken = next((each for each in reversed(self._taken) if each.resource is which), None)
@@ -243,17 +248,26 @@ class ResourceMonitor:
             says = f"{step.lever} could not be given up: {trouble}"
             await self._told("load.shed_failed", self._moved(step, which, reading, says))
             return False
-        self._taken.append(_Taken(step, which))
+        self._taken.append(_Taken(step, which, self._clock.monotonic_ns()))
         self._told_of.add(which)
         await self._told("load.shed", self._moved(step, which, reading))
         return True
 
-    async def _take_again(self, which: Resource) -> None:
-        """Nothing more to give up: what has no undoing (caches, expired files) is done once more."""
+    async def _take_again(self, which: Resource, reading: Reading) -> None:
+        """Nothing more to give up: what has no undoing (caches, expired files) is done once more, ever more seldom."""
         for taken in list(self._taken):
-            lever = self._levers[taken.step.lever]
-            if which in taken.step.eases and lever.restore is None and (trouble := await self._pull(lever.shed)):
+            lever, now_ns = self._levers[taken.step.lever], self._clock.monotonic_ns()
+            is_due = now_ns - taken.taken_ns >= taken.again_s * 1e9
+            if which not in taken.step.eases or lever.restore is not None or not is_due:
+                continue
+            taken.taken_ns, taken.again_s = now_ns, min(2 * taken.again_s, SELDOM_AGAIN_S)
+            if trouble := await self._pull(lever.shed):
                 log.error("%s could not be shed once more: %s", taken.step.lever, trouble)
+                says = f"{taken.step.lever} could not be given up once more: {trouble}"
+                await self._told("load.shed_failed", self._moved(taken.step, which, reading, says))
+            else:
+                says = f"once more, {taken.step.says}"
+                await self._told("load.shed_again", self._moved(taken.step, which, reading, says))
 
     async def _take_all_back(self) -> None:
         """First everything, then the facts: a journal that hangs must not keep a step taken, nor the process here."""
