@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from trading_orchestrator.cli.console_calls import call
+from trading_orchestrator.cli.reading import as_json as json_line
 from trading_orchestrator.errors import Refused
 
 NameArgument = Annotated[str, typer.Argument(help="The alert's fingerprint, the beginning of it, or its name.")]
@@ -42,6 +43,11 @@ def seconds(text: str) -> float:
         return float(text[:-1]) * UNITS_S[text[-1:]]
     except (ValueError, KeyError):
         raise Refused(f"expected a time such as 30m, 2h or 1d, was {text!r}") from None
+
+
+def tell(answer: Mapping[str, Any], words: str, *, as_json: bool) -> None:
+    """Print what the console answered: in words for people, as it is for machines."""
+    print(json_line(answer) if as_json else words)
 
 
 def me(by: str | None) -> str:

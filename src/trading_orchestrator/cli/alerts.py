@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from trading_orchestrator.cli import channels, ladders, on_call, silences
-from trading_orchestrator.cli.alert_words import ByOption, NameArgument, NoteOption, find, me, seconds
+from trading_orchestrator.cli.alert_words import ByOption, NameArgument, NoteOption, find, me, seconds, tell
 from trading_orchestrator.cli.console_calls import UrlOption, call
 from trading_orchestrator.cli.display import Column, local_moment, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
@@ -114,37 +114,47 @@ def acknowledge(
     for_: Annotated[str, typer.Option("--for", help="How long, e.g. 30m; without it until it ends.")] = "",
     url: UrlOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take an alert: its ladder stops climbing."""
     one = find(name, url, config)
     body = {"by": me(by), "note": note, **({"for_s": seconds(for_)} if for_ else {})}
-    call(f"/api/alerts/{one['fingerprint']}/acknowledge", body, url=url, config=config)
-    print(f"{one['name']} is taken by {me(by)}{f' for {for_}' if for_ else ''}")
+    said = call(f"/api/alerts/{one['fingerprint']}/acknowledge", body, url=url, config=config)
+    tell(said, f"{one['name']} is taken by {me(by)}{f' for {for_}' if for_ else ''}", as_json=as_json)
 
 
 def resolve(
-    name: NameArgument, by: ByOption = None, note: NoteOption = "", url: UrlOption = None, config: ConfigOption = None
+    name: NameArgument,
+    by: ByOption = None,
+    note: NoteOption = "",
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """End an alert now; it comes back if its source still sees the cause."""
     one = find(name, url, config)
-    call(f"/api/alerts/{one['fingerprint']}/resolve", {"by": me(by), "note": note}, url=url, config=config)
-    print(f"{one['name']} is resolved by {me(by)}")
+    said = call(f"/api/alerts/{one['fingerprint']}/resolve", {"by": me(by), "note": note}, url=url, config=config)
+    tell(said, f"{one['name']} is resolved by {me(by)}", as_json=as_json)
 
 
-def reload(by: ByOption = None, url: UrlOption = None, config: ConfigOption = None) -> None:
+def reload(
+    by: ByOption = None, url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """Read the alert config anew; a wrong one changes nothing and is told."""
     said = call("/api/alerts/reload", {"by": me(by)}, url=url, config=config)
-    print(f"{said['rules']} rules and {len(said['receivers'])} receivers from {said['source']}")
+    words = f"{said['rules']} rules and {len(said['receivers'])} receivers from {said['source']}"
+    tell(said, words, as_json=as_json)
 
 
 def try_routes(
     labels: Annotated[list[str], typer.Argument(help="Labels of an alert, e.g. severity=critical alertname=DiskFull.")],
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print who would hear of an alert with these labels, by the config file; nothing needs to run."""
     pairs = dict(_pair(label) for label in labels)
-    for route in _plan(config).policy.tree.match(pairs):
-        print(f"{route.receiver}  ({route.key})")
+    found = [{"receiver": route.receiver, "route": route.key} for route in _plan(config).policy.tree.match(pairs)]
+    tell({"routes": found}, "\n".join(f"{one['receiver']}  ({one['route']})" for one in found), as_json=as_json)
 
 
 def check_rules(config: ConfigOption = None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trading_orchestrator.cli.alert_words import ByOption, me
+from trading_orchestrator.cli.alert_words import ByOption, me, tell
 from trading_orchestrator.cli.console_calls import UrlOption, call
 from trading_orchestrator.cli.display import Column, local_moment, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
@@ -38,10 +38,11 @@ def try_channel(
     by: ByOption = None,
     url: UrlOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Send a test message by one channel and print the receiver's answer."""
     said = call(f"/api/alerts/channels/{channel}/test", {"by": me(by)}, url=url, config=config)
-    print(f"{channel} answered: {said['answer']}")
+    tell(said, f"{channel} answered: {said['answer']}", as_json=as_json)
 
 
 def _line(one: Mapping[str, Any]) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trading_orchestrator.cli.alert_words import ByOption, NameArgument, NoteOption, find, me, seconds
+from trading_orchestrator.cli.alert_words import ByOption, NameArgument, NoteOption, find, me, seconds, tell
 from trading_orchestrator.cli.console_calls import UrlOption, call
 from trading_orchestrator.cli.display import local_moment
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
@@ -31,21 +31,27 @@ def snooze(
     note: NoteOption = "",
     url: UrlOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Call nobody about an alert for a while; then its ladder begins anew."""
     one = find(name, url, config)
     body = {"for_s": seconds(for_), "by": me(by), "note": note}
-    call(f"/api/alerts/{one['fingerprint']}/snooze", body, url=url, config=config)
-    print(f"nobody is called about {one['name']} for {for_}")
+    said = call(f"/api/alerts/{one['fingerprint']}/snooze", body, url=url, config=config)
+    tell(said, f"nobody is called about {one['name']} for {for_}", as_json=as_json)
 
 
 def escalate(
-    name: NameArgument, by: ByOption = None, note: NoteOption = "", url: UrlOption = None, config: ConfigOption = None
+    name: NameArgument,
+    by: ByOption = None,
+    note: NoteOption = "",
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Call the next rung of an alert's ladder now; whoever had it has it no more."""
     one = find(name, url, config)
-    call(f"/api/alerts/{one['fingerprint']}/escalate", {"by": me(by), "note": note}, url=url, config=config)
-    print(f"the next rung is called about {one['name']}")
+    said = call(f"/api/alerts/{one['fingerprint']}/escalate", {"by": me(by), "note": note}, url=url, config=config)
+    tell(said, f"the next rung is called about {one['name']}", as_json=as_json)
 
 
 def begin(
@@ -54,10 +60,12 @@ def begin(
     by: ByOption = None,
     url: UrlOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Climb no rung of any ladder for a while; messages to channels go on. Again: change how long."""
     body = {"for_s": seconds(for_), "by": me(by), "reason": reason}
-    print(said_of(call("/api/alerts/maintenance", body, url=url, config=config)["maintenance"]))
+    said = call("/api/alerts/maintenance", body, url=url, config=config)
+    tell(said, said_of(said["maintenance"]), as_json=as_json)
 
 
 def show(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -66,10 +74,10 @@ def show(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption
     print(json_line(found) if as_json else said_of(found) if found else "no maintenance goes on")
 
 
-def end(by: ByOption = None, url: UrlOption = None, config: ConfigOption = None) -> None:
+def end(by: ByOption = None, url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """End maintenance: rungs that became due meanwhile are climbed at once."""
-    call("/api/alerts/maintenance/end", {"by": me(by)}, url=url, config=config)
-    print("maintenance is over")
+    said = call("/api/alerts/maintenance/end", {"by": me(by)}, url=url, config=config)
+    tell(said, "maintenance is over", as_json=as_json)
 
 
 def said_of(hold: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trading_orchestrator.cli.alert_words import ByOption, me, seconds
+from trading_orchestrator.cli.alert_words import ByOption, me, seconds, tell
 from trading_orchestrator.cli.console_calls import UrlOption, call
 from trading_orchestrator.cli.display import Column, local_moment, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
@@ -57,6 +57,7 @@ def override(
     by: ByOption = None,
     url: UrlOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Put somebody on call, besides or instead of another; prints its id."""
     body = {
@@ -69,7 +70,8 @@ def override(
         "reason": reason,
         **({"for_s": seconds(for_)} if for_ else {}),
     }
-    print(call("/api/alerts/on-call/overrides", body, url=url, config=config)["override"]["override_id"])
+    said = call("/api/alerts/on-call/overrides", body, url=url, config=config)
+    tell(said, said["override"]["override_id"], as_json=as_json)
 
 
 def overrides(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -91,10 +93,11 @@ def end(
     by: ByOption = None,
     url: UrlOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take an override back."""
-    call(f"/api/alerts/on-call/overrides/{override_id}/end", {"by": me(by)}, url=url, config=config)
-    print(f"override {override_id} is over")
+    said = call(f"/api/alerts/on-call/overrides/{override_id}/end", {"by": me(by)}, url=url, config=config)
+    tell(said, f"override {override_id} is over", as_json=as_json)
 
 
 def _people(shift: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trading_orchestrator.cli.alert_words import ByOption, me, seconds
+from trading_orchestrator.cli.alert_words import ByOption, me, seconds, tell
 from trading_orchestrator.cli.console_calls import UrlOption, call
 from trading_orchestrator.cli.display import Column, local_moment, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
@@ -45,6 +45,7 @@ def silence(
     zone: Annotated[str, typer.Option("--zone", help="Whose clock --during means.")] = "UTC",
     url: UrlOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Keep alerts quiet, with owner and reason; prints its id."""
     if for_ is None and not until_resolved and unused is None:
@@ -58,7 +59,8 @@ def silence(
         "unused_for_s": None if unused is None else seconds(unused),
         "times": [window(text, zone) for text in during or ()],
     }
-    print(call("/api/alerts/silences", body, url=url, config=config)["silence_id"])
+    said = call("/api/alerts/silences", body, url=url, config=config)
+    tell(said, said["silence_id"], as_json=as_json)
 
 
 def silences(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -80,10 +82,11 @@ def expire(
     by: ByOption = None,
     url: UrlOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """End a silence now."""
-    call(f"/api/alerts/silences/{silence_id}/expire", {"by": me(by)}, url=url, config=config)
-    print(f"silence {silence_id} is over")
+    said = call(f"/api/alerts/silences/{silence_id}/expire", {"by": me(by)}, url=url, config=config)
+    tell(said, f"silence {silence_id} is over", as_json=as_json)
 
 
 def window(text: str, zone: str) -> Mapping[str, Any]:

@@ -112,6 +112,30 @@ async def test_a_silence_may_end_with_what_it_covers_or_unused_and_act_in_window
     assert "expected an end" in refused.json()["detail"]
 
 
+async def test_a_script_answers_alerts_and_reads_what_came_of_it(url: str, tmp_path: Path) -> None:
+    async def answer(*arguments: str) -> Any:
+        return json.loads(await run(*arguments, "--json", "--by=anna", f"--url={url}"))
+
+    await fires(url)
+    name = (await one_of(url))["fingerprint"]
+    assert {"fingerprint": name, "snoozed_by": "anna", "for_s": 60.0} == await answer("snooze", "Down", "--for=1m")
+    assert {"fingerprint": name, "escalated_by": "anna"} == await answer("escalate", "Down")
+    assert {"fingerprint": name, "acknowledged_by": "anna"} == await answer("ack", "Down")
+    held = (await answer("maintenance", "begin", "--reason=disks"))["maintenance"]
+    assert ("anna", "disks") == (held["by"], held["reason"])
+    assert {"maintenance": None} == await answer("maintenance", "end")
+    silence = (await answer("silence", "alertname=Down", "--reason=known"))["silence_id"]
+    assert {"silence_id": silence} == await answer("expire", silence)
+    override = (await answer("oncall", "override", "day", "ben", "--for=1h"))["override"]["override_id"]
+    assert {"override_id": override} == await answer("oncall", "end", override)
+    assert {"channel": "paper", "answer": "logged"} == await answer("test", "paper")
+    assert ["desk"] == (await answer("reload"))["receivers"]
+    assert {"fingerprint": name, "resolved_by": "anna"} == await answer("resolve", name)
+    (tmp_path / "main.toml").write_text(f'[perpetual_operations.alerts]\npath = "{tmp_path}/alerts.toml"\n')
+    tried = await run("routes", "test", "severity=critical", "--json", f"--config={tmp_path}/main.toml")
+    assert ["desk"] == [one["receiver"] for one in json.loads(tried)["routes"]]
+
+
 async def test_channels_and_people_are_asked_for(url: str) -> None:
     at = f"--url={url}"
     assert "paper answered: " in await run("test", "paper", at)
