@@ -23,7 +23,8 @@ SHOTS = 200
 PAUSE_S = 0.03  # between two shots, so that none waits for what is recorded of the one before
 QUIET_S = 10.0
 ALERTMANAGER = shutil.which("prometheus-alertmanager")
-Rows = list[tuple[str, str]]
+OURS, PEER = "ours, durable before the answer", "Debian's Alertmanager, in memory"
+Row = tuple[str, str, str]
 PEER_CONFIG = """
 route: {{receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 5m,
   routes: [{{receiver: hook, matchers: ['alertname="Storm"'], group_wait: 3s}},
@@ -32,36 +33,37 @@ receivers: [{{name: hook, webhook_configs: [{{url: '{hook}'}}]}}]
 """
 
 
-def main() -> Sequence[tuple[str, str]]:
-    """Measure for about half a minute, print a table, and return its rows."""
+def main() -> Sequence[Row]:
+    """Measure for about a minute, print a table as the README has them, and return its rows."""
     with tempfile.TemporaryDirectory(prefix="bench-alerts-") as name:
+        print(f"disk: 4 KiB write + fdatasync {fsyncs_per_s(Path(name)):,.0f}/s")
         rows = asyncio.run(_measure(Path(name)))
-    for what, figure in rows:
-        print(f"{what:<66} {figure}")
+    for row in (("what", OURS, PEER), ("---", "---", "---"), *rows):
+        print(f"| {' | '.join(row)} |")
     return rows
 
 
-async def _measure(folder: Path) -> Rows:
-    rows: Rows = [("disk: 4 KiB write + fdatasync", f"{fsyncs_per_s(folder):,.0f}/s")]
+async def _measure(folder: Path) -> list[Row]:
+    """Return each figure of ours with the peer's beside it."""
     async with _hook() as (hook, url), _ours(folder / "ours", url) as (port, pid):
-        rows += await _table("ours, durable before the answer", port, pid, hook)
+        ours = await _figures(port, pid, hook)
     if ALERTMANAGER is None:
-        return [*rows, ("Alertmanager", "missing: apt-get install prometheus-alertmanager")]
+        return [(what, figure, "missing: apt-get install prometheus-alertmanager") for what, figure in ours]
     async with _hook() as (hook, url), _peer(folder, url) as (port, pid):
-        rows += await _table("Alertmanager, in memory", port, pid, hook)
-    return rows
+        theirs = dict(await _figures(port, pid, hook))
+    return [(what, figure, theirs[what]) for what, figure in ours]
 
 
-async def _table(who: str, port: int, pid: int, hook: Hook) -> Rows:
-    storm = await _stormed(f"{who}: {STORM:,} alerts of one group", "Storm", port, pid, hook)
+async def _figures(port: int, pid: int, hook: Hook) -> list[tuple[str, str]]:
+    storm = await _stormed(f"{STORM:,} alerts of one group", "Storm", port, pid, hook)
     latencies = await _shots(port, hook)
-    flood = await _stormed(f"{who}: {STORM:,} alerts, each a group", "Flood", port, pid, hook)
+    flood = await _stormed(f"{STORM:,} alerts, each a group", "Flood", port, pid, hook)
     least, p50, p99 = latencies[0], latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100]
     shown = f"{least * 1000:.1f} / {p50 * 1000:.1f} / {p99 * 1000:.1f} ms"
-    return [(f"{who}: fire → webhook, least / p50 / p99 of {SHOTS}", shown), *storm, *flood]
+    return [*storm, *flood, (f"fire → webhook: least / p50 / p99 of {SHOTS}", shown)]
 
 
-async def _stormed(what: str, name: str, port: int, pid: int, hook: Hook) -> Rows:
+async def _stormed(what: str, name: str, port: int, pid: int, hook: Hook) -> list[tuple[str, str]]:
     """Post a storm; tell how fast it was taken, for how much CPU, and what came of it within some seconds."""
     hook.bodies.clear()
     began_cpu_s = _cpu_s(pid)
@@ -158,7 +160,7 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
     """Return the body of one message, b"-" for an empty one, and b"" at the end."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
+    except (asyncio.IncompleteReadError, ConnectionResetError):  # a peer that is ended resets what it has open
         return b""
     length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
     return await reader.readexactly(length) if length else b"-"
