@@ -26,10 +26,14 @@ from trading_orchestrator.kernel.clock import SystemClock
 
 ORDERS_PER_S = 20.0
 NamesArgument = Annotated[list[str], typer.Argument(help="Drills by name, or `all`.")]
-REPORTS = "drill-reports"
+REPORTS, REPORTS_KEPT = "drill-reports", 50
+REPORT_NAMES = "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z.md"
 ReportOption = Annotated[
     Path | None,
-    typer.Option("--report", help=f"Where to keep the report (Markdown), else in {REPORTS} of the data directory."),
+    typer.Option(
+        "--report",
+        help=f"Where to keep the report (Markdown), else in {REPORTS} of the data directory, {REPORTS_KEPT} at most.",
+    ),
 ]
 KeepOption = Annotated[
     Path | None, typer.Option("--keep", help="Keep journal and logs of the drill in this directory.")
@@ -92,6 +96,8 @@ def run(
             shutil.rmtree(folder, ignore_errors=True)
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(report(drills, outcomes))
+    if report_to is None:
+        keep_newest(kept.parent)
     console.print(f"report: {kept}", soft_wrap=True)
     print(msgspec.json.encode(outcomes).decode()) if as_json else _show(outcomes)
     if not all(outcome.passed for outcome in outcomes):
@@ -103,6 +109,12 @@ def default_report(config: Path | None, wall_ns: int) -> Path:
     place = Path() if config is None else hall.read_settings(config).data_dir
     when = datetime.fromtimestamp(wall_ns / 1e9, UTC)
     return place / REPORTS / f"{when:%Y%m%dT%H%M%SZ}.md"
+
+
+def keep_newest(folder: Path) -> None:
+    """Remove all but the newest reports; whatever has another name than we give stays."""
+    for old in sorted(folder.glob(REPORT_NAMES))[:-REPORTS_KEPT]:
+        old.unlink(missing_ok=True)
 
 
 def refuse_live(config: Path) -> None:
