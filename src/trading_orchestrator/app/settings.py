@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -164,21 +163,30 @@ def configured(values: dict[str, Any], source: str) -> Configured:
             )
         loss_asset(desk.symbols, desk.risk, source=f"{source}: trading.desk.{name}")
         strategies_of(desk, source=f"{source}: trading.desk.{name}")
-    _check_accounts(settings.trading.desk, source)
+    _check_accounts(settings, source)
     return Configured(settings, values, source)
 
 
-def _check_accounts(desks: Mapping[str, DeskConfig], source: str) -> None:
+def _check_accounts(settings: Settings, source: str) -> None:
     """Two desks of one account would give out the same order ids, and each take the other's orders for its own."""
-    owners: dict[tuple[str, str], str] = {}
-    for name, desk in desks.items():
-        for key, value in (("broker", desk.broker), ("account", desk.account_name)):
+    owners: dict[tuple[str, object], str] = {}
+    for name, desk in settings.trading.desk.items():
+        broker = settings.brokers[desk.broker]
+        api_key = (broker.api_key, broker.api_key_env, broker.api_key_file)
+        shared = {
+            "broker": (desk.broker, f"[brokers.{desk.broker}]"),
+            "account": (desk.account_name, f"account `{desk.account_name}`"),
+            "broker.api_key": ((broker.exchange, str(broker.urls), *api_key) if any(api_key) else name, "that API key"),
+        }
+        for key, (value, told) in shared.items():
             owner = owners.setdefault((key, value), name)
             if owner != name:
+                key = f"trading.desk.{name}.{key}"
                 raise ConfigRefused(
-                    f"{source}: trading.desk.{name}.{key}: desk {owner} trades on {key} `{value}` already; give each "
-                    "desk a broker section with an API key of an account of its own, or make them one desk",
-                    key=f"trading.desk.{name}.{key}",
+                    f"{source}: {key}: desk {owner} trades on {told} already, and two desks of one account would take "
+                    "each other's orders for their own; give each a broker section and an account of its own, or make "
+                    "them one desk",
+                    key=key,
                     source=source,
                 )
 
