@@ -73,7 +73,10 @@ class NewOrder(msgspec.Struct, frozen=True):
 
 
 class TradeReport(msgspec.Struct, frozen=True):
-    """One execution on our account. `cl_ord_id` is "" when the venue does not say; ask by `venue_order_id` then."""
+    """One execution on our account. `cl_ord_id` is "" when the venue does not say; ask by `venue_order_id` then.
+
+    `raw_hash`: of the frame or answer that told it.
+    """
 
     symbol: str
     trade_id: str
@@ -85,6 +88,7 @@ class TradeReport(msgspec.Struct, frozen=True):
     fee: Decimal
     fee_asset: str
     at_ns: int
+    raw_hash: str = ""
 
 
 class TradeAmendment(msgspec.Struct, frozen=True):
@@ -102,7 +106,10 @@ class TradeAmendment(msgspec.Struct, frozen=True):
 
 
 class OrderReport(msgspec.Struct, frozen=True):
-    """What the venue says of one order, with the trades it mentioned. `cum_qty` is the venue's own sum."""
+    """What the venue says of one order, with the trades it mentioned. `cum_qty` is the venue's own sum.
+
+    `cum_quote`: what that sum is worth in the quote asset; None when the venue does not say.
+    """
 
     symbol: str
     cl_ord_id: str
@@ -118,6 +125,7 @@ class OrderReport(msgspec.Struct, frozen=True):
     raw_hash: str = ""
     trades: tuple[TradeReport, ...] = ()
     text: str = ""
+    cum_quote: Decimal | None = None
 
 
 class Balance(msgspec.Struct, frozen=True):

@@ -82,11 +82,16 @@ class OrderAccepted(Body, frozen=True):
 
 
 class OrderRefused(Body, frozen=True):
-    """The venue's definite no, proven to come before matching."""
+    """The venue's definite no, proven to come before matching; or nothing was sent at all (`source` "desk").
+
+    `raw_hash`: of the answer.
+    """
 
     cl_ord_id: str
     venue_code: str
     text: str
+    source: str = ""
+    raw_hash: str = ""
 
 
 class OrderDoubted(Body, frozen=True):
@@ -177,12 +182,14 @@ class CancelIntended(Body, frozen=True):
 
 
 class CancelRefused(Body, frozen=True):
-    """The venue has no such open order; the order's own fate is asked separately."""
+    """The venue has no such open order; the order's own fate is asked separately. As OrderRefused."""
 
     cl_ord_id: str
     request_id: str
     venue_code: str
     text: str
+    source: str = ""
+    raw_hash: str = ""
 
 
 class CancelDoubted(Body, frozen=True):

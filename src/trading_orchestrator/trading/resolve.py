@@ -17,7 +17,7 @@ from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.intake import Intake
-from trading_orchestrator.trading.orders.amends import of_hole_past_grace
+from trading_orchestrator.trading.orders.amends import of_hole_past_grace, px_of_hole
 from trading_orchestrator.trading.orders.answers import (
     of_absence_proof,
     of_budget_spent,
@@ -212,7 +212,7 @@ class Resolver:
         order = self._intake.book.order(doubt.cl_ord_id)
         if order is None or not order.hole_qty or report.cum_qty < order.venue_cum:
             return
-        px = order.px or self._mark_px(order.symbol)
+        px = px_of_hole(order, report) or order.px or self._mark_px(order.symbol)
         if px is not None and self._clock.monotonic_ns() >= self._grace_ends_ns(order, doubt):
             at_ns = self._clock.wall_ns()
             self._intake.conclude(of_hole_past_grace(self._intake.book, order.cl_ord_id, px=px, at_ns=at_ns))

@@ -16,6 +16,9 @@ from trading_orchestrator.brokers.ccxt.answers import (
     reply_from_http,
     reply_of,
 )
+from trading_orchestrator.brokers.ccxt.client import failure
+from trading_orchestrator.brokers.ccxt.reading import raw_hash
+from trading_orchestrator.brokers.port import OrderRefused
 
 # Status and body as Binance and its load balancers send them; the venue's tests hold the same texts.
 RECORDED = [
@@ -103,6 +106,15 @@ def test_a_narrowed_row_stands_before_the_one_for_the_rest() -> None:
         assert row.code not in wide, f"{row} can never be reached"
         if not row.text:
             wide.add(row.code)
+
+
+def test_a_refusal_carries_the_hash_of_its_answer() -> None:
+    body = '{"code":-2010,"msg":"Account has insufficient balance for requested action."}'
+    refused, other = (failure(replied(400, said), "binance", "submit") for said in (body, body.replace("has", "had")))
+
+    assert isinstance(refused, OrderRefused)
+    assert raw_hash(json.loads(body)) == refused.facts["raw_hash"] != other.facts["raw_hash"]
+    assert "" == replied(504, "<html>").raw_hash
 
 
 def test_the_wait_that_the_venue_asks_for_is_kept() -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from trading_orchestrator.brokers.ccxt import binance_words as words
 from trading_orchestrator.brokers.port import NewOrder, OrdType, Side, TimeInForce, TradeReport, VenueStatus
@@ -33,8 +34,19 @@ def test_an_execution_report_keeps_every_digit_and_tells_its_trade() -> None:
         report.cl_ord_id, report.venue_order_id, report.status,
     )  # fmt: skip
     assert (Decimal(1), Decimal("0.10264410"), Decimal("0.40000001")) == (report.order_qty, report.px, report.cum_qty)
-    assert ((TRADE,), "stream", 1499405658657_000000) == (report.trades, report.source, report.at_ns)
-    assert 32 == len(report.raw_hash)
+    trade = structs.replace(TRADE, raw_hash=report.raw_hash)
+    assert ((trade,), "stream", 1499405658657_000000) == (report.trades, report.source, report.at_ns)
+    assert (32, Decimal("0.04")) == (len(report.raw_hash), report.cum_quote)
+
+
+@pytest.mark.parametrize(("said", "means"), [("-0.00000001", None), (None, None), ("0.04000000", Decimal("0.04"))])
+def test_a_sum_that_the_venue_did_not_keep_is_none(said: str | None, means: Decimal | None) -> None:
+    order = {"side": "BUY", "type": "LIMIT", "orderId": 1, "clientOrderId": "tx", "updateTime": 1, "status": "FILLED",
+             "origQty": "1", "price": "1", "executedQty": "1"}  # fmt: skip
+
+    report = words.order_report(order | ({} if said is None else {"cummulativeQuoteQty": said}), "ETH/BTC", "query")
+
+    assert means == report.cum_quote
 
 
 def test_the_hash_of_a_frame_changes_with_any_field() -> None:

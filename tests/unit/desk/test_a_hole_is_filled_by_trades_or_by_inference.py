@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.desk.world import GRACE_S, Node, World
-from trading_orchestrator.brokers.port import TradeReport
+from tests.unit.trading_core.desk_scene import Scene
+from trading_orchestrator.brokers.port import TradeReport, VenueStatus
 from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.trading.facts import TradeInferred
+from trading_orchestrator.trading.orders.amends import px_of_hole
 
 
 class Veil:
@@ -72,8 +74,25 @@ async def test_a_hole_is_inferred_only_past_its_grace(tmp_path: Path, monkeypatc
         (inferred,) = await world.facts("trade.inferred")
         assert isinstance(inferred, TradeInferred)
         assert (Decimal(0), Decimal(10)) == (inferred.cum_from, inferred.cum_to)
+        assert Decimal("1.1001") == inferred.trade.last_px, "the venue's average, not the mark of 1.10005"
         assert Decimal(10) == await world.position_qty()
         assert ["filled"] == await world.order_states()
+
+
+@pytest.mark.parametrize(
+    ("cum_quote", "px"),
+    [("10.6", "1.1"), ("10.5", "1.0833333333"), (None, None), ("4", None)],
+    ids=["even", "rounded", "not told", "no more than ours"],
+)
+def test_its_price_is_what_the_venue_counts_beyond_our_trades(cum_quote: str | None, px: str | None) -> None:
+    scene = Scene()
+    cl = scene.send()
+    scene.hear(scene.trade(cl, "t1", "4", last_px=Decimal("1.0")))
+    told = None if cum_quote is None else Decimal(cum_quote)
+    report = scene.report(cl, VenueStatus.FILLED, cum_qty=Decimal(10), cum_quote=told)
+    scene.hear(report)
+
+    assert (None if px is None else Decimal(px)) == px_of_hole(scene.order(cl), report)
 
 
 async def test_real_trades_replace_an_inferred_fill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

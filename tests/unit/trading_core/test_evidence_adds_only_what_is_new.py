@@ -7,7 +7,15 @@ from decimal import Decimal
 import pytest
 
 from tests.unit.trading_core.desk_scene import SYMBOL, Scene
-from trading_orchestrator.brokers.port import DuplicateOrder, NewOrder, NoAnswer, OrderRefused, Side, VenueStatus
+from trading_orchestrator.brokers.port import (
+    CancelRefused,
+    DuplicateOrder,
+    NewOrder,
+    NoAnswer,
+    OrderRefused,
+    Side,
+    VenueStatus,
+)
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.fold_orders import IntentTaken
@@ -34,6 +42,37 @@ def test_only_a_definite_no_refuses_and_all_else_is_doubt(expected: str, error: 
     scene.journal.hear(lambda book, known: answers.of_submit_failure(book, cl, error))
 
     assert expected == scene.kinds()[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "quoted"),
+    [
+        (OrderRefused("no", venue_code="-2010", text="no funds", raw_hash="ab12"), ("answer", "ab12", "-2010")),
+        (Transient("rate limit", venue_code="-1003", text="slow down", raw_hash="cd34"), ("answer", "cd34", "-1003")),
+        (Transient("names do not resolve: nothing was sent"), ("desk", "", "transient")),
+    ],
+)
+def test_a_refusal_says_whose_word_it_is_and_of_which_answer(error: Exception, quoted: tuple[str, str, str]) -> None:
+    """W3: evidence with its source and the hash of the raw answer."""
+    scene = Scene()
+    cl = scene.send()
+    refused = scene.journal.hear(lambda book, known: answers.of_submit_failure(book, cl, error)).facts[0]
+
+    assert isinstance(refused, f.OrderRefused)
+    assert quoted == (refused.source, refused.raw_hash, refused.venue_code)
+
+
+def test_a_refused_cancel_says_so_too() -> None:
+    scene = Scene()
+    cl = scene.send()
+    scene.hear(scene.report(cl, VenueStatus.NEW))
+    asked = request_id(cl, 1)
+    scene.journal.record(f.CancelIntended(cl_ord_id=cl, request_id=asked))
+    error = CancelRefused("no", venue_code="-2011", text="Unknown order sent.", raw_hash="ef56")
+    refused = scene.journal.hear(lambda book, known: answers.of_cancel_failure(book, cl, asked, error)).facts[0]
+
+    assert isinstance(refused, f.CancelRefused)
+    assert ("answer", "ef56") == (refused.source, refused.raw_hash)
 
 
 def test_a_failed_answer_adds_nothing_once_the_stream_has_told() -> None:

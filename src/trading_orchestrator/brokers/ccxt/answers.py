@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from trading_orchestrator.brokers.ccxt.reading import raw_hash
+
 
 class Answer(Enum):
     """What the caller may conclude."""
@@ -37,13 +39,17 @@ class Failure(Enum):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer as it arrived: either `failure` or `http_status` is set. `code` is "" when no JSON code was in it."""
+    """An answer as it arrived: either `failure` or `http_status` is set. `code` is "" when no JSON code was in it.
+
+    `raw_hash`: of the answer's JSON, "" when it had none.
+    """
 
     failure: Failure | None = None
     http_status: int | None = None
     code: str = ""
     text: str = ""
     retry_after_s: float | None = None
+    raw_hash: str = ""
 
 
 class Row(NamedTuple):
@@ -144,6 +150,7 @@ def reply_from_http(status: int, headers: Mapping[str, str], body: str | None, p
         code=str(code),
         text=text if isinstance(text, str) and text else (body or "")[:200],
         retry_after_s=_seconds(headers),
+        raw_hash=raw_hash(parsed) if parsed is not None else "",
     )
 
 

@@ -74,6 +74,7 @@ def order_report(raw: Raw, symbol: str, source: str) -> OrderReport:
     venue_order_id = str(raw["orderId"])
     cl_ord_id = raw.get("origClientOrderId") or raw["clientOrderId"]
     at_ns = ns(raw["transactTime"] if "transactTime" in raw else raw["updateTime"])
+    frame_hash = raw_hash(raw)
     return OrderReport(
         symbol=symbol,
         cl_ord_id=cl_ord_id,
@@ -86,7 +87,8 @@ def order_report(raw: Raw, symbol: str, source: str) -> OrderReport:
         cum_qty=Decimal(raw["executedQty"]),
         at_ns=at_ns,
         source=source,
-        raw_hash=raw_hash(raw),
+        raw_hash=frame_hash,
+        cum_quote=_cum_quote(raw.get("cummulativeQuoteQty")),
         trades=tuple(
             TradeReport(
                 symbol=symbol,
@@ -99,11 +101,18 @@ def order_report(raw: Raw, symbol: str, source: str) -> OrderReport:
                 fee=Decimal(fill["commission"]),
                 fee_asset=fill["commissionAsset"],
                 at_ns=at_ns,
+                raw_hash=frame_hash,
             )
             for fill in raw.get("fills", ())
             if fill["commissionAsset"]  # see execution_report
         ),
     )
+
+
+def _cum_quote(said: str | None) -> Decimal | None:
+    """Below 0 it is not known (orders of before the venue kept it)."""
+    quote_qty = Decimal(said) if said is not None else None
+    return quote_qty if quote_qty is not None and quote_qty >= 0 else None
 
 
 def trade_report(raw: Raw, symbol: str) -> TradeReport:
@@ -119,6 +128,7 @@ def trade_report(raw: Raw, symbol: str) -> TradeReport:
         fee=Decimal(raw["commission"]),
         fee_asset=raw["commissionAsset"] or "",
         at_ns=ns(raw["time"]),
+        raw_hash=raw_hash(raw),
     )
 
 
@@ -130,7 +140,7 @@ def execution_report(raw: Raw, symbol: str) -> OrderReport:
     """
     side, ord_type = _SIDE[raw["S"]], _TYPE.get(raw["o"], _FOREIGN_TYPES)
     cl_ord_id = raw.get("C") or raw["c"]  # after a cancel `c` names the cancel and `C` the order
-    at_ns = ns(raw["T"])
+    at_ns, frame_hash = ns(raw["T"]), raw_hash(raw)
     trade = TradeReport(
         symbol=symbol,
         trade_id=str(raw["t"]),
@@ -142,6 +152,7 @@ def execution_report(raw: Raw, symbol: str) -> OrderReport:
         fee=Decimal(raw["n"] or 0),
         fee_asset=raw["N"] or "",
         at_ns=at_ns,
+        raw_hash=frame_hash,
     )
     reason = raw.get("r", "NONE")
     return OrderReport(
@@ -156,7 +167,8 @@ def execution_report(raw: Raw, symbol: str) -> OrderReport:
         cum_qty=Decimal(raw["z"]),
         at_ns=at_ns,
         source="stream",
-        raw_hash=raw_hash(raw),
+        raw_hash=frame_hash,
+        cum_quote=_cum_quote(raw.get("Z")),
         trades=(trade,) if raw["x"] == "TRADE" and (trade.fee_asset or not trade.fee) else (),
         text="" if reason == "NONE" else reason,
     )

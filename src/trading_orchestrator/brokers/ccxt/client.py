@@ -245,7 +245,12 @@ def failure(reply: Reply, venue: str, what: str) -> OrchestratorError:
     """Return the error that a reply means to the caller."""
     answer = classify(reply, venue)
     said = f"{venue}: {what}: {reply.code or reply.http_status or ''} {reply.text}".replace("  ", " ")
-    facts: dict[str, object] = {"venue_code": reply.code, "text": reply.text, "http_status": reply.http_status}
+    facts: dict[str, object] = {
+        "venue_code": reply.code,
+        "text": reply.text,
+        "http_status": reply.http_status,
+        "raw_hash": reply.raw_hash,
+    }
     match answer:
         case Answer.NOT_SENT:
             return NotSent(said, retry_after_s=None, **facts)

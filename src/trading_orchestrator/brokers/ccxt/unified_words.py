@@ -59,6 +59,7 @@ def _order(raw: Raw, cl_ord_id: Any, symbol: str, side: Side, qty: Decimal, sour
         at_ns=_ns(raw.get("lastUpdateTimestamp") or raw.get("timestamp"), now_ns),
         source=source,
         raw_hash=raw_hash(raw.get("info")),
+        cum_quote=number(raw["cost"]) if raw.get("cost") is not None else None,
         trades=tuple(_fill(each, raw, cl_ord_id, symbol, side) for each in raw.get("trades") or () if each.get("id")),
     )
 
@@ -88,6 +89,7 @@ def trade_report(raw: Raw) -> TradeReport:
         fee=number(fee.get("cost")),
         fee_asset=fee.get("currency") or "",
         at_ns=_ns(raw["timestamp"], 0),
+        raw_hash=raw_hash(raw.get("info")),
     )
 
 

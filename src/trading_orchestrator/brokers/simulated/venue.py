@@ -291,6 +291,7 @@ class SimulatedVenue:
             at_ns=self._clock.wall_ns(),
             source=source,
             trades=trades,
+            cum_quote=sum((trade.last_qty * trade.last_px for trade in order.trades), ZERO),
         )
 
 

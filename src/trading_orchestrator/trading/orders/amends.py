@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from trading_orchestrator.brokers.port import TradeAmendment, TradeReport
+from trading_orchestrator.brokers.port import OrderReport, TradeAmendment, TradeReport
 from trading_orchestrator.kernel.ids import digest_base32
 from trading_orchestrator.kernel.money import ZERO, plain
 from trading_orchestrator.trading import facts as f
@@ -15,16 +15,19 @@ from trading_orchestrator.trading.orders.evidence import NONE_KNOWN
 from trading_orchestrator.trading.orders.finding import NOTHING, UNATTRIBUTED, Ask, Finding, Known
 from trading_orchestrator.trading.orders.ledger import Ledger
 from trading_orchestrator.trading.orders.locate import locate
+from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.orders.stored import TRADES, stored_trade
 
 SYNTHETIC_PREFIX = "hole-"
+PX_DIGITS = 10
+"""Sums are exact only while products have few digits: what a synthetic fill added has to be taken back to the last."""
 
 
 def of_hole_past_grace(book: Ledger, cl_ord_id: str, *, px: Decimal, at_ns: int) -> Finding:
     """Return the synthetic fill for a hole that outlived its grace; real trades will replace it.
 
     Args:
-        px: the venue's average price if it tells one, else the order's limit, else the mark.
+        px: the venue's average price if it tells one (`px_of_hole`), else the order's limit, else the mark.
         at_ns: the wall time to give the fill.
     """
     order = book.order(cl_ord_id)
@@ -45,6 +48,14 @@ def of_hole_past_grace(book: Ledger, cl_ord_id: str, *, px: Decimal, at_ns: int)
     )
     body = f.TradeInferred(cl_ord_id=order.cl_ord_id, trade=trade, cum_from=order.cum_qty, cum_to=cum_to)
     return Finding(facts=(body,))
+
+
+def px_of_hole(order: Order, report: OrderReport) -> Decimal | None:
+    """Return the average price of what the venue counts beyond our trades; None when it tells no value for it."""
+    if report.cum_quote is None or report.cum_qty <= order.cum_qty:
+        return None
+    px = (report.cum_quote - order.cum_quote) / (report.cum_qty - order.cum_qty)
+    return round(px, PX_DIGITS) if px > ZERO else None
 
 
 def of_amendment(book: Ledger, said: TradeAmendment, *, known: Known = NONE_KNOWN) -> Finding:

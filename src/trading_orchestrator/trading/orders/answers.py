@@ -32,7 +32,10 @@ def of_submit_failure(book: Ledger, cl_ord_id: str, error: BaseException) -> Fin
     in_doubt = order.lack is not None
     if isinstance(error, OrderRefused) or (isinstance(error, Transient) and not in_doubt):
         code, text = _code_and_text(error)
-        return _one(f.OrderRefused(cl_ord_id=order.cl_ord_id, venue_code=code, text=text))
+        source, raw_hash = _source_and_hash(error)
+        return _one(
+            f.OrderRefused(cl_ord_id=order.cl_ord_id, venue_code=code, text=text, source=source, raw_hash=raw_hash)
+        )
     return NOTHING if in_doubt else _one(f.OrderDoubted(cl_ord_id=order.cl_ord_id, reason=_reason(error)))
 
 
@@ -43,7 +46,17 @@ def of_cancel_failure(book: Ledger, cl_ord_id: str, request_id: str, error: Base
         return NOTHING
     if isinstance(error, Refused | Transient):
         code, text = _code_and_text(error)
-        return _one(f.CancelRefused(cl_ord_id=order.cl_ord_id, request_id=request_id, venue_code=code, text=text))
+        source, raw_hash = _source_and_hash(error)
+        return _one(
+            f.CancelRefused(
+                cl_ord_id=order.cl_ord_id,
+                request_id=request_id,
+                venue_code=code,
+                text=text,
+                source=source,
+                raw_hash=raw_hash,
+            )
+        )
     if request.at is not RequestAt.INTENDED:
         return NOTHING
     return _one(f.CancelDoubted(cl_ord_id=order.cl_ord_id, request_id=request_id, reason=_reason(error)))
@@ -143,6 +156,12 @@ def _one(body: f.Body) -> Finding:
 
 def _code_and_text(error: OrchestratorError) -> tuple[str, str]:
     return str(error.facts.get("venue_code") or error.code), str(error.facts.get("text") or error.message)
+
+
+def _source_and_hash(error: OrchestratorError) -> tuple[str, str]:
+    """Return whose word a refusal is, and the hash of the answer: what the venue never answered is our own word."""
+    raw_hash = str(error.facts.get("raw_hash") or "")
+    return "answer" if raw_hash or error.facts.get("venue_code") else "desk", raw_hash
 
 
 def _reason(error: BaseException) -> str:

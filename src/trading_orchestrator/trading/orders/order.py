@@ -130,7 +130,12 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     def avg_px(self) -> Decimal | None:
         if not self.cum_qty:
             return None
-        return (self.traded_quote + sum((part.qty * part.px for part in self.inferred), ZERO)) / self.cum_qty
+        return self.cum_quote / self.cum_qty
+
+    @property
+    def cum_quote(self) -> Decimal:
+        """Return what `cum_qty` is worth in the quote asset."""
+        return self.traded_quote + sum((part.qty * part.px for part in self.inferred), ZERO)
 
     @derived
     def hole_qty(self) -> Decimal:

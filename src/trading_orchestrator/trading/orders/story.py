@@ -316,7 +316,9 @@ def source(body: f.Body) -> str:
         return _source(report)
     if isinstance(body, f.TradeBooked):
         return SOURCES.get(body.source, body.source)
-    if isinstance(body, f.OrderRefused | f.CancelRefused | f.ReplaceRefused):
+    if isinstance(body, f.OrderRefused | f.CancelRefused):
+        return SOURCES.get(body.source or "answer", body.source)
+    if isinstance(body, f.ReplaceRefused):
         return SOURCES["answer"]
     if isinstance(body, f.TradeBusted | f.TradeCorrected):
         return "venue"
