@@ -670,14 +670,17 @@ class Nodes:
         )
 
     async def lived(self, one: AlertsRuntime, until: Callable[[], bool]) -> None:
+        """Let it run until that holds; fail when it does not within a hundred seconds."""
         running = asyncio.ensure_future(one.run())
         for _ in range(1000):
             if until():
                 break
             await self.place.clock.advance(0.1)
             await asyncio.sleep(0.001)  # the file is written on a thread
+        holds = until()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        assert holds, "never came what it was to live for"
 
 
 def has_read(one: AlertsRuntime) -> bool:
