@@ -17,8 +17,9 @@ class Sign:
 
 
 def incident(failure: str) -> Sign:
-    """Return the sign that an incident of this class of failure was opened."""
-    return Sign(failure, lambda fact: fact.kind == "incident.opened" and fact.body["failure"] == failure)
+    """Return the sign that a failure was found to be of this class, at once or when it turned out worse."""
+    kinds = ("incident.opened", "incident.reclassified")
+    return Sign(failure, lambda fact: fact.kind in kinds and fact.body["failure"] == failure)
 
 
 def said(kind: str, **body: object) -> Sign:

@@ -153,6 +153,38 @@ async def test_both_may_see_it_and_one_story_is_told(nodes: Nodes) -> None:
     assert [BROKER] == list(second.incidents.open)
 
 
+async def test_what_was_inherited_stands_for_the_others_too(nodes: Nodes) -> None:
+    nodes.comes("a-1").breaks(BROKER)
+    await nodes.pass_time(5)
+    opened = await nodes.only()
+    await nodes.dies("a-1")
+    nodes.comes("b-1").breaks(BROKER)
+    await nodes.pass_time(10)
+    third = nodes.comes("c-1")
+    third.breaks(BROKER)
+    await nodes.pass_time(5)
+
+    assert (opened.incident_id, "b-1") == ((one := await nodes.only()).incident_id, one.node)
+    assert opened.incident_id == third.incidents.open[BROKER].same_cause_as
+
+
+async def test_what_nobody_has_at_present_speaks_for_nobody(nodes: Nodes) -> None:
+    first, second = nodes.comes("a-1"), nodes.comes("b-1")
+    first.breaks(BROKER)
+    await nodes.pass_time(2)
+    second.breaks(BROKER)
+    await nodes.pass_time(1)
+    own = second.incidents.open[BROKER]
+    assert not await second.incidents.stands_for_itself(own.incident_id)
+
+    let_go = first.incidents.open[BROKER]
+    about = {"incident_id": let_go.incident_id, "at_ns": nodes.clock.wall_ns()}
+    first.incidents.say(f.LetGo(**about, why="a test"))  # type: ignore[arg-type]
+    await first.incidents.flush()
+
+    assert await second.incidents.stands_for_itself(own.incident_id)
+
+
 async def test_what_died_with_its_node_is_not_inherited(nodes: Nodes) -> None:
     dying, heir = nodes.comes("a-1"), nodes.comes("b-1")
     for node in (dying, heir):
@@ -183,17 +215,20 @@ async def test_what_nobody_watches_any_more_ends_without_proof(nodes: Nodes) -> 
     assert ("resolved", False) == ((one := await nodes.only()).state, one.is_proved)
 
 
-async def test_a_budget_counts_the_nodes_before(nodes: Nodes) -> None:
-    names = ("a-1", "b-1", "a-2", "b-2")
+@pytest.mark.parametrize(("part", "by"), [(BROKER, ["a-1"]), ("memory", ["a-1"]), ("event_loop", ["a-1", "b-1"])])
+async def test_a_budget_counts_the_nodes_before(nodes: Nodes, part: str, by: list[str]) -> None:
+    """Of a part that each node has of its own, those that were in the same place."""
     done = []
-    for name in names:
+    for name in ("a-1", "b-1", "a-2", "b-2"):
         node = nodes.comes(name)
-        node.breaks(BROKER)
+        if not node.checker.watches(part):
+            node.part(part)
+        node.breaks(part, LADDER.failure)
         await nodes.pass_time(20)
-        done += node.done
+        done += [name for each in node.done if each == f"hand_over {part}"]
         await nodes.dies(name)
 
-    assert ["hand_over broker/x"] == done
+    assert by == done
 
 
 async def test_an_old_incident_is_found_behind_many_younger_ones(nodes: Nodes) -> None:

@@ -44,13 +44,15 @@ async def root_of(
     """
     page = await store.read_before(stream=f.STREAM, before_pos=opened_pos, limit=LOOKED_BACK)
     for fact in page:
-        if fact.kind != f.Opened.kind or fact.node == incident.node or is_gone(fact.node):
+        if fact.kind != f.Opened.kind:
             continue
         body = msgspec.json.decode(fact.body, type=f.Opened)
         row = await store.row(PROJECTION, body.incident_id) if body.part == incident.part else None
         if row is None:
             continue
-        other = msgspec.json.decode(row.value, type=Incident)
+        other = msgspec.json.decode(row.value, type=Incident)  # whose it is now: it may have outlived its first node
+        if other.node == incident.node or (other.node and is_gone(other.node)):
+            continue
         if other.state != "merged" and not other.same_cause_as and _overlap(other, incident):
             return other
     return None

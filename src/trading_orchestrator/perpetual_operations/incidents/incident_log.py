@@ -325,7 +325,7 @@ class IncidentLog:
         except OrchestratorError:  # nobody knows: then it is better said twice
             return True
         root = None if row is None else msgspec.json.decode(row.value, type=Incident)
-        return root is None or root.is_over or self._is_gone(root.node)
+        return root is None or root.is_over or not root.node or self._is_gone(root.node)
 
     async def _is_written(self, body: f.Recorded) -> bool:
         """A commit is all or nothing: if the last of them is there, all are."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder, Step
 
 _PAGED = "A person is paged; everything else goes on."
+# What the fresh process finds as bad as this one did is not cured by another one.
+_LEAVE = Step(action="hand_over", proof_s=60, budget=2, cooldown_s=600)
 
 # `wait` is a rung of its own where most failures end by themselves: an early restart would lengthen them.
 DEFAULT_LADDERS: tuple[Ladder, ...] = (
@@ -26,7 +28,7 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
         steps=(
             Step(action="wait", proof_s=5),
             Step(action="reconnect", proof_s=10, tries=2),
-            Step(action="hand_over", proof_s=60, budget=2, cooldown_s=600),
+            _LEAVE,
         ),
         halts_safely="No new order leaves without a journal; cancels do. " + _PAGED,
     ),
@@ -60,7 +62,7 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
     Ladder(
         failure="event_loop.blocked",
         parts=("event_loop",),
-        steps=(Step(action="wait", proof_s=5), Step(action="shed_load", proof_s=15), Step(action="hand_over")),
+        steps=(Step(action="wait", proof_s=5), Step(action="shed_load", proof_s=15), _LEAVE),
         halts_safely="A keeper kills a node whose loop stands still; its standby takes over. " + _PAGED,
     ),
     Ladder(
@@ -70,7 +72,7 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
         steps=(
             Step(action="clear_caches", proof_s=10, cooldown_s=60),
             Step(action="shed_load", proof_s=30),
-            Step(action="hand_over", proof_s=60, cooldown_s=600),
+            _LEAVE,
         ),
         halts_safely=_PAGED,
     ),
@@ -103,7 +105,7 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
         degraded_too=True,
         steps=(
             Step(action="clear_caches", proof_s=10, cooldown_s=60),
-            Step(action="hand_over", proof_s=60, budget=2, cooldown_s=600),
+            _LEAVE,
         ),
         halts_safely=_PAGED,
     ),

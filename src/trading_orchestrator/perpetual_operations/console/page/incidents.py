@@ -50,7 +50,7 @@ def _incident(one: Incident, now_ns: int | None) -> Html:
         tag("span", tag("b", one.part), " ", badge(_state(one)), " ", one.reason),
         tag(
             "span",
-            f"node {one.node} · since ",
+            f"node {one.node or 'none at present'} · since ",
             moment(one.opened_ns, now_ns),
             _ended(one),
             " · ",
