@@ -6,6 +6,7 @@ import asyncio
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.monitoring.gauge import Gauge
+from trading_orchestrator.perpetual_operations.monitoring.leaks.agreement import OBJECTS
 from trading_orchestrator.perpetual_operations.monitoring.leaks.config import LeaksConfig
 from trading_orchestrator.perpetual_operations.monitoring.leaks.memory_leak_detector import (
     HandoverAsked,
@@ -29,7 +31,7 @@ LONG_WINDOWS_S = (900.0, 7200.0, 93_600.0)  # a step of a minute leaves the wind
 
 
 def test_a_verdict_needs_both_windows_and_most_of_the_growth() -> None:
-    slope = {"window_s": 5.0, "slope_bytes_s": 1000.0}
+    slope: dict[str, Any] = {"window_s": 5.0, "slope_bytes_s": 1000.0}
 
     named = judge([{"a.py:1": 4000, "b.py:2": 300}, {"a.py:1": 5000, "b.py:2": 200}], **slope)
     once = judge([{"a.py:1": 9000}, {"b.py:2": 9000}], **slope)
@@ -48,6 +50,16 @@ def test_a_verdict_needs_both_windows_and_most_of_the_growth() -> None:
     assert "a.py:1 keeps 0.8 kB/s, 95 % of what stays allocated" == named.sentence
 
 
+class Counting(TracemallocTracer):
+    """Counts its windows."""
+
+    windows = 0
+
+    def start(self) -> bool:
+        self.windows += 1
+        return super().start()
+
+
 class Program:
     """A process on a virtual clock: its memory is a number, and what it leaks it also leaks for real."""
 
@@ -62,18 +74,22 @@ class Program:
         self.handed_over_at: float | None = None
         self.heir_is_ready = True
         self.lag_s = 0.0
+        self.objects, self.objects_s = 100_000.0, 0.0
+        self.descriptors, self.descriptors_s = 20.0, 0.0
         self.sample = Gauge(Path("/")).take(1, 1, LoopReadings())
         self.relief = Relief(lambda: int(self.resident))
+        self.tracer = Counting()
         self.detector = MemoryLeakDetector(
             config,
             node="a",
             limit_bytes=int(limit_mb * MB),
             clock=clock,
-            tracer=TracemallocTracer(),
+            tracer=self.tracer,
             relief=self.relief,
             lag_s=lambda: self.lag_s,
             tell=self.tell,
             hand_over=self.hand_over,
+            objects=lambda: int(self.objects),
         )
 
     async def tell(self, kind: str, body: object) -> None:
@@ -87,6 +103,8 @@ class Program:
     def leak(self, seconds: float) -> None:
         grown = int(self.leak_bytes_s * seconds)
         self.resident += grown
+        self.objects += self.objects_s * seconds
+        self.descriptors += self.descriptors_s * seconds
         del self.small[-2000:]
         if tracemalloc.is_tracing() and not self.is_native:  # outside the windows nobody looks
             self.kept.append(b"x" * grown)
@@ -97,7 +115,8 @@ class Program:
         end_ns = self.clock.monotonic_ns() + int(seconds * 1e9)
         looking: asyncio.Task[None] | None = None
         while self.clock.monotonic_ns() < end_ns and self.handed_over_at is None:
-            self.detector.note(msgspec.structs.replace(self.sample, process_rss_bytes=int(self.resident)))
+            now = {"process_rss_bytes": int(self.resident), "process_descriptors": int(self.descriptors)}
+            self.detector.note(msgspec.structs.replace(self.sample, **now))
             if looking is None or looking.done():
                 looking = asyncio.create_task(self.detector.look())
                 await asyncio.sleep(0)  # tracing may begin with it
@@ -191,6 +210,31 @@ async def test_growth_that_python_does_not_see_is_called_native() -> None:
     (judged, *_) = program.bodies("leak.judged")
     assert isinstance(judged, Judged)
     assert Cause.NATIVE is judged.verdict.cause
+    assert () == judged.suspicion.agrees
+    assert 1 == program.tracer.windows  # what one window did not see, two do not
+
+
+async def test_growth_that_python_should_see_and_does_not_is_looked_at_again_and_not_called_native() -> None:
+    program = Program(VirtualClock(), 0.5 * MB, 200.0, LeaksConfig())
+    program.is_native, program.objects_s = True, 500.0
+    await program.live(200.0)
+
+    (judged, *_) = program.bodies("leak.judged")
+    assert isinstance(judged, Judged)
+    assert (Cause.NONE, (OBJECTS,)) == (judged.verdict.cause, judged.suspicion.agrees)
+    assert program.handed_over_at is not None
+    assert program.handed_over_at < 200 * MB
+
+
+async def test_what_grows_with_it_is_told() -> None:
+    program = Program(VirtualClock(), 0.5 * MB, 400.0, LeaksConfig())
+    program.descriptors_s = 1.0
+    await program.live(200.0)
+
+    (judged, *_) = program.bodies("leak.judged")
+    assert isinstance(judged, Judged)
+    assert Cause.SITE is judged.verdict.cause
+    assert "; with it grow descriptors" in judged.sentence
 
 
 async def test_a_leak_is_named_though_the_program_drops_more_objects_than_it_leaks() -> None:

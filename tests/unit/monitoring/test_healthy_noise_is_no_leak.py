@@ -19,6 +19,7 @@ from tests.unit.monitoring.traces import (
     measured,
     random_walk,
 )
+from trading_orchestrator.perpetual_operations.monitoring.leaks.agreement import Agreement
 from trading_orchestrator.perpetual_operations.monitoring.leaks.floors import Floors
 
 TRACES = 60
@@ -46,6 +47,27 @@ def test_two_days_of_healthy_noise_raise_no_suspicion_in_sixty_traces_but_one(ki
     suspected = [found for trace in traces if (found := first_suspicion(trace, limit_bytes=1000 * MB)) is not None]
 
     assert len(suspected) <= 1  # a page needs one of these first, and tracing that confirms it
+
+
+@pytest.mark.parametrize("window_s", [60.0, 900.0])
+def test_signals_that_only_wander_agree_with_nothing(window_s: float) -> None:
+    rng = np.random.default_rng(24)
+    wrong = 0
+    for _ in range(TRACES):
+        agreement = Agreement(window_s)
+        for at_s, value in enumerate(rng.normal(100, 5, int(window_s) + 10).tolist()):
+            agreement.note(float(at_s), {"wanders": value, "stands": 30.0})
+        wrong += len(agreement.rising)
+
+    assert wrong <= 1
+
+
+def test_signals_that_rise_with_it_agree() -> None:
+    agreement = Agreement(60.0)
+    for at_s in range(70):
+        agreement.note(float(at_s), {"rises": at_s // 3, "falls": -at_s})
+
+    assert ("rises",) == agreement.rising
 
 
 @pytest.mark.parametrize(

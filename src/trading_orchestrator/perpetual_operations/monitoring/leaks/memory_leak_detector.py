@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -11,12 +12,13 @@ import msgspec
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.perpetual_operations.monitoring.leaks.agreement import Agreement, signals
 from trading_orchestrator.perpetual_operations.monitoring.leaks.config import LeaksConfig
 from trading_orchestrator.perpetual_operations.monitoring.leaks.floors import Floors
 from trading_orchestrator.perpetual_operations.monitoring.leaks.relief import Relief, Relieved
 from trading_orchestrator.perpetual_operations.monitoring.leaks.suspicion import Suspicion, blocks_of, suspect
 from trading_orchestrator.perpetual_operations.monitoring.leaks.tracer import Tracer
-from trading_orchestrator.perpetual_operations.monitoring.leaks.verdict import Cause, Grown, Verdict, judge
+from trading_orchestrator.perpetual_operations.monitoring.leaks.verdict import Cause, Grown, Verdict, is_unseen, judge
 from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class MemoryLeakDetector:
         lag_s: how late the event loop comes now; tracing ends when it is more than `trace_lag_s`.
         tell: journals a fact.
         hand_over: asks this node to leave in order; False when nobody could take its place yet.
+        objects: counts the blocks that Python's allocator has given out; 0.06 ms at a million objects.
     """
 
     name = "memory_leak_detector"
@@ -76,6 +79,7 @@ class MemoryLeakDetector:
         lag_s: Callable[[], float],
         tell: TellFact,
         hand_over: HandOver,
+        objects: Callable[[], int] = sys.getallocatedblocks,
     ) -> None:
         self._config = config
         self._node = node
@@ -86,7 +90,8 @@ class MemoryLeakDetector:
         self._lag_s = lag_s
         self._tell = tell
         self._hand_over = hand_over
-        self._resident = [(window_s, _floors(window_s)) for window_s in config.windows_s]
+        self._objects = objects
+        self._resident = [(window_s, _floors(window_s), Agreement(window_s)) for window_s in config.windows_s]
         self._began_s: float | None = None
         self._level_bytes = 0.0
         self._suspicion: Suspicion | None = None
@@ -105,13 +110,17 @@ class MemoryLeakDetector:
         return Health(HealthState.HEALTHY, f"{self._level_bytes / 1e6:.0f} MB, {used:.0f} % of the limit")
 
     def note(self, sample: Sample) -> None:
-        """Take a sample: 10 µs."""
+        """Take a sample: 0.1 ms at a million objects."""
         at_s = self._clock.monotonic_ns() / 1e9
         self._began_s = at_s if self._began_s is None else self._began_s
         self._level_bytes = sample.process_rss_bytes
-        for window_s, floors in self._resident:
+        others = signals(sample, self._objects())
+        for window_s, floors, agreement in self._resident:
+            agreement.note(at_s, others)
             if floors.add(at_s, sample.process_rss_bytes) and floors.is_full:
-                self._suspicion = self._suspect(floors, window_s, at_s - self._began_s) or self._suspicion
+                found = self._suspect(floors, window_s, at_s - self._began_s)
+                if found is not None:
+                    self._suspicion = msgspec.structs.replace(found, agrees=tuple(agreement.rising))
 
     def _suspect(self, floors: Floors, window_s: float, uptime_s: float) -> Suspicion | None:
         return suspect(
@@ -168,7 +177,9 @@ class MemoryLeakDetector:
             if grown is None:
                 return None
             windows.append(grown)
-        return judge(windows, window_s=window_s, slope_bytes_s=suspicion.slope_bytes_s)
+            if is_unseen(sum(grown.values()), suspicion.slope_bytes_s * window_s):
+                break  # a second window would slow the program for nothing
+        return judge(windows, window_s=window_s, slope_bytes_s=suspicion.slope_bytes_s, agrees=suspicion.agrees)
 
     async def _window(self, window_s: float) -> Grown | None:
         if not self._tracer.start():
@@ -219,8 +230,9 @@ class MemoryLeakDetector:
         helped = relieved.freed_bytes > HELPED_RATIO * self._limit_bytes
         self._relief_due_ns = self._clock.monotonic_ns() + (RELIEVE_AGAIN_NS if helped else RELIEVE_LATER_NS)
         await self._told("memory.relieved", relieved)
-        for _, floors in self._resident:
+        for _, floors, agreement in self._resident:
             floors.clear()
+            agreement.clear()
         return relieved
 
     async def _told(self, kind: str, body: object) -> None:

@@ -16,13 +16,17 @@ YESTERDAY_BLOCKS = 4
 
 
 class Suspicion(msgspec.Struct, frozen=True):
-    """Memory grew by `slope_bytes_s` for `window_s`; at that rate it meets the limit in `limit_in_s`."""
+    """Memory grew by `slope_bytes_s` for `window_s`; at that rate it meets the limit in `limit_in_s`.
+
+    agrees: what else grew over the same window, e.g. `descriptors`.
+    """
 
     window_s: float
     slope_bytes_s: float
     level_bytes: float
     limit_in_s: float
     sureness: float
+    agrees: tuple[str, ...] = ()
 
 
 def blocks_of(window_s: float) -> int:
@@ -49,9 +53,9 @@ def suspect(
     slope = grown / (window_s * (count - 1) / count)
     if grown < grown_bytes or slope <= 0:
         return None
-    sure = _drift(floors)
+    sure = drift(floors)
     limit_in_s = max(0.0, limit_bytes - floors[-1]) / slope
-    if sure < sureness or limit_in_s > NEAR_WINDOWS * window_s or not _still_grows(floors):
+    if sure < sureness or limit_in_s > NEAR_WINDOWS * window_s or not still_grows(floors):
         return None
     if uptime_s < 2 * window_s < 2 * DAY_S and limit_in_s > 2 * window_s:
         return None
@@ -60,15 +64,16 @@ def suspect(
     return Suspicion(window_s, slope, floors[-1], limit_in_s, min(sure, 1e6))
 
 
-def _drift(floors: Sequence[float]) -> float:
-    """How many standard deviations the sum of the steps lies from zero, were each step a matter of chance."""
+def drift(floors: Sequence[float]) -> float:
+    """Return how many standard deviations the sum of the steps lies from zero, were each step a matter of chance."""
     steps = [after - before for before, after in zip(floors, floors[1:], strict=False)]
     mean = sum(steps) / len(steps)
     variance = sum((step - mean) ** 2 for step in steps) / max(1, len(steps) - 1)
     return sum(steps) / sqrt(variance * len(steps)) if variance else inf
 
 
-def _still_grows(floors: Sequence[float]) -> bool:
+def still_grows(floors: Sequence[float]) -> bool:
+    """Return whether the last third rose at least at half the pace of the whole."""
     third = max(2, len(floors) // 3)
     whole = (floors[-1] - floors[0]) / (len(floors) - 1)
     return (floors[-1] - floors[-third]) / (third - 1) >= STILL_GROWS_RATIO * whole
