@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from trading_orchestrator.errors import Transient
+from trading_orchestrator.errors import Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.deadline import Deadline
 from trading_orchestrator.kernel.ids import RandomBytes, system_random
@@ -48,21 +48,28 @@ async def retried(
     random_bytes: RandomBytes = system_random,
     first_wait_s: float = 0.1,
     longest_wait_s: float = 10.0,
+    changes_nothing: bool = False,
 ) -> T:
     """Return what `ask` returns, asking again after a Transient: nothing happened then, so it is safe for any call.
 
     Waits double with full jitter, or are what the error says; neither budget nor deadline is overdrawn.
 
+    Args:
+        changes_nothing: it only asks, so that it may be asked again after an Unknown, too.
+
     Raises:
-        the last Transient when budget or time run out; anything else at once.
+        the last of these errors when budget or time run out; anything else at once.
     """
     budget.earn()
     wait_s = first_wait_s
     while True:
         try:
             return await deadline.run(ask())
-        except Transient as error:
-            pause_s = error.retry_after_s if error.retry_after_s is not None else wait_s * random_bytes(1)[0] / 256
+        except (Transient, Unknown) as error:
+            if isinstance(error, Unknown) and not changes_nothing:
+                raise
+            asked_s = error.retry_after_s if isinstance(error, Transient) else None
+            pause_s = asked_s if asked_s is not None else wait_s * random_bytes(1)[0] / 256
             if pause_s >= deadline.left_s() or not budget.spend():
                 raise
         await clock.sleep(pause_s)

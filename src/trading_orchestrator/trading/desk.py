@@ -89,7 +89,7 @@ class Desk:
         self._clock = clock
         self._instruments: dict[str, Instrument] = {}
         self._quotes: dict[str, Quote] = {}
-        self._bars = BarHistory(config.bars_kept)
+        self._bars = BarHistory(config.bars_kept, clock, random_bytes)
         self._around = Surroundings(
             config=config,
             node=node,

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 
+import pytest
+
 from trading_orchestrator.brokers.ccxt.history import MOST_CANDLES, recent_bars
 from trading_orchestrator.brokers.port import NoAnswer
+from trading_orchestrator.errors import OrchestratorError, Transient
+from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.market.port import Bar, Instrument, Quote, Trade, past_of
 from trading_orchestrator.trading.strategies.bar_history import BarHistory
 
@@ -93,14 +97,19 @@ async def test_a_length_that_no_candle_fits_has_no_past() -> None:
 
 
 class PastFeed:
-    """A feed that tells bars of the past, or cannot."""
+    """A feed that tells bars of the past, after so many failures."""
 
-    def __init__(self, past: Sequence[Bar] | NoAnswer) -> None:
+    def __init__(self, past: Sequence[Bar], failures: int = 0, error: OrchestratorError | None = None) -> None:
         self._past = past
+        self._failures = failures
+        self._error = error or NoAnswer("no")
+        self.asked = 0
 
     async def bars(self, symbol: str, bar_s: int, *, last: int) -> Sequence[Bar]:
-        if isinstance(self._past, NoAnswer):
-            raise self._past
+        self.asked += 1
+        if self._failures:
+            self._failures -= 1
+            raise self._error
         return self._past[-last:]
 
     async def instruments(self) -> Sequence[Instrument]:
@@ -119,7 +128,7 @@ def trade(at_s: int) -> Trade:
 
 
 async def test_past_bars_come_before_own_ones_and_never_twice() -> None:
-    history = BarHistory(kept=100)
+    history = BarHistory(kept=100, clock=VirtualClock(), random_bytes=bytes)
     history.want(SYMBOL, 60)
     for at_s in (30, 70, 130, 190):  # the bar that was open at 30 is left out
         history.on_event(trade(at_s))
@@ -134,7 +143,7 @@ async def test_past_bars_come_before_own_ones_and_never_twice() -> None:
 
 
 async def test_the_bar_that_was_open_when_we_came_is_asked_for_once_it_has_closed() -> None:
-    history = BarHistory(kept=100)
+    history = BarHistory(kept=100, clock=VirtualClock(), random_bytes=bytes)
     history.want(SYMBOL, 60)
     await history.fill(PastFeed([candle(SYMBOL, -60, 60, 2)]))
     holes = [history.has_hole(history.on_event(trade(at_s))) for at_s in (30, 70, 110)]
@@ -148,10 +157,24 @@ async def test_the_bar_that_was_open_when_we_came_is_asked_for_once_it_has_close
     assert not history.has_hole(history.on_event(trade(190)))
 
 
-async def test_a_feed_that_does_not_answer_leaves_the_series_to_grow() -> None:
-    history = BarHistory(kept=100)
+@pytest.mark.parametrize("error", [NoAnswer("no"), Transient("not sent")])
+async def test_a_question_that_brought_no_answer_is_asked_again(error: OrchestratorError) -> None:
+    history = BarHistory(kept=100, clock=VirtualClock(), random_bytes=bytes)
     history.want(SYMBOL, 60)
 
-    await history.fill(PastFeed(NoAnswer("no")))
+    await history.fill(PastFeed([candle(SYMBOL, -60, 60, 2)], failures=2, error=error))
+
+    assert [-60] == [bar.open_ns // S for bar in history.closed(SYMBOL, 60)]
+
+
+async def test_a_feed_that_does_not_answer_is_asked_as_the_budget_allows_and_leaves_the_series_to_grow() -> None:
+    history = BarHistory(kept=100, clock=VirtualClock(), random_bytes=bytes)
+    series = [(SYMBOL, 60 * number) for number in range(1, 21)]
+    for symbol, bar_s in series:
+        history.want(symbol, bar_s)
+    feed = PastFeed([], failures=10**6)
+
+    await history.fill(feed)
 
     assert ((), 0) == (history.closed(SYMBOL, 60), history.filled_until_ns(SYMBOL, 60))
+    assert len(series) + 3 <= feed.asked <= len(series) + 3 + len(series) // 10, "three at first, then one in ten"

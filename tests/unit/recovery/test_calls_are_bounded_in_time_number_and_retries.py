@@ -93,7 +93,9 @@ class Flaky:
         return "well"
 
 
-async def asked(flaky: Flaky, budget: RetryBudget, clock: VirtualClock, *, within_s: float = 60) -> str:
+async def asked(
+    flaky: Flaky, budget: RetryBudget, clock: VirtualClock, *, within_s: float = 60, changes_nothing: bool = False
+) -> str:
     asking = asyncio.create_task(
         retried(
             flaky,
@@ -101,6 +103,7 @@ async def asked(flaky: Flaky, budget: RetryBudget, clock: VirtualClock, *, withi
             deadline=Deadline(clock, within_s),
             clock=clock,
             random_bytes=lambda size: b"\x80" * size,
+            changes_nothing=changes_nothing,
         )
     )
     await passed(clock, within_s)
@@ -121,6 +124,12 @@ async def test_what_may_have_happened_or_is_final_is_not(error: Exception) -> No
         await asked(flaky, RetryBudget(), VirtualClock(), within_s=1)
 
     assert 1 == flaky.calls
+
+
+async def test_what_only_asks_may_ask_again_whatever_became_of_it() -> None:
+    flaky = Flaky(Unknown("who knows"), Transient("busy"))
+
+    assert "well" == await asked(flaky, RetryBudget(), VirtualClock(), changes_nothing=True)
 
 
 async def test_the_wait_the_other_side_asks_for_is_kept_or_not_begun() -> None:

@@ -7,12 +7,20 @@ from collections import deque
 from collections.abc import Sequence
 
 from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.deadline import Deadline
+from trading_orchestrator.kernel.ids import RandomBytes, system_random
+from trading_orchestrator.kernel.retry_budget import RetryBudget, retried
 from trading_orchestrator.market.bars import BarBuilder
-from trading_orchestrator.market.port import Bar, Feed, Quote, Trade, past_of
+from trading_orchestrator.market.port import Bar, Feed, Quote, TellsBars, Trade, past_of
 
 log = logging.getLogger(__name__)
 QUOTE_GRACE_NS = 250_000_000
 """A quote closes a bar only this much later than a trade would: trades on their way may still belong to it."""
+
+
+PAST_WITHIN_S = 30.0
+"""For five pages of candles that wait for their turn in the venue's budget."""
 
 
 class BarSeries:
@@ -57,10 +65,18 @@ class BarSeries:
 
 
 class BarHistory:
-    """All series of a desk."""
+    """All series of a desk.
 
-    def __init__(self, kept: int) -> None:
+    Args:
+        kept: how many closed bars of each.
+        random_bytes: for jitter only.
+    """
+
+    def __init__(self, kept: int, clock: Clock, random_bytes: RandomBytes = system_random) -> None:
         self._kept = kept
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._retries = RetryBudget()  # a venue without candles is not asked three times for each of a hundred series
         self._series: dict[tuple[str, int], BarSeries] = {}
 
     def want(self, symbol: str, bar_s: int) -> None:
@@ -69,9 +85,10 @@ class BarHistory:
             self._series[symbol, bar_s] = BarSeries(symbol, bar_s, self._kept)
 
     async def fill(self, feed: Feed) -> None:
-        """Ask the feed for what closed before we came, if it can tell. A failed question leaves a series to grow.
+        """Ask the feed for what closed before we came, if it can tell, and again within the retry budget.
 
-        To be called again after `has_hole` told of one: the bar that was open when we came closes later.
+        A question that fails all the same leaves a series to grow. To be called again after `has_hole` told of one: the
+        bar that was open when we came closes later.
         """
         past = past_of(feed)
         if past is None:
@@ -82,9 +99,19 @@ class BarHistory:
             if series.is_whole:
                 continue
             try:
-                series.fill(await past.bars(symbol, bar_s, last=self._kept))
+                series.fill(await self._past_bars(past, symbol, bar_s))
             except OrchestratorError as error:
                 log.warning("no past bars of %s: %s", symbol, error.message)
+
+    async def _past_bars(self, past: TellsBars, symbol: str, bar_s: int) -> Sequence[Bar]:
+        return await retried(
+            lambda: past.bars(symbol, bar_s, last=self._kept),
+            budget=self._retries,
+            deadline=Deadline(self._clock, PAST_WITHIN_S, what=f"the past of {symbol}"),
+            clock=self._clock,
+            random_bytes=self._random_bytes,
+            changes_nothing=True,
+        )
 
     def closed(self, symbol: str, bar_s: int) -> Sequence[Bar]:
         """Return the kept bars, oldest first."""
