@@ -43,6 +43,11 @@ CONFIG = AlertingConfig(
     resolve_timeout=9,
     end_always_told=True,
 )
+LOST, HALF = 0, 1  # it arrived, and its answer did not; it arrived by one of two channels
+ANSWERS = {
+    LOST: (f.Answer("a", "no answer", is_taken=False, is_unknown=True),),
+    HALF: (f.Answer("a", "200", is_taken=True), f.Answer("b", "away", is_taken=False)),
+}
 GRAPH = {"b": ["a"], "c": ["b"]}
 OURS = msgspec.structs.replace(
     CONFIG,
@@ -102,7 +107,8 @@ deeds = st.one_of(
     st.builds(Resolve, names, hosts),
     st.builds(Quiet, st.integers(1, 3), hosts, st.sampled_from([2.0, 60.0]), st.sampled_from(["", "need", "use"])),
     st.builds(Speak, st.integers(1, 3)),
-    st.builds(Answers, st.lists(st.sampled_from([500, 400]), min_size=1, max_size=6).map(tuple)),
+    st.builds(Answers, st.lists(st.sampled_from([500, 400, LOST, HALF]), min_size=1, max_size=6).map(tuple)),
+    st.builds(Answers, st.sampled_from([500, LOST, HALF]).map(lambda code: (code,) * 14)),  # past a deadline
     waits,
     waits,
 )
@@ -192,14 +198,16 @@ class World:
     def send(self, outgoing: Outgoing) -> None:
         message = outgoing.message
         code = self.answers.pop(0) if self.answers else 200
-        if code == 200:
+        if code in (200, LOST, HALF):
             for part in outgoing.parts.values() if message.digest_of else [message]:
                 self.read[part.group_key, message.receiver] = part
+        if code == 200:
             self.keep(self.engine.delivered(message.notification_id, self.now_ns))
         elif code == 400:
             self.keep(self.engine.refused(message.notification_id, self.now_ns))
         else:
-            self.keep(self.engine.failed(message.notification_id, self.now_ns))
+            answers = ANSWERS.get(code, ())
+            self.keep(self.engine.failed(message.notification_id, self.now_ns, answers=answers))
 
     def keep(self, bodies: object) -> None:
         for body in bodies:  # type: ignore[attr-defined]
@@ -213,6 +221,15 @@ class World:
                 self.post(name, host)
             self.run_until(self.now_ns + 4 * S)
             self.work()
+
+    def end_all(self) -> None:
+        """Let everything end that fires, and receivers answer again."""
+        self.answers.clear()
+        for name in sorted(self.firing()):
+            labels = self.known(name).labels
+            self.post(labels["alertname"], labels["host"], ends_at_ns=self.now_ns)
+        self.run_until(self.now_ns + 60 * S)
+        self.work()
 
     def firing(self) -> set[str]:
         """Return what fires in truth."""
@@ -276,6 +293,19 @@ def test_a_crash_between_any_two_steps_ends_the_same(
         in_error = {name for receiver, name in world.believed() if receiver != "quiet"} - world.firing()
         assert not in_error, "an end was never told"
         assert not world.engine.state.outbox
+
+
+@given(st.lists(st.one_of(deeds, st.builds(Crash)), min_size=1, max_size=20), configs)
+@settings(max_examples=300, deadline=None)
+def test_whoever_may_have_heard_that_it_fires_hears_its_end(done: list[Deed], config: AlertingConfig) -> None:
+    world = World(config=config)
+
+    for deed in done:
+        world.do(deed)
+    world.end_all()
+
+    assert set() == {(receiver, name) for receiver, name in world.believed() if receiver != "quiet"}
+    assert not world.engine.state.outbox
 
 
 @given(st.lists(deeds, max_size=30), st.integers(0, 30), configs)
