@@ -517,6 +517,10 @@ class PerpetualOperationsManager:
         self.health.check_graph()
         self.repairs.check()
         self._started_at_ns = self.clock.wall_ns()
+        try:
+            await self.circuits.hear_operators(self.store)
+        except OrchestratorError as error:
+            log.warning("what operators said of circuits cannot be read: %s", error.message)
         await self._end_last_word()
         if self._console is not None:
             self._console.reopen_streams()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from tests.unit.alerts.post import Told
 from tests.unit.operations.empty_store import EmptyStore
+from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.circuit_breaker import Circuit, CircuitBreaker, CircuitConfig
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.metrics import Meter
@@ -17,6 +19,7 @@ from trading_orchestrator.perpetual_operations.incidents import facts as f
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
 from trading_orchestrator.perpetual_operations.recovery.circuits import Circuits, CircuitTaken
 from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager
+from trading_orchestrator.storage.sqlite import open_store
 from trading_orchestrator.storage.use_figures import UseFigures
 
 
@@ -103,6 +106,57 @@ def test_an_operators_word_outlives_a_breaker_that_is_made_anew() -> None:
     assert [Circuit.FORCED_OPEN, Circuit.FORCED_OPEN, Circuit.CLOSED, Circuit.CLOSED] == states
     assert [("channel/sms", "forced_open", "ada"), ("channel/sms", "closed", "ada")] == scene.moves()
     assert [] == list(scene.circuits.statuses())
+
+
+async def test_an_operators_word_outlives_the_process_and_the_node(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    store = await open_store(tmp_path / "journal.db", clock=clock, inline=True)
+
+    async def process(node: str) -> tuple[Circuits, IncidentLog]:
+        log = IncidentLog(store, clock, node=node)
+        circuits = Circuits(clock, log)
+        circuits.add("channel/sms", CircuitConfig(min_calls=1))
+        await circuits.hear_operators(store)
+        return circuits, log
+
+    try:
+        first, log = await process("a-1")
+        first.of("channel/sms").open(by="ada", reason="the provider moves")
+        await log.flush()
+
+        second, log = await process("b-1")
+        assert Circuit.FORCED_OPEN is second.of("channel/sms").state
+        await clock.advance(1)
+        second.of("channel/sms").close(by="bob", reason="it has moved")
+        with pytest.raises(Transient):
+            async with second.of("channel/sms").call():
+                raise Transient("away again")  # what a breaker does by itself is no operator's word
+        await log.flush()
+
+        third, _ = await process("c-1")
+        assert Circuit.CLOSED is third.of("channel/sms").state
+        await first.hear_operators(store)
+        assert Circuit.CLOSED is first.of("channel/sms").state
+    finally:
+        await store.close()
+
+
+async def test_a_word_that_still_waits_for_the_journal_is_not_undone_by_an_older_one(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    store = await open_store(tmp_path / "journal.db", clock=clock, inline=True)
+    log = IncidentLog(store, clock, node="a-1")
+    circuits = Circuits(clock, log)
+    breaker = circuits.add("channel/sms")
+    try:
+        breaker.open(by="ada", reason="the provider moves")
+        await log.flush()
+        await clock.advance(1)
+        breaker.close(by="ada", reason="it has moved")
+        await circuits.hear_operators(store)
+
+        assert Circuit.CLOSED is breaker.state
+    finally:
+        await store.close()
 
 
 def test_two_breakers_of_one_name_are_refused() -> None:

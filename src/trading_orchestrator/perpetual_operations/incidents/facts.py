@@ -144,6 +144,10 @@ class ComponentEnded(Recorded, frozen=True, kw_only=True):
     over_budget: bool
 
 
+CIRCUITS = "circuits"
+"""The projection of operators' words: by circuit, the last `circuit.changed` that one of them made."""
+
+
 class CircuitChanged(Recorded, frozen=True, kw_only=True):
     """A circuit opened, closed, or lets a probe through. `by`: the operator, when one did it."""
 

@@ -265,6 +265,8 @@ class IncidentLog:
         new = [NewFact(f.STREAM, body.kind, body) for body in bodies]
         touched = {body.incident_id for body in bodies if isinstance(body, f.Body)}
         puts = [Put(PROJECTION, one, self._rows[one]) for one in touched if one in self._rows]
+        words = {body.circuit: body for body in bodies if isinstance(body, f.CircuitChanged) and body.by}
+        puts += [Put(f.CIRCUITS, circuit, body) for circuit, body in words.items()]
         try:
             written = await self._store.append(new, node=self._node, fence=fence, puts=puts)
         except Unknown:

@@ -18,8 +18,10 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.metrics import Meter
 from trading_orchestrator.perpetual_operations.incidents import facts as f
 from trading_orchestrator.perpetual_operations.incidents.incident_log import IncidentLog
+from trading_orchestrator.storage.ports import FactStore
 
 METRIC = "trading_circuit_state"
+WORDS_READ = 1000
 LEVELS = {Circuit.CLOSED: 0, Circuit.HALF_OPEN: 1, Circuit.OPEN: 2, Circuit.FORCED_OPEN: 3}
 
 
@@ -50,8 +52,8 @@ class CircuitStatus(msgspec.Struct, frozen=True):
 class Circuits:
     """Every breaker of one process, whoever made it. Use from one event loop.
 
-    An operator's word outlives the breaker: one that is made anew under its name, as a reloaded channel is, stays open
-    until the operator closes it. A new process begins with every circuit closed.
+    An operator's word outlives the breaker, the process and the node: one that is made anew under its name stays open
+    until an operator closes it.
     """
 
     def __init__(self, clock: Clock, incidents: IncidentLog, meter: Meter | None = None) -> None:
@@ -60,7 +62,7 @@ class Circuits:
         self._meter = meter or Meter()
         self._circuits: dict[str, CircuitBreaker] = {}
         self._parts: dict[str, str] = {}
-        self._forced: dict[str, CircuitMoved] = {}
+        self._words: dict[str, f.CircuitChanged] = {}
 
     def add(
         self,
@@ -92,8 +94,7 @@ class Circuits:
             raise CircuitTaken(f"a circuit named {name!r} is registered already: choose another name", name=name)
         self._circuits[name] = breaker
         self._parts[name] = part or name
-        if name in self._forced:
-            breaker.open(by=self._forced[name].by, reason=self._forced[name].reason)
+        self._obey(breaker)
         breaker.told_to(self.moved)
         self._show(name, breaker.state)
 
@@ -119,25 +120,42 @@ class Circuits:
         """Return every circuit as it is now."""
         return [_status(breaker) for breaker in self._circuits.values()]
 
+    async def hear_operators(self, store: FactStore) -> None:
+        """Take up what operators said on other nodes, and before this process began. Raises what the store raises."""
+        for row in await store.rows(f.CIRCUITS, limit=WORDS_READ):
+            said = msgspec.json.decode(row.value, type=f.CircuitChanged)
+            own = self._words.get(said.circuit)
+            if own is None or own.at_ns < said.at_ns:  # ours may still wait for the journal
+                self._words[said.circuit] = said
+                if said.circuit in self._circuits:
+                    self._obey(self._circuits[said.circuit])
+
     def moved(self, moved: CircuitMoved) -> None:
         """Journal a move, and add it to the story of its part."""
-        if moved.now is Circuit.FORCED_OPEN:
-            self._forced[moved.circuit] = moved
-        else:
-            self._forced.pop(moved.circuit, None)
-        self._show(moved.circuit, moved.now)
-        self._incidents.record(
-            f.CircuitChanged(
-                at_ns=self._clock.wall_ns(),
-                circuit=moved.circuit,
-                was=moved.was.value,
-                now=moved.now.value,
-                reason=moved.reason,
-                by=moved.by,
-            )
+        changed = f.CircuitChanged(
+            at_ns=self._clock.wall_ns(),
+            circuit=moved.circuit,
+            was=moved.was.value,
+            now=moved.now.value,
+            reason=moved.reason,
+            by=moved.by,
         )
+        if moved.by:
+            self._words[moved.circuit] = changed
+        self._show(moved.circuit, moved.now)
+        self._incidents.record(changed)
         told = f"circuit {moved.was.value} → {moved.now.value}: {moved.reason}"
         self._incidents.note(self._parts.get(moved.circuit, moved.circuit), told, by=moved.by)
+
+    def _obey(self, breaker: CircuitBreaker) -> None:
+        said = self._words.get(breaker.name)
+        if said is None:
+            return
+        is_forced, be_forced = (state == Circuit.FORCED_OPEN.value for state in (breaker.state.value, said.now))
+        if be_forced and not is_forced:
+            breaker.open(by=said.by, reason=said.reason)
+        elif is_forced and not be_forced:
+            breaker.close(by=said.by, reason=said.reason)
 
     def _show(self, name: str, state: Circuit) -> None:
         self._meter.gauge(METRIC, "0 closed, 1 half open, 2 open, 3 opened by hand", circuit=name).set(LEVELS[state])
