@@ -126,6 +126,15 @@ class DeskFoundBehind(Body, frozen=True):
     intents: dict[str, int]
 
 
+class DeskNumbersSkipped(Body, frozen=True):
+    """Nobody could tell at a start whether the venue knows the next ids, so they are left out.
+
+    `intents`: for each strategy the number after which its intents go on, so that no id is used twice.
+    """
+
+    intents: dict[str, int]
+
+
 class DeskKeyRefused(Body, frozen=True):
     """The venue refuses the account's key: the desk is halted by the same commit, a human is paged."""
 

@@ -212,6 +212,10 @@ def _found_behind(body: f.DeskFoundBehind) -> str:
     return f"the journal is behind the venue: {body.orders} orders of ours were found that it does not know"
 
 
+def _numbers_skipped(body: f.DeskNumbersSkipped) -> str:
+    return "whether the venue knows the next ids could not be told at a start, so numbers were left out"
+
+
 def _key_refused(body: f.DeskKeyRefused) -> str:
     return f"the venue refuses the account's key ({body.venue_code}: {body.text}): nothing is sent until a human acts"
 
@@ -260,6 +264,7 @@ _OF_DESK: dict[str, Callable[..., str]] = {
     "symbol.released": _released,
     "desk.mode_changed": _mode_changed,
     "desk.found_behind": _found_behind,
+    "desk.numbers_skipped": _numbers_skipped,
     "desk.key_refused": _key_refused,
     "desk.killed": _killed,
     "desk.kill_verified": _kill_verified,

@@ -78,7 +78,7 @@ def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:
         desk.state.disabled = {}
 
 
-def _desk_found_behind(desk: Desk, body: f.DeskFoundBehind, at_ns: int) -> None:
+def _desk_goes_on_after(desk: Desk, body: f.DeskFoundBehind | f.DeskNumbersSkipped, at_ns: int) -> None:
     intents = desk.state.intents
     desk.state.intents = intents | {name: max(number, intents.get(name, 0)) for name, number in body.intents.items()}
 
@@ -114,7 +114,8 @@ FOLDS_OF_DESK: dict[type[f.Body], Fold] = {
     f.StrategySaved: _strategy_saved,
     f.DeskReconciled: _desk_reconciled,
     f.DeskModeChanged: _desk_mode_changed,
-    f.DeskFoundBehind: _desk_found_behind,
+    f.DeskFoundBehind: _desk_goes_on_after,
+    f.DeskNumbersSkipped: _desk_goes_on_after,
     f.DeskKeyRefused: _desk_key_refused,
     f.DeskKilled: _desk_killed,
     f.DeskKillVerified: _desk_kill_verified,

@@ -15,6 +15,7 @@ from trading_orchestrator.trading.strategies.missed_fills import RecentTrades
 log = logging.getLogger(__name__)
 PAGE = 1_000
 LOOK_AGAIN_S = 1.0
+DECISIONS = frozenset(("desk.reconciled", "order.intended"))
 
 
 class Follower:
@@ -37,6 +38,8 @@ class Follower:
         self._snapshot_every_facts = snapshot_every_facts
         self.book = Book(desk, account=account, timeline=store.journal_id)
         self.recent = RecentTrades(from_seq=1)
+        self.saw_decisions = False
+        """Since the start somebody decided, or was found fit to: so his start had asked what this journal lacks."""
 
     async def start(self) -> None:
         """Fold from the newest snapshot to the head, then keep following in the background.
@@ -97,6 +100,7 @@ class Follower:
                 if fact.seq > self.book.seq:
                     self.book.apply_fact(fact)
                     self.recent.on_fact(fact)
+                    self.saw_decisions |= self._task is not None and fact.kind in DECISIONS
                 self._pos = fact.pos
             if len(page) < PAGE:
                 return

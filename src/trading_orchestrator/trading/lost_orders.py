@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from trading_orchestrator.brokers.port import OrderReport
 from trading_orchestrator.errors import OrchestratorError
+from trading_orchestrator.kernel.ids import RandomBytes
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.client_id import cl_ord_id
 
@@ -23,8 +24,20 @@ Ask = Callable[[str, str], Awaitable[OrderReport | None]]
 STEP = 8
 GAP = 24
 """So many ids in a row unknown to the venue end the search: denied orders took numbers and never reached it."""
+QUESTIONS_MOST = 144
+"""A start asks no more than this about lost orders: on Binance, what is left of a full budget for questions."""
 MARGIN = 1_000
-"""Numbers left out after the last one found, so that no id is ever given to two orders, gaps included."""
+RANDOM_OCTETS = 4
+"""Numbers left out after the last one found, so that no id is ever given to two orders, gaps included. As many again
+are drawn: a journal put back twice, or to before a leap, would else leap to where it landed the first time."""
+
+
+@dataclass
+class Look:
+    """What a start's questions told. `is_whole`: every id was asked for, and answered."""
+
+    is_ahead: bool
+    is_whole: bool
 
 
 @dataclass
@@ -36,7 +49,7 @@ class Lost:
 
 
 class LostOrders:
-    """One question a strategy and symbol at each start; a search only when an answer, or a stranger, gives reason.
+    """The questions of each start about the next ids; a search when an answer, or a stranger, gives reason.
 
     A question without an answer ends the search by its error: taken for a no, it would let ids be minted again that
     the venue knows.
@@ -44,25 +57,51 @@ class LostOrders:
     Args:
         wanted: the symbols of each strategy that may have sent orders.
         ask: asks the venue for one order, patiently.
+        random_bytes: how far to leap.
+        is_known_current: we followed this journal while our predecessor decided, so nobody can have put it back.
     """
 
-    def __init__(self, book: Book, wanted: Mapping[str, Sequence[str]], ask: Ask) -> None:
+    def __init__(
+        self,
+        book: Book,
+        wanted: Mapping[str, Sequence[str]],
+        ask: Ask,
+        *,
+        random_bytes: RandomBytes,
+        is_known_current: bool = False,
+    ) -> None:
         self._book = book
         self._wanted = wanted
         self._ask = ask
+        self._random_bytes = random_bytes
+        self._is_known_current = is_known_current
 
-    async def look(self) -> bool:
-        """Return whether the venue knows an order that this journal would send next; False when it does not answer.
+    async def look(self) -> Look:
+        """Return whether the venue knows an order that this journal would send next.
 
-        That must not keep a desk from its work while the status endpoint is down (F7). What was lost and is open, or
-        traded lately, is seen as a stranger all the same, and then only an answered search lets the desk begin.
+        The first ids that were lost may be unknown to it, too: what it refused, it forgot. So a gap of them is asked
+        for. An answer that does not come must not keep a desk from its work while the status endpoint is down (F7).
+        What was lost and is open, or traded lately, is seen as a stranger all the same, and then only an answered
+        search lets the desk begin; what was lost and ended cannot be doubled once `skipped` numbers are left out.
         """
-        try:
-            found = await asyncio.gather(*(self._at(strategy, 0) for strategy in self._wanted))
-        except OrchestratorError as error:
-            log.warning("whether the journal is behind the venue could not be asked: %s", error.message)
-            return False
-        return any(found)
+        if self._is_known_current:
+            return Look(is_ahead=False, is_whole=True)
+        pairs = sum(len(symbols) for symbols in self._wanted.values())
+        depth = min(GAP, max(1, QUESTIONS_MOST // max(1, pairs)))
+        asking = [self._at(strategy, ahead) for strategy in self._wanted for ahead in range(depth)]
+        answers = await asyncio.gather(*asking, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, OrchestratorError):
+                log.warning("whether the journal is behind the venue could not be asked: %s", answer.message)
+                break
+            if isinstance(answer, BaseException):
+                raise answer
+        found = [answer for answer in answers if not isinstance(answer, BaseException)]
+        return Look(is_ahead=any(found), is_whole=depth == GAP and len(found) == len(answers))
+
+    def skipped(self) -> dict[str, int]:
+        """Return for each strategy the number after which to go on when nobody can tell which ids were used."""
+        return {strategy: self._beyond(0, strategy) for strategy in self._wanted}
 
     async def search(self) -> Lost:
         """Return every order of ours beyond what this journal minted, up to a gap of `GAP` numbers."""
@@ -70,8 +109,13 @@ class LostOrders:
         for strategy in self._wanted:
             last = await self._search(strategy, lost)
             if last is not None:
-                lost.intents[strategy] = self._book.intent_count(strategy) + last + 1 + MARGIN
+                lost.intents[strategy] = self._beyond(last + 1, strategy)
         return lost
+
+    def _beyond(self, ahead: int, strategy: str) -> int:
+        """Return a number that no intent of any life of this journal had."""
+        leap = MARGIN + int.from_bytes(self._random_bytes(RANDOM_OCTETS), "big")
+        return self._book.intent_count(strategy) + ahead + leap
 
     async def _search(self, strategy: str, lost: Lost) -> int | None:
         """Return how many numbers ahead the last order found was."""

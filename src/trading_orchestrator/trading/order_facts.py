@@ -22,6 +22,7 @@ CIRCUMSTANCES = (
     "desk.reconciled",
     "desk.mode_changed",
     "desk.found_behind",
+    "desk.numbers_skipped",
     "desk.key_refused",
     "desk.killed",
     "desk.kill_verified",

@@ -12,6 +12,7 @@ from typing import TypeVar
 from trading_orchestrator.brokers.port import Balance, Broker, OrderNotFound, OrderReport, TradeReport
 from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.ids import RandomBytes
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.facts import (
@@ -19,10 +20,11 @@ from trading_orchestrator.trading.facts import (
     CursorAdvanced,
     DeskFoundBehind,
     DeskModeChanged,
+    DeskNumbersSkipped,
     DeskReconciled,
 )
 from trading_orchestrator.trading.intake import Intake
-from trading_orchestrator.trading.lost_orders import LostOrders
+from trading_orchestrator.trading.lost_orders import Look, LostOrders
 from trading_orchestrator.trading.orders.answers import of_restart
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.orders.finding import VENUE, Ask, Known
@@ -53,7 +55,7 @@ class NotReconciled(Transient):
 class Snapshot:
     """What the venue said at about one time.
 
-    `found`: the orders asked for by id; None: not found. `is_ahead`: it knows an order that we would send next.
+    `found`: the orders asked for by id; None: not found. `look`: whether it knows orders that we would send next.
     """
 
     offset_s: float
@@ -61,7 +63,7 @@ class Snapshot:
     trades: Sequence[TradeReport]
     balances: Sequence[Balance]
     found: dict[str, OrderReport | None]
-    is_ahead: bool
+    look: Look
 
 
 class Reconciler:
@@ -79,6 +81,8 @@ class Reconciler:
         clock: Clock,
         venue_clock: VenueClock,
         wanted: Mapping[str, Sequence[str]],
+        random_bytes: RandomBytes,
+        is_known_current: bool,
     ) -> None:
         self._record = record
         self._intake = intake
@@ -88,7 +92,9 @@ class Reconciler:
         self._config = config
         self._clock = clock
         self._venue_clock = venue_clock
-        self._lost_orders = LostOrders(intake.book, wanted, self._find)
+        self._lost_orders = LostOrders(
+            intake.book, wanted, self._find, random_bytes=random_bytes, is_known_current=is_known_current
+        )
 
     async def start_up(self, trigger: str, drain: Callable[[], None]) -> asyncio.Future[None]:
         """Return when green: every id is known, or UNKNOWN with its exposure reserved.
@@ -110,8 +116,10 @@ class Reconciler:
         with self._balances.watched() as sums:
             snapshot = await self._ask_all()
             self._resolver.skew_s = snapshot.offset_s
-            if snapshot.is_ahead or self._has_strangers(snapshot):
+            if snapshot.look.is_ahead or self._has_strangers(snapshot):
                 await self._adopt_lost_orders()
+            if not snapshot.look.is_whole:
+                self._record.write(DeskNumbersSkipped(intents=self._lost_orders.skipped()))
             booked = await self._apply(snapshot)
             asked = len(snapshot.found) + await self._ask_for_the_missing(snapshot)
             drain()
@@ -198,7 +206,7 @@ class Reconciler:
         """Ask everything at once: a takeover waits for the slowest answer, not for their sum."""
         book = self._intake.book
         suspects = [order for order in book.unknown_orders() if not order.foreign][-ASK_AT_ONCE:]
-        offset, open_orders, balances, trades, found, is_ahead = await asyncio.gather(
+        offset, open_orders, balances, trades, found, look = await asyncio.gather(
             self._persistently(self._venue_clock.checked_offset_s),
             self._persistently(lambda: self._broker.open_orders(self._config.symbols)),
             self._persistently(self._broker.balances),
@@ -212,7 +220,7 @@ class Reconciler:
             balances=balances,
             trades=[trade for of_symbol in trades for trade in of_symbol],
             found={cl_ord_id: report for cl_ord_id, answered, report in found if answered},
-            is_ahead=is_ahead,
+            look=look,
         )
 
     async def _trades(self, symbol: str) -> Sequence[TradeReport]:

@@ -145,7 +145,14 @@ class Shift:
         )
         parts = (self.record, self._intake, broker, self._resolver, self._balances, config)
         wanted = {name: loaded.wants(name).symbols for name, loaded in around.strategies.items()}
-        self._reconciler = Reconciler(*parts, clock=clock, venue_clock=around.venue_clock, wanted=wanted)
+        self._reconciler = Reconciler(
+            *parts,
+            clock=clock,
+            venue_clock=around.venue_clock,
+            wanted=wanted,
+            random_bytes=around.random_bytes,
+            is_known_current=follower.saw_decisions,
+        )
         self._polls = Polls(*parts, clock=clock)
         self.floor = TradingFloor(
             self.record,
