@@ -371,8 +371,10 @@ class Book:
     def has_ownerless_trade(self, symbol: str, *, since_ns: int, most_qty: Decimal) -> bool:
         """Return whether a trade since then, of at most this quantity, is booked and belongs to no order we know.
 
-        Cost: a walk over the remembered trades.
+        What was forgotten may have been such a trade. Cost: a walk over the remembered trades.
         """
+        if self._desk.state.ownerless_forgotten_ns >= since_ns:
+            return True
         of_symbol = self._desk.state.trade_key(symbol, "")
         return any(
             not known.owned and not known.busted and known.at_ns >= since_ns and known.qty <= most_qty

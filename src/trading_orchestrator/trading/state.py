@@ -104,6 +104,7 @@ class State(msgspec.Struct, omit_defaults=True):
     opening_ns: dict[str, int] = {}
     trades: dict[str, KnownTrade] = {}
     forgotten_ns: int = 0
+    ownerless_forgotten_ns: int = 0
     blocked: dict[str, str] = {}
     blamed: dict[str, int] = {}
     disabled: dict[str, Disabled] = {}
@@ -135,11 +136,13 @@ class State(msgspec.Struct, omit_defaults=True):
         return f"{self.account}/{symbol}/{trade_id}"
 
     def remember_trade(self, key: str, known: KnownTrade) -> None:
-        """Keep the newest `RECENT_TRADES` keys, and until when a key may have been forgotten."""
+        """Keep the newest `RECENT_TRADES` keys, and until when a key, or a trade of nobody, may have been forgotten."""
         self.trades[key] = known
         while len(self.trades) > RECENT_TRADES:
             forgotten = self.trades.pop(next(iter(self.trades)))
             self.forgotten_ns = max(self.forgotten_ns, forgotten.at_ns)
+            if not forgotten.owned and not forgotten.busted:
+                self.ownerless_forgotten_ns = max(self.ownerless_forgotten_ns, forgotten.at_ns)
 
     def explain_anew(self) -> None:
         """Forget the settled difference: what just moved our sums may be a part of it, so two new looks decide."""

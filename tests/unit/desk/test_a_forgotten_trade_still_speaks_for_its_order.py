@@ -1,0 +1,48 @@
+"""R4: a trade that belongs to nobody may be the doubted order's (F6), also after it has left memory."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from tests.unit.desk.world import SYMBOL, World
+from trading_orchestrator.brokers.port import NewOrder, OrderNotFound, OrderReport, OrdType, Side, TradeReport
+from trading_orchestrator.brokers.simulated.faults import Effect
+from trading_orchestrator.trading import state
+
+REMEMBERED = 20
+
+
+@pytest.mark.parametrize("trades_of_others", [0, 3 * REMEMBERED])
+async def test_an_order_that_filled_is_never_abandoned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trades_of_others: int
+) -> None:
+    monkeypatch.setattr(state, "RECENT_TRADES", REMEMBERED)
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Buyer", {"orders": 1}, compare_s=1.0))
+        told = node.broker.trades
+
+        async def by_venue_id_alone(symbol: str, **since: Any) -> list[TradeReport]:
+            return [structs.replace(trade, cl_ord_id="") for trade in await told(symbol, **since)]
+
+        async def forgotten(symbol: str, cl_ord_id: str) -> OrderReport:
+            raise OrderNotFound("-2013", venue_code="-2013", text=f"{symbol} {cl_ord_id}")
+
+        node.broker.trades, node.broker.order = by_venue_id_alone, forgotten  # type: ignore[method-assign]
+        world.fault("submit", Effect.NO_ANSWER)
+        world.fault("report", Effect.DROPPED, times=2)
+        await world.quote("1.1000")
+        await world.run(1.5)
+        assert (["unknown"], Decimal(10)) == (await world.order_states(), await world.position_qty())
+
+        for number in range(trades_of_others):
+            side = Side.BUY if number % 2 else Side.SELL
+            world.venue.accept(NewOrder(f"web_{number}", SYMBOL, side, OrdType.MARKET, Decimal("0.1")))
+        await world.run(15)
+
+        assert "order.abandoned" not in await world.kinds()
+        assert trades_of_others + 1 == (await world.kinds()).count("trade.booked")
