@@ -220,6 +220,10 @@ class Shift:
         notes = self._around.notes
         if notes is not None and (count := await journal_notes(self.record, notes)):
             log.warning("journaled %d cancels that were sent while the journal took nothing", count)
+            if self._stream is None:  # else the reconciliation is still to come, and asks for all
+                for order in self.record.book.unfinished_orders():
+                    if order.requests:
+                        self._resolver.watch(order.cl_ord_id)
 
     async def end(self, deadline_s: float) -> None:
         """Decide nothing more, wait for the answers under way at most `deadline_s`, make everything durable.

@@ -295,6 +295,24 @@ async def test_more_orders_than_slots_are_noted_as_all_of_their_desk(tmp_path: P
         assert [] == [each for each in notes.noted() if b"paper" in each.record]
 
 
+async def test_one_that_is_journaled_after_the_desk_began_again_is_asked_for(tmp_path: Path) -> None:
+    """The stand-in goes on until the desk trades: its last cancels may be unanswered, and nobody else asks again."""
+    async with await World.open(tmp_path) as world:
+        notes = Disk(world, tmp_path).notes("a-1")
+        node = await start(world, notes, {"orders": 1, "px": "1.0900"})
+        await rest(world)
+        (cl_ord_id,) = at_venue(world)
+        note = EmergencyNote("paper", SYMBOL, cl_ord_id, "tro1", world.clock.wall_ns(), UNATTENDED)
+
+        notes.note(msgspec.msgpack.encode(note))
+        assert node.desk._shift is not None
+        await world.until_done(node.desk._shift.journal_emergencies())
+        await world.run(2.0)
+
+        assert [] == at_venue(world)
+        assert ["canceled"] == await world.order_states()
+
+
 async def test_a_note_of_all_means_no_order_that_began_after_it(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         notes = Disk(world, tmp_path).notes("a-1")
