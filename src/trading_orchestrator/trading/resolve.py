@@ -114,9 +114,8 @@ class Resolver:
         if not_found_already:
             self._note_not_found(doubt)
         self._doubts[order.cl_ord_id] = doubt
-        task = asyncio.create_task(self._ask_until_settled(doubt, after_s), name=f"resolve {order.cl_ord_id}")
-        self._tasks[order.cl_ord_id] = task
-        task.add_done_callback(lambda _: self._forget(doubt.cl_ord_id))
+        watching = self._watch_over(doubt, after_s)
+        self._tasks[order.cl_ord_id] = asyncio.create_task(watching, name=f"resolve {order.cl_ord_id}")
 
     def _sent_before_ns(self, order: Order) -> int:
         """Return until when it can have been sent: an order is never sent after it was doubted, by whomever.
@@ -146,8 +145,12 @@ class Resolver:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _forget(self, cl_ord_id: str) -> None:
-        del self._tasks[cl_ord_id], self._doubts[cl_ord_id]
+    async def _watch_over(self, doubt: Doubt, after_s: float) -> None:
+        """Forget it in the turn in which the asking ends: a doubt of the next turn is another one."""
+        try:
+            await self._ask_until_settled(doubt, after_s)
+        finally:
+            del self._tasks[doubt.cl_ord_id], self._doubts[doubt.cl_ord_id]
 
     async def _ask_until_settled(self, doubt: Doubt, after_s: float) -> None:
         attempt = 0

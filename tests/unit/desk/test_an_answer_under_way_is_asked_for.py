@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.config import build
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.orders.answers import of_vanished
+from trading_orchestrator.trading.resolve import Doubt
 
 TIMEOUT_S = 20.0
 ASKED_WITHIN_S = 4.2
@@ -92,3 +95,31 @@ def test_a_setting_beyond_the_protocol_is_refused_by_its_key(key: str, value: ob
 
     with pytest.raises(Refused, match=said):
         build(DeskConfig, settings, source="desk")
+
+
+async def test_a_doubt_that_begins_as_the_last_one_ends_is_asked_for(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Buyer", {"px": "1.0500"}, poll_orders_s=30.0, poll_trades_s=60.0))
+        await world.quote("1.1000")
+        await world.run(0.5)
+        shift = node.desk._shift
+        assert shift is not None
+        resolver, intake = shift._resolver, shift._intake
+        (order,) = intake.book.open_orders()
+        is_in_question = resolver._is_in_question
+
+        def doubt_again() -> None:
+            intake.conclude(of_vanished(intake.book, order.cl_ord_id, "its cancel was not answered"))
+            resolver.watch(order.cl_ord_id)
+
+        def told_for_the_last_time(doubt: Doubt) -> bool:
+            resolver._is_in_question = is_in_question  # type: ignore[method-assign]
+            asyncio.get_running_loop().call_soon(doubt_again)  # right after this turn, which ends the asking
+            return is_in_question(doubt)
+
+        resolver._is_in_question = told_for_the_last_time  # type: ignore[method-assign]
+        resolver.watch(order.cl_ord_id)
+        await world.run(2.0)
+
+        assert ["new"] == await world.order_states()
+        assert 1 == (await world.kinds()).count("order.doubted")
