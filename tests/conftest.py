@@ -41,7 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Wait for the test's turn on this machine, before its time-out begins to count."""
-    with turn(alone=item.get_closest_marker("chaos") is not None):
+    is_chaos, only_waits = (item.get_closest_marker(name) is not None for name in ("chaos", "waits"))
+    with turn(alone=is_chaos and not only_waits):
         return (yield)
 
 

@@ -55,6 +55,7 @@ def nodes_in_history(system: RunningSystem, series: str) -> set[str]:
 
 @pytest.mark.chaos
 @pytest.mark.long
+@pytest.mark.waits
 @pytest.mark.timeout(560)
 def test_the_line_is_named_the_desk_is_handed_over_and_no_order_is_lost(
     system: RunningSystem, venue: VenueProcess

@@ -15,7 +15,7 @@ from tests.chaos.settling import settle_and_judge, wait_for_orders
 from tests.running_system import COMMAND, RunningSystem, wait_until
 from tests.venue_process import VenueProcess
 
-pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.long, pytest.mark.waits, pytest.mark.timeout(420)]
 PART = "broker/practice"
 PAGED_S = 100.0
 STAYS_AWAY_S = 30.0
