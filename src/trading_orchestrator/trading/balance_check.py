@@ -85,15 +85,16 @@ class BalanceCheck:
         """Let go of the symbols that add up now."""
         self.held = _differing(self.held, seen)
 
-    async def explains(self, *, before_ns: int) -> bool:
+    async def explains(self, *, before_seq: int) -> bool:
         """Return whether nothing has moved the account that we do not know. Raises what the broker raises.
 
         Args:
-            before_ns: wall time; a difference (a deposit) may remain if two looks had agreed on it until then. One that
-                came later may be the very fill that is looked for, however often it was seen since.
+            before_seq: a place in the desk's stream, which no clock moves; a difference (a deposit) may remain if two
+                looks had agreed on it before. One that came later may be the very fill that is looked for, however
+                often it was seen since.
         """
         seen = await self.differences()
-        return not seen or (seen == self._book.unexplained and self._book.unexplained_ns < before_ns)
+        return not seen or (seen == self._book.unexplained and self._book.unexplained_seq < before_seq)
 
     def _ours(self) -> Differences:
         balances = self._book.balances()

@@ -334,9 +334,9 @@ class Book:
         return self._desk.state.unexplained
 
     @property
-    def unexplained_ns(self) -> int:
-        """Return since when, by the wall clock; 0 when nothing is unexplained."""
-        return self._desk.state.unexplained_ns
+    def unexplained_seq(self) -> int:
+        """Return the place in the desk's stream since which it is; 0 when nothing is unexplained."""
+        return self._desk.state.unexplained_seq
 
     def exposure(self, symbol: str) -> Exposure:
         """Return the position and what open orders may yet add on either side."""

@@ -68,6 +68,7 @@ def _desk_reconciled(desk: Desk, body: f.DeskReconciled, at_ns: int) -> None:
     )
     if body.unexplained is not None and body.unexplained != desk.state.unexplained:
         desk.state.unexplained, desk.state.unexplained_ns = body.unexplained, at_ns
+        desk.state.unexplained_seq = desk.state.seq + 1
 
 
 def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:

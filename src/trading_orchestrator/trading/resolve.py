@@ -330,17 +330,12 @@ class Resolver:
         """All conditions of R4, the trades just asked for being the second endpoint."""
         if not self._is_spread(doubt) or self._may_have_traded(doubt):
             return
-        if not await self._balances.explains(before_ns=self._unsent_until_ns(doubt)) or self._may_have_traded(doubt):
+        order = self._intake.book.order(doubt.cl_ord_id)
+        intended_seq = order.intended_seq if order is not None else 0  # it was not sent before
+        if not await self._balances.explains(before_seq=intended_seq) or self._may_have_traded(doubt):
             return
         proof = [*_shortened(doubt.proof), "trades since the cursor: none carries the id", "balances: explained"]
         self._intake.conclude(of_absence_proof(self._intake.book, doubt.cl_ord_id, proof))
-
-    def _unsent_until_ns(self, doubt: Doubt) -> int:
-        """Return a wall time at which the order had not been sent for certain; 0 for one that we only adopted."""
-        order = self._intake.book.order(doubt.cl_ord_id)
-        if order is None or not order.intent_id:
-            return 0
-        return order.created_ns - int(2 * self._config.clock_offset_limit_s * 1e9)
 
     def _may_have_traded(self, doubt: Doubt) -> bool:
         """A trade names only the venue's id: one that belongs to no order we know may be this order's (F6)."""

@@ -112,6 +112,7 @@ class State(msgspec.Struct, omit_defaults=True):
     reconciled: Reconciled | None = None
     unexplained: dict[str, Decimal] = {}
     unexplained_ns: int = 0
+    unexplained_seq: int = 0
 
     @property
     def mode_in_force(self) -> str:
@@ -146,7 +147,7 @@ class State(msgspec.Struct, omit_defaults=True):
 
     def explain_anew(self) -> None:
         """Forget the settled difference: what just moved our sums may be a part of it, so two new looks decide."""
-        self.unexplained, self.unexplained_ns = {}, 0
+        self.unexplained, self.unexplained_ns, self.unexplained_seq = {}, 0, 0
 
     def position(self, symbol: str) -> Position:
         """Return the position; flat when nothing traded yet."""

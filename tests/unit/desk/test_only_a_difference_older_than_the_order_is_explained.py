@@ -52,6 +52,24 @@ async def test_a_fill_that_only_the_balance_shows_is_not_abandoned(tmp_path: Pat
         assert "symbol.blocked" in await world.kinds()
 
 
+async def test_nor_is_it_when_the_wall_clock_was_set_back_meanwhile(tmp_path: Path) -> None:
+    """By the clock the difference is an hour older than the order whose fill it is."""
+    async with await World.open(tmp_path) as world:
+        buyer = await world.start(node(world))
+        lag(buyer)
+        world.fault("submit", Effect.NO_ANSWER)
+        world.fault("report", Effect.DROPPED, times=1000)
+        await world.quote("1.1000")
+        world.clock.step_wall(-3_600_000_000_000)
+
+        await world.run(PROVED_S)
+        world.clock.step_wall(3_600_000_000_000)
+        await world.run(PROVED_S)
+
+        assert Decimal(10) == world.venue_position_qty()
+        assert ["unknown"] == await world.order_states()
+
+
 async def test_it_is_booked_when_the_replicas_have_caught_up(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         buyer = await world.start(node(world))
