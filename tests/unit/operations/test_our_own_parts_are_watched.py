@@ -18,13 +18,14 @@ from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.config import HealthConfig, OperationsConfig
 from trading_orchestrator.perpetual_operations.health.health_checker import PartHealth
 from trading_orchestrator.perpetual_operations.health.probes.own_part import BEGINS_WITHIN_S, own_part_probe
-from trading_orchestrator.perpetual_operations.manager import OWN_PARTS, PerpetualOperationsManager
+from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.perpetual_operations.monitoring.analytics.analyst import Analyst
 from trading_orchestrator.perpetual_operations.monitoring.analytics.config import AnalyticsConfig
 from trading_orchestrator.perpetual_operations.monitoring.config import HistoryConfig
 from trading_orchestrator.perpetual_operations.monitoring.gauge import Gauge
 from trading_orchestrator.perpetual_operations.monitoring.history.metrics_history import MetricsHistory
 from trading_orchestrator.perpetual_operations.monitoring.journal_watch import JournalWatch
+from trading_orchestrator.perpetual_operations.self_watch import OWN_PARTS
 from trading_orchestrator.storage.ports import Fact, Fence, NewFact, Put
 
 
