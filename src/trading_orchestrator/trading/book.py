@@ -368,16 +368,16 @@ class Book:
         """Return what is remembered of the trade with this key."""
         return self._desk.state.trades.get(self.trade_key(trade))
 
-    def has_ownerless_trade(self, symbol: str, *, since_ns: int, most_qty: Decimal) -> bool:
-        """Return whether a trade since then, of at most this quantity, is booked and belongs to no order we know.
+    def has_ownerless_trade(self, symbol: str, *, since_seq: int, most_qty: Decimal) -> bool:
+        """Return whether a trade of at most this quantity was booked since then and belongs to no order we know.
 
         What was forgotten may have been such a trade. Cost: a walk over the remembered trades.
         """
-        if self._desk.state.ownerless_forgotten_ns >= since_ns:
+        if self._desk.state.ownerless_forgotten_seq > since_seq:
             return True
         of_symbol = self._desk.state.trade_key(symbol, "")
         return any(
-            not known.owned and not known.busted and known.at_ns >= since_ns and known.qty <= most_qty
+            not known.owned and not known.busted and known.seq > since_seq and known.qty <= most_qty
             for key, known in self._desk.state.trades.items()
             if key.startswith(of_symbol)
         )

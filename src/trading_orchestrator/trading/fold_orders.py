@@ -36,7 +36,7 @@ def _order_intended(desk: Desk, body: f.OrderIntended, at_ns: int) -> None:
         reserved_notional=body.reserved_notional,
         replaces=body.replaces,
     )
-    desk.keep(msgspec.structs.replace(order, intended_seq=desk.state.seq + 1), at_ns)
+    desk.keep(order, at_ns)
     desk.state.replacements.pop(body.replaces, None)
     _count_intent(desk.state, body.strategy, body.generation)
     desk.state.counts.orders += 1

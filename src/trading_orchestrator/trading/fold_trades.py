@@ -24,7 +24,8 @@ def _trade_booked(desk: Desk, body: f.TradeBooked, at_ns: int) -> None:
         desk.keep(evolve.traded(order, trade), at_ns)
     desk.book(trade)
     key = desk.state.trade_key(trade.symbol, trade.trade_id)
-    desk.state.remember_trade(key, replace(_known(trade), owned=bool(body.cl_ord_id)))
+    known = replace(_known(trade), owned=bool(body.cl_ord_id), seq=desk.state.seq + 1)
+    desk.state.remember_trade(key, known)
     desk.trades[key] = TradeRow(trade, body.cl_ord_id, body.source)
     desk.state.counts.trades += 1
 
@@ -97,7 +98,8 @@ def _trade_corrected(desk: Desk, body: f.TradeCorrected, at_ns: int) -> None:
     key = desk.state.trade_key(body.after.symbol, body.after.trade_id)
     known = desk.state.trades.get(key) or _known(body.before)
     told = (*known.told, (body.before.last_qty, body.before.last_px))
-    desk.state.remember_trade(key, replace(_known(body.after), told=told))
+    after = body.after
+    desk.state.remember_trade(key, replace(known, qty=after.last_qty, px=after.last_px, at_ns=after.at_ns, told=told))
     desk.trades[key] = TradeRow(body.after, body.cl_ord_id, "venue", "corrected")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
+
 from trading_orchestrator.brokers.port import OrderReport, TradeReport
 from trading_orchestrator.trading.orders import evolve
 from trading_orchestrator.trading.orders.order import Order
@@ -44,6 +46,8 @@ class Desk:
         """Hold the order's new version and mark its row as changed."""
         order = evolve.stamped(order, at_ns)
         before = self.shelf.get(order.cl_ord_id)
+        if before is None:
+            order = replace(order, created_seq=self.state.seq + 1)
         if order.venue_order_id and (before is None or before.venue_order_id != order.venue_order_id):
             self.ids[f"{order.symbol}#{order.venue_order_id}"] = order.cl_ord_id
         self.shelf.put(order)

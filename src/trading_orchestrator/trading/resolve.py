@@ -331,8 +331,8 @@ class Resolver:
         if not self._is_spread(doubt) or self._may_have_traded(doubt):
             return
         order = self._intake.book.order(doubt.cl_ord_id)
-        intended_seq = order.intended_seq if order is not None else 0  # it was not sent before
-        if not await self._balances.explains(before_seq=intended_seq) or self._may_have_traded(doubt):
+        unsent_seq = order.created_seq if order is not None and order.intent_id else 0  # one that we adopted: unknown
+        if not await self._balances.explains(before_seq=unsent_seq) or self._may_have_traded(doubt):
             return
         proof = [*_shortened(doubt.proof), "trades since the cursor: none carries the id", "balances: explained"]
         self._intake.conclude(of_absence_proof(self._intake.book, doubt.cl_ord_id, proof))
@@ -344,8 +344,7 @@ class Resolver:
         if order is None or order.lack is None:
             return True
         most_qty = max(order.order_qty, order.most_qty)
-        since_ns = order.created_ns - int(2 * self._config.clock_offset_limit_s * 1e9)
-        return book.has_ownerless_trade(order.symbol, since_ns=since_ns, most_qty=most_qty)
+        return book.has_ownerless_trade(order.symbol, since_seq=order.created_seq, most_qty=most_qty)
 
     # -- pace
 

@@ -104,7 +104,7 @@ class State(msgspec.Struct, omit_defaults=True):
     opening_ns: dict[str, int] = {}
     trades: dict[str, KnownTrade] = {}
     forgotten_ns: int = 0
-    ownerless_forgotten_ns: int = 0
+    ownerless_forgotten_seq: int = 0
     blocked: dict[str, str] = {}
     blamed: dict[str, int] = {}
     disabled: dict[str, Disabled] = {}
@@ -143,7 +143,7 @@ class State(msgspec.Struct, omit_defaults=True):
             forgotten = self.trades.pop(next(iter(self.trades)))
             self.forgotten_ns = max(self.forgotten_ns, forgotten.at_ns)
             if not forgotten.owned and not forgotten.busted:
-                self.ownerless_forgotten_ns = max(self.ownerless_forgotten_ns, forgotten.at_ns)
+                self.ownerless_forgotten_seq = max(self.ownerless_forgotten_seq, forgotten.seq)
 
     def explain_anew(self) -> None:
         """Forget the settled difference: what just moved our sums may be a part of it, so two new looks decide."""

@@ -46,3 +46,28 @@ async def test_an_order_that_filled_is_never_abandoned(
 
         assert "order.abandoned" not in await world.kinds()
         assert trades_of_others + 1 == (await world.kinds()).count("trade.booked")
+
+
+@pytest.mark.parametrize("step_s", [3600, -3600])
+async def test_nor_is_it_when_the_wall_clock_is_an_hour_off_as_it_is_sent(tmp_path: Path, step_s: int) -> None:
+    """A trade's time is the venue's, an order's is ours: only the journal tells which came first."""
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Buyer", {"orders": 1}, compare_s=1.0))
+        told, venues_ns = node.broker.trades, -step_s * 1_000_000_000
+
+        async def by_venue_id_alone(symbol: str, **since: Any) -> list[TradeReport]:
+            trades = await told(symbol)
+            return [structs.replace(trade, cl_ord_id="", at_ns=trade.at_ns + venues_ns) for trade in trades]
+
+        async def forgotten(symbol: str, cl_ord_id: str) -> OrderReport:
+            raise OrderNotFound("-2013", venue_code="-2013", text=f"{symbol} {cl_ord_id}")
+
+        node.broker.trades, node.broker.order = by_venue_id_alone, forgotten  # type: ignore[method-assign]
+        world.fault("submit", Effect.NO_ANSWER)
+        world.fault("report", Effect.DROPPED, times=2)
+        world.clock.step_wall(step_s * 1_000_000_000)
+        await world.quote("1.1000")
+        await world.run(20)
+
+        assert Decimal(10) == await world.position_qty()
+        assert "order.abandoned" not in await world.kinds()

@@ -15,7 +15,7 @@ class KnownTrade(msgspec.Struct, frozen=True, array_like=True):
     """What it takes to recognise a trade again.
 
     `told`: other quantities and prices it was told with: before a correction, or in a reported conflict.
-    `owned`: its order is known.
+    `owned`: its order is known. `seq`: the place in the desk's stream at which it was booked.
     """
 
     qty: Decimal
@@ -24,6 +24,7 @@ class KnownTrade(msgspec.Struct, frozen=True, array_like=True):
     busted: bool = False
     owned: bool = True
     told: tuple[tuple[Decimal, Decimal], ...] = ()
+    seq: int = 0
 
     def tells(self, trade: TradeReport) -> bool:
         """Return whether this report says nothing that was not heard before."""

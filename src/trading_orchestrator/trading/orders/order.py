@@ -30,7 +30,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     `venue_cum` is the venue's own sum where it ran ahead of ours. `lack` is what the absence of answers
     made of the order; any evidence from the venue clears it. `ended_id` is the venue order id that ended:
     a venue that replaces by cancel-and-new ends the old id, not the order. `replaces`: the order whose place it took.
-    `intended_seq`: the place of its intent in the desk's stream; 0 for one that this journal did not intend.
+    `created_seq`: the place in the desk's stream at which it began: what came first no clock can tell.
     `reopened`: we held it as ended once, and the venue went on working it.
     """
 
@@ -43,13 +43,13 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     time_in_force: TimeInForce = TimeInForce.GTC
     most_qty: Decimal = ZERO
     intent_id: str = ""
-    intended_seq: int = 0
     generation: int = 0
     strategy: str = ""
     replaces: str = ""
     foreign: bool = False
     reserved_notional: Decimal = ZERO
     created_ns: int = 0
+    created_seq: int = 0
     updated_ns: int = 0
     venue_order_id: str = ""
     former_venue_ids: tuple[str, ...] = ()
