@@ -1,4 +1,4 @@
-"""One desk's strategy loops for ever: both desks' kill switches and the other's cancels still reach the venue in time.
+"""One desk's strategy loops for ever: both kill switches and the other desk's cancels reach the venue in time.
 
 In time by the venue's own log.
 """

@@ -1,5 +1,7 @@
-"""What programs ask of alerts over HTTP: groups, receivers, routes, rules, episodes, heartbeats; and silences of ours
-that speakers of Alertmanager's language change."""
+"""What programs ask of alerts over HTTP, from groups to heartbeats; and silences that others may change.
+
+Others: speakers of Alertmanager's language, who change silences of ours.
+"""
 
 from __future__ import annotations
 
