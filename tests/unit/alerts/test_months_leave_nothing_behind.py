@@ -48,7 +48,8 @@ def size(engine: Engine) -> dict[str, int]:
     """Return how much is remembered, by what."""
     state = engine.state
     held = {name: len(getattr(state, name)) for name in ("alerts", "groups", "silences", "told", "outbox", "flaps")}
-    parts: list[Any] = [engine.inhibitor, engine.root_causes, engine.silencer, engine.tending, engine]
+    guards: list[Any] = [engine.inhibitor, engine.root_causes, engine.silencer, engine.tending]
+    parts: list[Any] = [*guards, engine, engine._decisions, engine._decisions.dues, engine._flushing]
     for part in parts:
         for name, value in vars(part).items():
             if isinstance(value, dict | list):
