@@ -185,6 +185,12 @@ class OrderNotFound(Refused):
     code = "order.not_found"
 
 
+class SymbolGone(Refused):
+    """The venue knows no such symbol (any more). Of an order on it that proves nothing. Facts: venue_code, text."""
+
+    code = "venue.symbol_gone"
+
+
 class CancelRefused(Refused):
     """The venue has no such open order: filled, canceled or never existed; ask for the order and its trades."""
 

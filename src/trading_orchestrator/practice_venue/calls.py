@@ -94,7 +94,7 @@ def _exchange_info(desk: Desk, account: str, params: Params) -> Any:
             }
         ],
         "exchangeFilters": [],
-        "symbols": [market.instrument.described() for market in desk.exchange.markets.values()],
+        "symbols": [market.instrument.described() for market in desk.exchange.listed()],
     }
 
 

@@ -73,14 +73,23 @@ class Exchange:
         self._batch: list[Fact] = []
         self._prints: list[tuple[Market, Print]] = []
         self._reserved_to: dict[str, int] = {}
+        self._delisted: set[str] = set()
         for order in ledger.open_orders.values():
             self.markets[order.symbol].resting[order.side].add(order)
 
     def market(self, symbol: str) -> Market:
         market = self.markets.get(symbol)
-        if market is None:
+        if market is None or symbol in self._delisted:
             raise refusal(-1121)
         return market
+
+    def listed(self) -> list[Market]:
+        """Return the markets that anybody is told of."""
+        return [market for symbol, market in self.markets.items() if symbol not in self._delisted]
+
+    def delist(self, symbol: str) -> None:
+        """Know the symbol no more, until the venue is started anew; its orders stay as they are."""
+        self._delisted.add(self.market(symbol).instrument.symbol)
 
     def record(self, fact: Fact) -> None:
         """Log a fact that stands for itself."""

@@ -1,4 +1,4 @@
-"""What the venue itself does wrong when the control port asks for it: a table from names to deeds (F14, F36)."""
+"""What the venue itself does wrong when the control port asks for it: a table from names to deeds (F14, F36, F39)."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -70,11 +70,17 @@ def _set_counters(exchange: Exchange, misdeed: Misdeed) -> None:
     exchange.set_counters(misdeed.symbol, next_order_id=misdeed.next_order_id, next_trade_id=misdeed.next_trade_id)
 
 
+def _delist(exchange: Exchange, misdeed: Misdeed) -> None:
+    """Know the symbol no more: -1121 to whatever is asked of it."""
+    exchange.delist(misdeed.symbol)
+
+
 DEEDS: Mapping[str, Callable[[Exchange, Misdeed], None]] = {
     "overfill": _overfill,
     "bust": _bust,
     "correct": _correct,
     "set_counters": _set_counters,
+    "delist": _delist,
 }
 
 

@@ -70,7 +70,8 @@ class Admission:
     def instrument(self, symbol: str) -> Instrument:
         instrument = self._instruments.get(symbol)
         if instrument is None:
-            raise Refused(f"expected a symbol of this desk ({', '.join(self._instruments)}), was {symbol}", id=symbol)
+            traded = ", ".join(self._instruments)
+            raise Refused(f"expected a symbol of this desk that the venue lists ({traded}), was {symbol}", id=symbol)
         return instrument
 
     def quote(self, symbol: str) -> Quote | None:

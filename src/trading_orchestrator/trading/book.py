@@ -255,6 +255,12 @@ class Book:
     def reconciled(self) -> Reconciled | None:
         return self._desk.state.reconciled
 
+    def knows(self, symbol: str) -> bool:
+        """Return whether anything of this symbol happened to the desk: a trade, an order, a block."""
+        state = self._desk.state
+        traded = symbol in state.positions or symbol in state.cursors or symbol in state.blocked
+        return traded or any(order.symbol == symbol for order in self._desk.shelf)
+
     @property
     def blocked(self) -> dict[str, str]:
         """Return the symbols without new entries and why: blocked by a fact, or by a quarantined order."""

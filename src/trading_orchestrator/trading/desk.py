@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -227,7 +227,8 @@ class Desk:
         if not self._instruments:
             with asking_its_venue(self._config.broker, Transient):
                 await self._broker.connect()
-                await self._load_instruments()
+                known = {instrument.symbol: instrument for instrument in await self._feed.instruments()}
+            await self._take_instruments(known)
         past = [] if self._pumps else [self._bars.fill(self._feed)]
         if not self._pumps:
             self._pumps = [
@@ -398,15 +399,20 @@ class Desk:
         if follower is not None:
             await follower.stop()
 
-    async def _load_instruments(self) -> None:
-        known = {instrument.symbol: instrument for instrument in await self._feed.instruments()}
-        for symbol in self._config.symbols:
-            if symbol not in known:
+    async def _take_instruments(self, known: Mapping[str, Instrument]) -> None:
+        """Keep those of our symbols. One that was traded here and is known no more was delisted: no typing error.
+
+        The start finds out the same by its questions, and blocks the symbol.
+        """
+        missing = [symbol for symbol in self._config.symbols if symbol not in known]
+        book = (await self._follow()).book if missing else None
+        for symbol in missing:
+            if book is None or not book.knows(symbol):
                 raise ConfigRefused(
                     f"desk {self.name}: symbols: the venue has no `{symbol}`; {nearest(symbol, list(known))}",
                     key="symbols",
                 )
-            self._instruments[symbol] = known[symbol]
+        self._instruments.update({each: known[each] for each in self._config.symbols if each in known})
 
     async def _wait_for_stream(self) -> None:
         up = asyncio.ensure_future(self._stream_up.wait())
@@ -418,7 +424,7 @@ class Desk:
     # -- streams
 
     def _market(self) -> AsyncIterator[Quote | Trade]:
-        return self._feed.events(self._config.symbols)
+        return self._feed.events(list(self._instruments))
 
     def _on_report(self, report: Report) -> None:
         if isinstance(report, Connected):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from trading_orchestrator.brokers.port import Broker, OrderNotFound, OrderReport
 from trading_orchestrator.errors import OrchestratorError
@@ -32,16 +32,17 @@ class ForeignOrders:
         self._config = config
         self._missed: set[str] = set()
 
-    async def look(self, listed: Sequence[OrderReport], asked_ns: int) -> None:
+    async def look(self, listed: Sequence[OrderReport], listed_on: Collection[str], asked_ns: int) -> None:
         """Take in what became of those that are missing.
 
         Args:
             listed: the open orders on the desk's symbols, taken in already.
+            listed_on: the symbols of which the venue told them.
             asked_ns: when they were asked for, by the wall clock.
         """
         keys = {foreign_key(report) for report in listed}
-        told = set(self._config.symbols)
-        for symbol in sorted({order.symbol for order in self._open()} - told):
+        told = set(listed_on)
+        for symbol in sorted({order.symbol for order in self._open()} - set(self._config.symbols)):
             keys |= await self._listed_on(symbol, told, asked_ns)
         absent = [order for order in self._open() if order.symbol in told and self._is_missing(order, keys, asked_ns)]
         missed = {order.cl_ord_id for order in absent if not await self._is_found(order)}

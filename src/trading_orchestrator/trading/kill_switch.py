@@ -9,6 +9,7 @@ from trading_orchestrator.brokers.port import Broker
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.each_symbol import EachSymbol
 from trading_orchestrator.trading.facts import DeskKillVerified
 from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.client_id import is_ours
@@ -45,6 +46,7 @@ class KillSwitch:
         self._config = config
         self._clock = clock
         self._withdraw = withdraw
+        self._each = EachSymbol(record, config.symbols)
         self._quiet_looks = 0
 
     async def keep_down(self) -> None:
@@ -67,15 +69,20 @@ class KillSwitch:
     async def _look(self) -> None:
         """Ask the venue itself; what it lists of ours is taken in and canceled with the next round."""
         asked_ns = self._clock.wall_ns()
-        try:
-            reports = await self._broker.open_orders(self._config.symbols)
+        open_ids: list[str] = []
+
+        async def list_on(symbol: str) -> None:
+            reports = await self._broker.open_orders([symbol])
             for report in reports:
                 await self._intake.take_in(report, report.source)
             await reopen(self._intake, self._broker, reports, asked_ns, self._config.quiet_s)
+            open_ids.extend(report.cl_ord_id for report in reports if is_ours(report.cl_ord_id))
+
+        try:
+            (await self._each.ask(list_on)).raise_failure()
         except OrchestratorError as error:
             log.info("looking for open orders: %s", error.message)
             return
-        open_ids = [report.cl_ord_id for report in reports if is_ours(report.cl_ord_id)]
         self._quiet_looks = 0 if open_ids or self._ours() else self._quiet_looks + 1
         book = self._record.book
         if self._quiet_looks == LOOKS_NEEDED and book.is_killed and not book.kill_is_verified:

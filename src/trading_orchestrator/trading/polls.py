@@ -7,11 +7,12 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from trading_orchestrator.brokers.budget import Purpose, asking
-from trading_orchestrator.brokers.port import Broker, TradeReport
+from trading_orchestrator.brokers.port import Broker, OrderReport, TradeReport
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.trading.balance_check import BalanceCheck, Differences, in_words
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.each_symbol import EachSymbol
 from trading_orchestrator.trading.facts import (
     Body,
     CursorAdvanced,
@@ -64,6 +65,7 @@ class Polls:
         self._balances = balances
         self._config = config
         self._clock = clock
+        self._each = EachSymbol(record, config.symbols)
         self._foreign_orders = ForeignOrders(intake, broker, config)
         self._trades_due = asyncio.Event()
         self._orders_due = asyncio.Event()
@@ -98,28 +100,40 @@ class Polls:
 
     async def poll_trades(self) -> None:
         """Book what the stream lost, and move each symbol's cursor up to what cannot be overtaken any more."""
-        for symbol in self._config.symbols:
-            book = self._intake.book
-            cursor, since_ns = book.trade_cursor(symbol), book.trade_cursor_ns(symbol)
-            trades = await self._broker.trades(symbol, after_id=cursor, since_ns=since_ns)
-            for trade in trades:
-                await self._intake.take_in(trade, "poll")
-            advanced = settled_cursor(trades, self._clock.wall_ns(), self._config)
-            if advanced is not None and not self._record.is_lost:
-                self._record.write(advanced)
+        (await self._each.ask(self._poll_trades_on)).raise_failure()
+
+    async def _poll_trades_on(self, symbol: str) -> None:
+        book = self._intake.book
+        cursor, since_ns = book.trade_cursor(symbol), book.trade_cursor_ns(symbol)
+        trades = await self._broker.trades(symbol, after_id=cursor, since_ns=since_ns)
+        for trade in trades:
+            await self._intake.take_in(trade, "poll")
+        advanced = settled_cursor(trades, self._clock.wall_ns(), self._config)
+        if advanced is not None and not self._record.is_lost:
+            self._record.write(advanced)
 
     async def poll_orders(self) -> None:
-        """Hear of every open order; ask for each that the venue does not list."""
+        """Hear of every open order; ask for each that the venue does not list.
+
+        Where it told nothing, nothing is missing; but what rests on a symbol that it knows no more is asked for.
+        """
         asked_ns = self._clock.wall_ns()
-        reports = await self._broker.open_orders(self._config.symbols)
-        for report in reports:
-            await self._intake.take_in(report, report.source)
-        await reopen(self._intake, self._broker, reports, asked_ns, self._config.quiet_s)
+        reports: list[OrderReport] = []
+
+        async def list_on(symbol: str) -> None:
+            listed = await self._broker.open_orders([symbol])
+            for report in listed:
+                await self._intake.take_in(report, report.source)
+            await reopen(self._intake, self._broker, listed, asked_ns, self._config.quiet_s)
+            reports.extend(listed)
+
+        answers = await self._each.ask(list_on)
         listed = {report.cl_ord_id for report in reports}
         for order in self._intake.book.open_orders():
-            if self._is_missing(order, listed, asked_ns):
+            if order.symbol in answers.told | answers.gone and self._is_missing(order, listed, asked_ns):
                 self._resolver.watch(order.cl_ord_id)
-        await self._foreign_orders.look(reports, asked_ns)
+        await self._foreign_orders.look(reports, answers.told, asked_ns)
+        answers.raise_failure()
 
     async def _ask_in_flight(self) -> None:
         """Adopt what the venue has already while its answer is awaited. What it does not know may be on its way."""

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from trading_orchestrator.brokers.port import Balance, Broker, OrderNotFound, OrderReport, TradeReport
+from trading_orchestrator.brokers.port import Balance, Broker, OrderNotFound, OrderReport, SymbolGone, TradeReport
 from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
+from trading_orchestrator.trading.each_symbol import EachSymbol
 from trading_orchestrator.trading.facts import (
     AccountOpened,
     CursorAdvanced,
@@ -92,6 +93,8 @@ class Reconciler:
         self._config = config
         self._clock = clock
         self._venue_clock = venue_clock
+        self._each = EachSymbol(record, config.symbols)
+        self._is_blind = False
         self._lost_orders = LostOrders(
             intake.book, wanted, self._find, random_bytes=random_bytes, is_known_current=is_known_current
         )
@@ -118,7 +121,7 @@ class Reconciler:
             self._resolver.skew_s = snapshot.offset_s
             if snapshot.look.is_ahead or self._has_strangers(snapshot):
                 await self._adopt_lost_orders()
-            if not snapshot.look.is_whole:
+            if not snapshot.look.is_whole or self._is_blind:
                 self._record.write(DeskNumbersSkipped(intents=self._lost_orders.skipped()))
             booked = await self._apply(snapshot)
             asked = len(snapshot.found) + await self._ask_for_the_missing(snapshot)
@@ -196,10 +199,10 @@ class Reconciler:
     async def _newest_trade(self, symbol: str) -> TradeReport | None:
         for look_back_s in LOOK_BACK_S:
             since_ns = self._clock.wall_ns() - int(look_back_s * 1e9)
-            trades = await self._persistently(partial(self._broker.trades, symbol, since_ns=since_ns))
+            trades = await self._listed(symbol, partial(self._broker.trades, symbol, since_ns=since_ns))
             if trades:
                 return trades[-1]
-        trades = await self._persistently(lambda: self._broker.trades(symbol))
+        trades = await self._listed(symbol, partial(self._broker.trades, symbol))
         return trades[-1] if trades else None
 
     async def _ask_all(self) -> Snapshot:
@@ -208,7 +211,7 @@ class Reconciler:
         suspects = [order for order in book.unknown_orders() if not order.foreign][-ASK_AT_ONCE:]
         offset, open_orders, balances, trades, found, look = await asyncio.gather(
             self._persistently(self._venue_clock.checked_offset_s),
-            self._persistently(lambda: self._broker.open_orders(self._config.symbols)),
+            asyncio.gather(*(self._open_orders(symbol) for symbol in self._config.symbols)),
             self._persistently(self._broker.balances),
             asyncio.gather(*(self._trades(symbol) for symbol in self._config.symbols)),
             asyncio.gather(*(self._ask_for(order.symbol, order.cl_ord_id) for order in suspects)),
@@ -216,7 +219,7 @@ class Reconciler:
         )
         return Snapshot(
             offset_s=offset,
-            open_orders=open_orders,
+            open_orders=[report for of_symbol in open_orders for report in of_symbol],
             balances=balances,
             trades=[trade for of_symbol in trades for trade in of_symbol],
             found={cl_ord_id: report for cl_ord_id, answered, report in found if answered},
@@ -225,7 +228,19 @@ class Reconciler:
 
     async def _trades(self, symbol: str) -> Sequence[TradeReport]:
         cursor, since_ns = self._intake.book.trade_cursor(symbol), self._intake.book.trade_cursor_ns(symbol)
-        return await self._persistently(lambda: self._broker.trades(symbol, after_id=cursor, since_ns=since_ns))
+        ask = partial(self._broker.trades, symbol, after_id=cursor, since_ns=since_ns)
+        return await self._listed(symbol, ask)
+
+    async def _open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        return await self._listed(symbol, partial(self._broker.open_orders, [symbol]))
+
+    async def _listed(self, symbol: str, ask: Callable[[], Awaitable[Sequence[T]]]) -> Sequence[T]:
+        """Return what the venue lists, nothing of a symbol that it knows no more: the desk starts on the others."""
+        try:
+            return await self._persistently(ask)
+        except SymbolGone as gone:
+            self._each.block(symbol, gone)
+            return []
 
     async def _ask_for(self, symbol: str, cl_ord_id: str) -> tuple[str, bool, OrderReport | None]:
         """Return the id, whether the venue answered, and what."""
@@ -238,12 +253,18 @@ class Reconciler:
             return cl_ord_id, False, None
 
     async def _find(self, symbol: str, cl_ord_id: str) -> OrderReport | None:
-        """Return the order, or None when the venue answered that it has none; raises when it did not answer."""
+        """Return the order, or None when the venue answered that it has none; raises when it did not answer.
+
+        On a symbol that it knows no more nothing can be found, nor be sent again; the numbers are left out.
+        """
 
         async def ask() -> OrderReport | None:
             try:
                 return await self._broker.order(symbol, cl_ord_id)
             except OrderNotFound:
+                return None
+            except SymbolGone:
+                self._is_blind = True
                 return None
 
         return await self._persistently(ask)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trading_orchestrator.brokers.budget import last_look
-from trading_orchestrator.brokers.port import Broker, CancelRefused, OrderNotFound, OrderReport
+from trading_orchestrator.brokers.port import Broker, CancelRefused, OrderNotFound, OrderReport, SymbolGone
 from trading_orchestrator.errors import OrchestratorError, Transient
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes
@@ -190,6 +190,9 @@ class Resolver:
             report = await self._broker.order(order.symbol, order.cl_ord_id)
         except OrchestratorError as error:
             await self._cancel_unseen(doubt)
+            if isinstance(error, SymbolGone):  # nobody there speaks of it any more: it proves nothing, not even once
+                reason = f"the venue knows no symbol {order.symbol} any more"
+                self._intake.conclude(of_vanished(self._intake.book, order.cl_ord_id, reason))
             if not isinstance(error, OrderNotFound):
                 raise
             self._note_not_found(doubt)

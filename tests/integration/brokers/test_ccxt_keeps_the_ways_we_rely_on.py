@@ -55,6 +55,7 @@ WAYS: list[tuple[str, int, str, str, Answer]] = [
     ("-2010 double", 400, '{"code":-2010,"msg":"Duplicate order sent."}', "InvalidOrder", Answer.DUPLICATE),
     ("-2011", 400, '{"code":-2011,"msg":"Unknown order sent."}', "OrderNotFound", Answer.CANCEL_REFUSED),
     ("-2013", 400, '{"code":-2013,"msg":"Order does not exist."}', "OrderNotFound", Answer.NOT_FOUND),
+    ("-1121", 400, '{"code":-1121,"msg":"Invalid symbol."}', "BadSymbol", Answer.NO_SYMBOL),
     ("-2015", 401, '{"code":-2015,"msg":"Invalid API-key, IP."}', "AuthenticationError", Answer.KEY_REFUSED),
 ]  # fmt: skip
 

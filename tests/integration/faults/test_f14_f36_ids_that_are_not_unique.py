@@ -15,7 +15,7 @@ from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.storage.sqlite import open_store
 
 OTHER = "GBP/USDT"
-PRICES = "time,open,high,low,close\n2017-01-02T00:00,1.2,1.2,1.2,1.23456\n2017-01-02T01:00,1.2,1.2,1.2,1.2\n"
+PRICES = "time,open,high,low,close\n2017-01-02T00:00,1.2,1.23456,1.2,1.23456\n2017-01-02T01:00,1.2,1.2,1.2,1.2\n"
 
 
 @pytest.fixture

@@ -18,13 +18,14 @@ from trading_orchestrator.brokers.ccxt.answers import (
 )
 from trading_orchestrator.brokers.ccxt.client import failure
 from trading_orchestrator.brokers.ccxt.reading import raw_hash
-from trading_orchestrator.brokers.port import OrderRefused
+from trading_orchestrator.brokers.port import NoAnswer, OrderRefused, SymbolGone
+from trading_orchestrator.errors import OrchestratorError
 
 # Status and body as Binance and its load balancers send them; the venue's tests hold the same texts.
 RECORDED = [
     (400, '{"code":-1013,"msg":"Filter failure: LOT_SIZE"}', Answer.REFUSED),
     (400, '{"code":-1102,"msg":"Mandatory parameter \'side\' was not sent."}', Answer.REFUSED),
-    (400, '{"code":-1121,"msg":"Invalid symbol."}', Answer.REFUSED),
+    (400, '{"code":-1121,"msg":"Invalid symbol."}', Answer.NO_SYMBOL),
     (400, '{"code":-1145,"msg":"`cancelRestrictions` has to be one of two."}', Answer.REFUSED),
     (401, '{"code":-1099,"msg":"Not found, authenticated, or authorized."}', Answer.REFUSED),
     (429, '{"code":-1015,"msg":"Too many new orders; current limit is 100 orders per 10 SECOND."}', Answer.NOT_READ),
@@ -115,6 +116,42 @@ def test_a_refusal_carries_the_hash_of_its_answer() -> None:
     assert isinstance(refused, OrderRefused)
     assert raw_hash(json.loads(body)) == refused.facts["raw_hash"] != other.facts["raw_hash"]
     assert "" == replied(504, "<html>").raw_hash
+
+
+class BadSymbol(Exception):
+    """Named as ccxt's own."""
+
+
+def of_symbol(status: int, body: str) -> Reply:
+    error = BadSymbol()
+    error.reply = replied(status, body)  # type: ignore[attr-defined]
+    return reply_of(error, sent=True)
+
+
+INVALID = '{"code":-1121,"msg":"Invalid symbol."}'
+
+
+@pytest.mark.parametrize(("venue", "submitted"), [("binance", OrderRefused), ("okx", NoAnswer)])
+def test_a_symbol_that_is_gone_is_told_by_questions_and_denies_no_order_without_a_table(
+    venue: str, submitted: type[OrchestratorError]
+) -> None:
+    reply = of_symbol(400, INVALID)
+
+    assert SymbolGone is type(failure(reply, venue, "trades"))
+    assert SymbolGone is type(failure(reply, venue, "order"))
+    assert submitted is type(failure(reply, venue, "submit"))
+    assert SymbolGone is not type(failure(reply, venue, "cancel"))
+
+
+@pytest.mark.parametrize("venue", ["binance", "okx"])
+def test_a_server_error_does_not_say_that_a_symbol_is_gone(venue: str) -> None:
+    assert NoAnswer is type(failure(of_symbol(503, INVALID), venue, "trades"))
+
+
+def test_a_symbol_that_our_own_list_of_markets_lacks_is_gone() -> None:
+    reply = reply_of(BadSymbol("okx does not have market symbol GONE/USDT"), sent=False)
+
+    assert SymbolGone is type(failure(reply, "okx", "trades"))
 
 
 def test_the_wait_that_the_venue_asks_for_is_kept() -> None:

@@ -61,6 +61,22 @@ class Bare(Strategy):  # type: ignore[type-arg]  # as one writes it who needs ne
             self.submit(quote.symbol, Side.BUY, Decimal(10))
 
 
+class BuyerOfParams(BuyerParams, frozen=True):
+    symbol: str = SYMBOL
+
+
+class BuyerOf(Strategy[BuyerOfParams, BuyerState]):
+    """Buys `symbol` with any quote that it sees, of this symbol or the usual one."""
+
+    def wants(self) -> Wants:
+        return Wants(symbols=list({self.params.symbol, SYMBOL}))
+
+    def on_quote(self, quote: Quote) -> None:
+        if self.state.sent < self.params.orders:
+            self.submit(self.params.symbol, Side.BUY, self.params.qty, self.params.px)
+            self.state.sent += 1
+
+
 class FollowerParams(StrategyParams, frozen=True):
     bar_s: int = 1
 

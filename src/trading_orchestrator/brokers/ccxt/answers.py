@@ -25,6 +25,7 @@ class Answer(Enum):
     DUPLICATE = "duplicate"  # evidence that the id exists: ask and adopt
     NOT_FOUND = "not_found"  # authoritative: no such order now
     CANCEL_REFUSED = "cancel_refused"  # no such open order
+    NO_SYMBOL = "no_symbol"  # refused before matching; the venue knows no such symbol (any more)
     NOT_SENT = "not_sent"  # no byte left
     NOT_READ = "not_read"  # the venue refused to look at it: rate limit, ban, clock
     AMBIGUOUS = "ambiguous"
@@ -41,7 +42,7 @@ class Failure(Enum):
 class Reply(msgspec.Struct, frozen=True):
     """An answer as it arrived: either `failure` or `http_status` is set. `code` is "" when no JSON code was in it.
 
-    `raw_hash`: of the answer's JSON, "" when it had none.
+    `raw_hash`: of the answer's JSON, "" when it had none. `bad_symbol`: the library took it for "no such symbol".
     """
 
     failure: Failure | None = None
@@ -50,6 +51,7 @@ class Reply(msgspec.Struct, frozen=True):
     text: str = ""
     retry_after_s: float | None = None
     raw_hash: str = ""
+    bad_symbol: bool = False
 
 
 class Row(NamedTuple):
@@ -73,7 +75,11 @@ BINANCE = (
     Row(-1020, Answer.REFUSED, "unsupported operation"),
     Row(-1022, Answer.REFUSED, "signature"),
     Row(-1099, Answer.REFUSED, "not found, authenticated or authorized"),
-    *(Row(-code, Answer.REFUSED, "a request issue, told before matching") for code in range(1100, 1200)),
+    Row(-1121, Answer.NO_SYMBOL, "invalid symbol: it was delisted, or never was"),
+    *(
+        Row(-code, Answer.REFUSED, "a request issue, told before matching")
+        for code in (*range(1100, 1121), *range(1122, 1200))
+    ),
     Row(-2010, Answer.DUPLICATE, "an open order has this id", "Duplicate order sent."),
     Row(-2010, Answer.REFUSED, "new order rejected: balance, price, market state, account"),
     Row(-2011, Answer.CANCEL_REFUSED, "no such open order", "Unknown order sent."),
@@ -117,6 +123,15 @@ def classify(reply: Reply, venue: str) -> Answer:
     return Answer.AMBIGUOUS
 
 
+def names_no_symbol(reply: Reply) -> bool:
+    """Return whether the library took an answer, or our question, for one about a symbol that does not exist.
+
+    Enough to ask no more entries of it, at any exchange; of an order it proves nothing. A 5xx does not even say that.
+    """
+    told = reply.http_status is not None and reply.http_status < 500
+    return reply.bad_symbol and (told or reply.failure is Failure.LOCAL)
+
+
 def reply_of(error: BaseException, *, sent: bool) -> Reply:
     """Return the reply that a ccxt exception stands for.
 
@@ -125,12 +140,13 @@ def reply_of(error: BaseException, *, sent: bool) -> Reply:
 
     Nothing of the exception's own text is kept when it came from the transport: it holds the signed URL.
     """
+    bad_symbol = any(kind.__name__ == "BadSymbol" for kind in type(error).__mro__)
     reply = getattr(error, "reply", None)
     if isinstance(reply, Reply):
-        return reply
+        return msgspec.structs.replace(reply, bad_symbol=bad_symbol)
     name = type(error).__name__
     if not sent:
-        return Reply(failure=Failure.LOCAL, text=f"{name}: {error}")
+        return Reply(failure=Failure.LOCAL, text=f"{name}: {error}", bad_symbol=bad_symbol)
     cause = error.__cause__
     if cause is None:
         return Reply(failure=Failure.LOST, text=name)

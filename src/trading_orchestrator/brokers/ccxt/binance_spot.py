@@ -13,11 +13,19 @@ from functools import partial
 from typing import Any
 
 from trading_orchestrator.brokers.ccxt import binance_words as words
-from trading_orchestrator.brokers.ccxt.client import CcxtClient, VenueRefused
+from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.connections import drop_clients
 from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, ServerTime, StreamParts
 from trading_orchestrator.brokers.ccxt.reading import echoes, mismatch, reading
-from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, NoAnswer, OrderReport, TradeReport
+from trading_orchestrator.brokers.port import (
+    Balance,
+    Connected,
+    NewOrder,
+    NoAnswer,
+    OrderReport,
+    SymbolGone,
+    TradeReport,
+)
 from trading_orchestrator.market.port import Bar, Instrument, Quote
 
 _PAGE = 1000
@@ -231,7 +239,7 @@ class BinanceSpot:
         try:
             return self._ids[symbol]
         except KeyError:
-            raise VenueRefused(f"expected a symbol of the venue, was {symbol}", venue_code="", text=symbol) from None
+            raise SymbolGone(f"expected a symbol of the venue, was {symbol}", venue_code="", text=symbol) from None
 
     def _report(self, raw: Any, symbol: str, source: str, what: str) -> OrderReport:
         with reading(what):

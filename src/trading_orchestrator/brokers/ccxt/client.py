@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from trading_orchestrator.brokers.budget import ASKING, Purpose, RequestBudget
-from trading_orchestrator.brokers.ccxt.answers import Answer, Reply, classify, reply_of
+from trading_orchestrator.brokers.ccxt.answers import Answer, Reply, classify, names_no_symbol, reply_of
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.lean_import import exchange_class
 from trading_orchestrator.brokers.ccxt.tapped import SENDING, Sending, tapped
@@ -29,6 +29,7 @@ from trading_orchestrator.brokers.port import (
     OrderNotFound,
     OrderRefused,
     OrdersPaused,
+    SymbolGone,
 )
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
@@ -40,6 +41,7 @@ LONG_TIMEOUTS = 3
 _CLOSE_S = 0.5
 _PURPOSE_OF = {"submit": Purpose.ORDER, "cancel": Purpose.CANCEL, "countdown": Purpose.CANCEL}
 _TOO_MANY = (418, 429)
+CHANGES_ORDERS = ("submit", "cancel")
 
 # At DEBUG the library logs signed URLs and the key's header: this logger stays above it whatever the root says.
 _library_log = logging.getLogger(f"{__name__}.library")
@@ -243,7 +245,9 @@ class CcxtClient:
 
 def failure(reply: Reply, venue: str, what: str) -> OrchestratorError:
     """Return the error that a reply means to the caller."""
-    answer = classify(reply, venue)
+    answer, asks = classify(reply, venue), what not in CHANGES_ORDERS
+    if asks and names_no_symbol(reply):
+        answer = Answer.NO_SYMBOL
     said = f"{venue}: {what}: {reply.code or reply.http_status or ''} {reply.text}".replace("  ", " ")
     facts: dict[str, object] = {
         "venue_code": reply.code,
@@ -257,8 +261,9 @@ def failure(reply: Reply, venue: str, what: str) -> OrchestratorError:
         case Answer.NOT_READ:
             kind = OrdersPaused if reply.code in ORDERS_ONLY else NotRead
             return kind(said, retry_after_s=reply.retry_after_s, **facts)
-        case Answer.REFUSED:
-            return OrderRefused(said, **facts) if what == "submit" else VenueRefused(said, **facts)
+        case Answer.REFUSED | Answer.NO_SYMBOL:
+            of_question = SymbolGone if asks and answer is Answer.NO_SYMBOL else VenueRefused
+            return OrderRefused(said, **facts) if what == "submit" else of_question(said, **facts)
         case Answer.KEY_REFUSED:
             return KeyRefused(said, **facts)
         case Answer.DUPLICATE:

@@ -8,7 +8,7 @@ poll trades as ORDER_PROTOCOL §6 says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,16 @@ from trading_orchestrator.brokers.ccxt.client import CcxtClient, VenueRefused
 from trading_orchestrator.brokers.ccxt.connections import drop_clients
 from trading_orchestrator.brokers.ccxt.dialect import MarketSink, ReportSink, ServerTime, StreamParts, Watch
 from trading_orchestrator.brokers.ccxt.reading import echoes, mismatch, reading
-from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, OrdType, TradeReport
+from trading_orchestrator.brokers.port import (
+    Balance,
+    Connected,
+    NewOrder,
+    NoAnswer,
+    OrderReport,
+    OrdType,
+    SymbolGone,
+    TradeReport,
+)
 from trading_orchestrator.kernel.money import plain
 from trading_orchestrator.market.port import Bar, Instrument, Quote
 
@@ -69,7 +78,7 @@ class Unified:
     async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
         exchange = await self._client.ready()
         params = self._by_our_id(cl_ord_id)
-        raw = await self._client.call("order", lambda: exchange.fetch_order(None, symbol, params))
+        raw = await self._ask_of(symbol, "order", lambda: exchange.fetch_order(None, symbol, params))
         with reading("order"):
             report = words.order_report(raw, "query", self._client.venue_now_ns())
         return echoes(report, cl_ord_id, "order")
@@ -81,7 +90,7 @@ class Unified:
         exchange = await self._client.ready()
         found: list[OrderReport] = []
         for symbol in symbols:
-            raws = await self._client.call("open orders", partial(exchange.fetch_open_orders, symbol))
+            raws = await self._ask_of(symbol, "open orders", partial(exchange.fetch_open_orders, symbol))
             with reading("open orders"):
                 found += [words.order_report(raw, "open_orders", self._client.venue_now_ns()) for raw in raws]
         return found
@@ -109,7 +118,7 @@ class Unified:
         return [trade for trade in rows if after_id is None or words.is_after(trade.trade_id, after_id)]
 
     async def _page(self, exchange: Any, symbol: str, since_ms: int | None) -> list[TradeReport]:
-        raws = await self._client.call("trades", partial(exchange.fetch_my_trades, symbol, since_ms, _PAGE))
+        raws = await self._ask_of(symbol, "trades", partial(exchange.fetch_my_trades, symbol, since_ms, _PAGE))
         with reading("trades"):
             return [words.trade_report(raw) for raw in raws]
 
@@ -118,9 +127,19 @@ class Unified:
         exchange = await self._client.ready()
         if not exchange.has.get("fetchOrderTrades"):
             return [each for each in await self.trades(symbol, None, None) if each.venue_order_id == venue_order_id]
-        raws = await self._client.call("trades", partial(exchange.fetch_order_trades, venue_order_id, symbol))
+        raws = await self._ask_of(symbol, "trades", partial(exchange.fetch_order_trades, venue_order_id, symbol))
         with reading("trades"):
             return sorted((words.trade_report(raw) for raw in raws), key=words.trade_order)
+
+    async def _ask_of(self, symbol: str, what: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+        """Ask about one symbol. That a venue answers nothing on a market it calls inactive means that it is gone."""
+        try:
+            return await self._client.call(what, ask)
+        except NoAnswer as error:
+            market = (self._client.exchange.markets or {}).get(symbol)
+            if error.facts.get("http_status") is None or not market or market.get("active") is not False:
+                raise
+            raise SymbolGone(f"{error.message}; the market is inactive", **error.facts) from None
 
     async def balances(self) -> list[Balance]:
         exchange = await self._client.ready()

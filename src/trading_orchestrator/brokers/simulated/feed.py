@@ -17,7 +17,7 @@ class SimulatedFeed:
         self._inboxes: list[MarketInbox] = []
 
     async def instruments(self) -> Sequence[Instrument]:
-        return list(self._venue.instruments.values())
+        return self._venue.listed()
 
     async def events(self, symbols: Sequence[str]) -> AsyncIterator[Quote | Trade]:
         inbox = MarketInbox()

@@ -18,6 +18,7 @@ from trading_orchestrator.brokers.port import (
     OrderReport,
     OrdType,
     Side,
+    SymbolGone,
     TimeInForce,
     TradeAmendment,
     TradeReport,
@@ -71,6 +72,7 @@ class SimulatedVenue:
         self._quotes: dict[str, Quote] = {}
         self._countdown = 0
         self._taken_back: set[str] = set()
+        self._delisted: set[str] = set()
         self.on_report: list[Callable[[OrderReport], None]] = []
         self.on_amendment: list[Callable[[TradeAmendment], None]] = []
         self.on_market: list[Callable[[Quote | Trade], None]] = []
@@ -89,6 +91,14 @@ class SimulatedVenue:
         self._public_trades += 1
         now = self._clock
         self._tell_market(Trade(symbol, f"p{self._public_trades}", px, qty, now.wall_ns(), now.monotonic_ns()))
+
+    def delist(self, symbol: str) -> None:
+        """Know the symbol no more, whoever asks; its orders are never heard of again."""
+        self._delisted.add(symbol)
+
+    def listed(self) -> list[Instrument]:
+        """Return what may be traded now."""
+        return [each for each in self.instruments.values() if each.symbol not in self._delisted]
 
     def transfer(self, asset: str, amount: Decimal) -> None:
         """Move money into the account, or with an amount below 0 out of it."""
@@ -115,6 +125,7 @@ class SimulatedVenue:
         return self._report(order, "answer", tuple(order.trades))
 
     def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        self._check_listed(symbol)
         order = self._orders.get(cl_ord_id)
         if order is None or order.new.symbol != symbol or not order.leaves_qty:
             raise CancelRefused("-2011 Unknown order sent.", venue_code="-2011", text="Unknown order sent.")
@@ -132,6 +143,7 @@ class SimulatedVenue:
             self._end(order, VenueStatus.CANCELED)
 
     def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        self._check_listed(symbol)
         order = self._orders.get(cl_ord_id)
         if order is None or order.new.symbol != symbol:
             raise OrderNotFound("-2013 Order does not exist.", venue_code="-2013", text="Order does not exist.")
@@ -143,6 +155,8 @@ class SimulatedVenue:
         return self._report(order, "query") if order is not None else None
 
     def open_orders(self, symbols: Sequence[str]) -> list[OrderReport]:
+        for symbol in symbols:
+            self._check_listed(symbol)
         found = [order for order in self._open.values() if order.new.symbol in symbols]
         return [self._report(order, "open_orders") for order in found]
 
@@ -151,6 +165,7 @@ class SimulatedVenue:
         return [self._report(order, "query") for order in self._orders.values()]
 
     def trades(self, symbol: str, after_id: str | None = None, since_ns: int | None = None) -> list[TradeReport]:
+        self._check_listed(symbol)
         after, since = int(after_id or 0), since_ns or 0
         return [
             trade
@@ -159,6 +174,7 @@ class SimulatedVenue:
         ]
 
     def trades_of(self, symbol: str, venue_order_id: str) -> list[TradeReport]:
+        self._check_listed(symbol)
         order = self._by_venue_id.get(venue_order_id)
         return [trade for trade in order.trades if trade.symbol == symbol] if order is not None else []
 
@@ -174,8 +190,12 @@ class SimulatedVenue:
             locked[asset] = locked.get(asset, ZERO) + amount
         return [Balance(asset, total - locked[asset], locked[asset]) for asset, total in self._totals.items() if total]
 
+    def _check_listed(self, symbol: str) -> None:
+        if symbol in self._delisted:
+            raise SymbolGone("-1121 Invalid symbol.", venue_code="-1121", text="Invalid symbol.")
+
     def _refuse_bad(self, new: NewOrder) -> None:
-        if new.symbol not in self.instruments:
+        if new.symbol not in self.instruments or new.symbol in self._delisted:
             raise _refused("-1121", "Invalid symbol.")
         if new.cl_ord_id in self._orders:
             if self._orders[new.cl_ord_id].leaves_qty:
