@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,7 +14,7 @@ from trading_orchestrator.storage.ports import FactStore
 from trading_orchestrator.trading import facts as f
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.orders.amends import of_amendment
-from trading_orchestrator.trading.orders.evidence import NONE_KNOWN, of_report, of_trade
+from trading_orchestrator.trading.orders.evidence import of_report, of_trade
 from trading_orchestrator.trading.orders.fills import fill_of
 from trading_orchestrator.trading.orders.finding import VENUE, Ask, Finding, Hole, Known
 from trading_orchestrator.trading.orders.life import At
@@ -31,6 +30,8 @@ orders whose venue id nobody knows."""
 
 
 Evidence: TypeAlias = OrderReport | TradeReport | TradeAmendment
+NotFound: TypeAlias = dict[Ask, bytes | None]
+"""The asks of orders that the venue answered by not knowing them; the values are None."""
 
 
 class StillAsking(Transient):
@@ -91,15 +92,18 @@ class Intake:
         self._looking_up.add(task)
         task.add_done_callback(self._looking_up.discard)
 
-    async def take_in(self, evidence: Evidence, source: str, known: Known = NONE_KNOWN) -> int:
+    async def take_in(self, evidence: Evidence, source: str, not_found: NotFound | None = None) -> int:
         """Book what the report adds, look-ups included; return how many trades it added.
 
         Args:
-            known: what was looked up already, a moment ago.
+            not_found: which orders the venue was asked for a moment ago and does not know; those found out now are
+                added. Shared by the trades of one poll: each that names no order may be of any in doubt, and an account
+                with little budget asked for all of them with every trade.
         """
         if self._record.is_lost:
             return 0
-        return await self._look_up_and_add(evidence, source, self._find(evidence, source, known), known)
+        not_found = {} if not_found is None else not_found
+        return await self._look_up_and_add(evidence, source, self._find(evidence, source, not_found), not_found)
 
     def conclude(self, finding: Finding) -> None:
         """Record what follows from a failed call or a finished inquiry."""
@@ -125,14 +129,12 @@ class Intake:
 
     async def _hear_after_look_up(self, evidence: Evidence, source: str, finding: Finding) -> None:
         try:
-            await self._look_up_and_add(evidence, source, finding)
+            await self._look_up_and_add(evidence, source, finding, {})
         except OrchestratorError as error:
             log.warning("a report could not be placed and is left to the next poll: %s", error.message)
 
-    async def _look_up_and_add(
-        self, evidence: Evidence, source: str, finding: Finding, already: Known = NONE_KNOWN
-    ) -> int:
-        known: dict[Ask, bytes | None] = dict(already)
+    async def _look_up_and_add(self, evidence: Evidence, source: str, finding: Finding, not_found: NotFound) -> int:
+        known: dict[Ask, bytes | None] = dict(not_found)
         if isinstance(
             evidence, TradeAmendment
         ):  # its trade may have been booked a moment ago, and its row be on its way
@@ -145,7 +147,7 @@ class Intake:
             candidates = candidates or {ask for ask in finding.asks if self._is_held(ask)}
             for ask in finding.asks:
                 sent_since = self._is_held(ask) and ask not in candidates
-                known[ask] = None if sent_since else await self._look_up(ask, evidence.symbol)
+                known[ask] = None if sent_since else await self._look_up(ask, evidence.symbol, not_found)
             finding = self._find(evidence, source, known)
         if finding.asks:
             # Left out it would be lost for good: the cursor of trades passes what a poll has taken in.
@@ -156,12 +158,14 @@ class Intake:
         """Return whether it asks the venue for an order of ours that may be the one a trade speaks of."""
         return ask.projection == VENUE and self.book.order(ask.key) is not None
 
-    async def _look_up(self, ask: Ask, symbol: str) -> bytes | None:
+    async def _look_up(self, ask: Ask, symbol: str, not_found: NotFound) -> bytes | None:
         if ask.projection != VENUE:
             row = await self._store.row(ask.projection, ask.key)
             return None if row is None else row.value
-        with contextlib.suppress(OrderNotFound):  # that is an answer, too
+        try:
             self.hear(await self._broker.order(symbol, ask.key))
+        except OrderNotFound:  # that is an answer, too
+            not_found[ask] = None
         return None
 
     def _add(self, finding: Finding) -> int:

@@ -22,7 +22,7 @@ from trading_orchestrator.trading.facts import (
 )
 from trading_orchestrator.trading.folded import QUARANTINE
 from trading_orchestrator.trading.foreign_orders import ForeignOrders
-from trading_orchestrator.trading.intake import Intake
+from trading_orchestrator.trading.intake import Intake, NotFound
 from trading_orchestrator.trading.orders.client_id import is_ours
 from trading_orchestrator.trading.orders.life import At
 from trading_orchestrator.trading.orders.order import Order
@@ -106,8 +106,9 @@ class Polls:
         book = self._intake.book
         cursor, since_ns = book.trade_cursor(symbol), book.trade_cursor_ns(symbol)
         trades = await self._broker.trades(symbol, after_id=cursor, since_ns=since_ns)
+        not_found: NotFound = {}
         for trade in trades:
-            await self._intake.take_in(trade, "poll")
+            await self._intake.take_in(trade, "poll", not_found)
         advanced = settled_cursor(trades, self._clock.wall_ns(), self._config)
         if advanced is not None and not self._record.is_lost:
             self._record.write(advanced)

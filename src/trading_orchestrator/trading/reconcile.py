@@ -24,11 +24,11 @@ from trading_orchestrator.trading.facts import (
     DeskNumbersSkipped,
     DeskReconciled,
 )
-from trading_orchestrator.trading.intake import Intake
+from trading_orchestrator.trading.intake import Intake, NotFound
 from trading_orchestrator.trading.lost_orders import Look, LostOrders
 from trading_orchestrator.trading.orders.answers import of_restart
 from trading_orchestrator.trading.orders.client_id import is_ours
-from trading_orchestrator.trading.orders.finding import VENUE, Ask, Known
+from trading_orchestrator.trading.orders.finding import VENUE, Ask
 from trading_orchestrator.trading.polls import settled_cursor
 from trading_orchestrator.trading.record import DeskRecord
 from trading_orchestrator.trading.resolve import Resolver
@@ -276,7 +276,9 @@ class Reconciler:
         for each of them, or a start with many doubts and a human's trades asks hundreds of times and fails by one.
         """
         booked = 0
-        not_found: Known = {Ask(VENUE, cl_ord_id): None for cl_ord_id, report in snapshot.found.items() if not report}
+        not_found: NotFound = {
+            Ask(VENUE, cl_ord_id): None for cl_ord_id, report in snapshot.found.items() if not report
+        }
         for count, trade in enumerate(snapshot.trades, 1):
             booked += await self._intake.take_in(trade, "poll", not_found)
             if count % BREATHE_EVERY == 0:

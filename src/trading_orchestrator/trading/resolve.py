@@ -16,7 +16,7 @@ from trading_orchestrator.kernel.ids import RandomBytes
 from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
-from trading_orchestrator.trading.intake import Intake
+from trading_orchestrator.trading.intake import Intake, NotFound
 from trading_orchestrator.trading.orders.amends import of_hole_past_grace, px_of_hole
 from trading_orchestrator.trading.orders.answers import (
     of_absence_proof,
@@ -231,8 +231,9 @@ class Resolver:
     async def _fetch_trades(self, order: Order) -> None:
         book = self._intake.book
         cursor, since_ns = book.trade_cursor(order.symbol), book.trade_cursor_ns(order.symbol)
+        not_found: NotFound = {}
         for trade in await self._broker.trades(order.symbol, after_id=cursor, since_ns=since_ns):
-            await self._intake.take_in(trade, "query")
+            await self._intake.take_in(trade, "query", not_found)
 
     async def _cancel_again(self, doubt: Doubt) -> None:
         order = self._intake.book.order(doubt.cl_ord_id)
