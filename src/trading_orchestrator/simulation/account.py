@@ -18,8 +18,9 @@ from trading_orchestrator.simulation.event_loop import VirtualLoop
 from trading_orchestrator.simulation.faults import Rates
 from trading_orchestrator.simulation.human import Human
 from trading_orchestrator.simulation.journal_reader import JournalReader
-from trading_orchestrator.simulation.judge import SLEEPER, Judge, Terms, Violation
+from trading_orchestrator.simulation.judge import Judge, Terms, Violation
 from trading_orchestrator.simulation.market_wire import LEAST_BID_PX, Market
+from trading_orchestrator.simulation.onlooker import SLEEPER, Onlooker
 from trading_orchestrator.simulation.wire import Network
 from trading_orchestrator.trading.config import DeskConfig
 
@@ -44,6 +45,7 @@ class Account:
     market: Market
     human: Human
     judge: Judge
+    onlooker: Onlooker
     is_live: bool
     is_disarmed: bool = False
     """A person took the permit away and does not want to give it back yet."""
@@ -94,7 +96,7 @@ def open_account(
     human = Human(venue, SYMBOL, chance.fork("human"), lambda: market.bid_px)
     is_live, loses_little = kind.hits(LIVE_RATIO), kind.hits(LOSS_LIMIT_RATIO)
     config = _config(terms, every_s, max_daily_loss=MAX_DAILY_LOSS if loses_little else None)
-    return Account(desk, config, venue, network, market, human, judge, is_live)
+    return Account(desk, config, venue, network, market, human, judge, Onlooker(judge), is_live)
 
 
 def _config(terms: Terms, every_s: float, *, max_daily_loss: Decimal | None) -> DeskConfig:

@@ -30,23 +30,23 @@ async def examine(world: World) -> None:
     whether it was.
     """
     resting = {account.desk: account.human.rest(RESTS_AT_PX) for account in world.accounts}
-    await _until(world, REST_MOST_S, lambda account: account.judge.trades())
+    await _until(world, REST_MOST_S, lambda account: account.onlooker.trades())
     began_s = world.loop.time()
     moved = {account.desk: _move_behind(account, resting[account.desk]) for account in world.accounts}
-    await _until(world, NOTICED_WITHIN_S, lambda account: account.judge.blocked_by() == UNEXPLAINED)
+    await _until(world, NOTICED_WITHIN_S, lambda account: account.onlooker.blocked_by() == UNEXPLAINED)
     for account in world.accounts:
         asset, qty = moved[account.desk]
-        if account.judge.blocked_by() != UNEXPLAINED:
+        if account.onlooker.blocked_by() != UNEXPLAINED:
             account.judge.blame("I3", f"{qty} {asset} moved, and nobody noticed for {NOTICED_WITHIN_S} s")
         await world.operator.explain(account.desk, asset, qty)
     await world.true_clock.sleep(max(0.0, began_s + REST_LEAST_S - world.loop.time()))
-    await _until(world, REST_MOST_S, lambda account: account.judge.is_settled())
+    await _until(world, REST_MOST_S, lambda account: account.onlooker.is_settled())
 
 
 def _move_behind(account: Account, humans: str) -> tuple[str, Decimal]:
     """Cancel a human's order that the desk knows, place another, and move money."""
     with _quiet(account):
-        account.human.cancel([*account.judge.sleeping(), humans])
+        account.human.cancel([*account.onlooker.sleeping(), humans])
         account.human.rest(RESTS_AT_PX)
     asset, qty = account.human.transfer()
     account.judge.moved(asset, qty)
@@ -67,4 +67,4 @@ async def _until(world: World, most_s: float, holds: Callable[[Account], bool]) 
         await world.true_clock.sleep(LOOK_EVERY_S)
         for account in world.accounts:  # one may have been on its way when the exam began
             with _quiet(account):
-                account.human.cancel(account.judge.sleeping())
+                account.human.cancel(account.onlooker.sleeping())

@@ -280,7 +280,7 @@ class Mischief:
             account.human.trade()
 
     def _cancel_by_hand(self, account: Account) -> None:
-        account.human.cancel(account.judge.to_cancel_by_hand())
+        account.human.cancel(account.onlooker.to_cancel_by_hand())
 
     def _transfer(self, account: Account) -> None:
         if not account.judge.book.is_opened:

@@ -15,6 +15,7 @@ from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.config import nearest
 from trading_orchestrator.simulation.aims import Aims
 from trading_orchestrator.simulation.aims import told as told_aim
+from trading_orchestrator.simulation.at_rest import judge_at_rest
 from trading_orchestrator.simulation.chance import Chance
 from trading_orchestrator.simulation.coverage import Cell
 from trading_orchestrator.simulation.event_loop import VirtualLoop
@@ -212,7 +213,7 @@ async def _live(world: World, span: Span, aims: Aims, told: Told) -> None:
         market.cancel()
     await examine(world)
     for account in world.accounts:
-        account.judge.at_rest()
+        judge_at_rest(account.judge)
 
 
 async def _until_over(world: World, span: Span, told: Told) -> None:

@@ -169,12 +169,12 @@ class World:
         while True:
             await self.true_clock.sleep(LOOK_AFTER_S)
             for account in self.accounts:
-                account.human.cancel(account.judge.adopted())
-                if not account.judge.may_trade() and not account.is_disarmed:
+                account.human.cancel(account.onlooker.adopted())
+                if not account.onlooker.may_trade() and not account.is_disarmed:
                     await self.operator.arm(account.desk, armed=True)
-                if account.judge.stopped_by_itself() and not account.network.is_revoked:
+                if account.onlooker.stopped_by_itself() and not account.network.is_revoked:
                     await self.operator.ask(account.desk, "normal")
-                for cl_ord_id in account.judge.to_write_off():
+                for cl_ord_id in account.onlooker.to_write_off():
                     await self.operator.write_off(account.desk, cl_ord_id)
 
     # -- the journal's file
