@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.recovery.nodes import Nodes
 from tests.integration.recovery.scene import MakeScene, Scene
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder
@@ -24,6 +25,14 @@ async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStor
     store = await open_store(tmp_path / "journal.db", clock=clock, inline=True)
     yield store
     await store.close()
+
+
+@pytest.fixture
+async def nodes(store: SqliteStore, clock: VirtualClock) -> AsyncIterator[Nodes]:
+    nodes = Nodes(store, clock)
+    yield nodes
+    for node in nodes.living.values():
+        await node.end()
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ class Scene:
             report=lambda: self.checker.report,
             is_gone=is_gone,
             inherit=self.recovery.inherit,
+            leave=self.recovery.leave,
         )
         self.readings: dict[str, Health] = {}
         self.done: list[str] = []

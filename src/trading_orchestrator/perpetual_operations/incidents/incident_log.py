@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -171,11 +171,22 @@ class IncidentLog:
 
         Raises whatever the store raises.
         """
+        ended = self.unwritten
         for incident in await self.under_way():
             if incident.node in ("", self._node) or outlives_its_node(incident.part) or not is_gone(incident.node):
                 continue
+            if incident.incident_id in ended:
+                continue
             proof = f"node {incident.node} is gone, and {incident.part} with it"
             self._end_unproved(incident, proof, by=f.SUCCESSOR)
+
+    @property
+    def unwritten(self) -> Collection[str]:
+        """Return the ids of incidents of which the journal does not know everything yet that was said here.
+
+        Take it before you read: what the journal tells of these is behind.
+        """
+        return {body.incident_id for body in self._waiting if isinstance(body, f.Body)}
 
     async def under_way(self) -> Sequence[Incident]:
         """Return every incident that is not over by the journal, oldest first. Raises whatever the store raises."""
@@ -184,6 +195,8 @@ class IncidentLog:
     def inherit(self, incident: Incident) -> None:
         """Go on with what is nobody's. One of our own for the same part goes up in it, or the other way round."""
         own = self._open.get(incident.part)
+        if own is not None and own.incident_id == incident.incident_id:
+            return
         if own is not None and _stands_for(own, incident):
             self._go_up_in(own, incident)
             return
@@ -192,6 +205,10 @@ class IncidentLog:
             self.say(f.Merged(incident_id=own.incident_id, at_ns=at_ns, into=incident.incident_id))
         self._open[incident.part] = incident
         self.say(f.Inherited(incident_id=incident.incident_id, at_ns=at_ns, node=self._node, was=incident.node))
+
+    def leave(self, incident: Incident) -> None:
+        """Let another node go on with one of ours, as the journal has it: two took it over, and that one wrote last."""
+        self._open.pop(incident.part, None)
 
     def end_unproved(self, incident: Incident, why: str) -> None:
         """End what is nobody's, and stays so."""
@@ -282,8 +299,7 @@ class IncidentLog:
         for _ in bodies:
             self._waiting.popleft()
         await self._correlate(bodies, [fact.pos for fact in written])
-        still = {body.incident_id for body in self._waiting if isinstance(body, f.Body)}
-        still |= {one.incident_id for one in self._open.values()}
+        still = {*self.unwritten, *(one.incident_id for one in self._open.values())}
         self._rows = {one: row for one, row in self._rows.items() if one in still}
 
     def _refused(self, bodies: Sequence[f.Recorded], error: Refused) -> None:

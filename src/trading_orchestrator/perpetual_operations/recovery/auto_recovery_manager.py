@@ -172,6 +172,11 @@ class AutoRecoveryManager:
         self._end_climb(incident.part)
         self.incidents.inherit(incident)
 
+    def leave(self, incident: Incident) -> None:
+        """Go on no longer with what another node goes on with; what this one sees is an incident of its own again."""
+        self._end_climb(incident.part)
+        self.incidents.leave(incident)
+
     def look(self, report: HealthReport) -> None:
         """Open, join, merge and resolve incidents after one report.
 

@@ -26,6 +26,7 @@ class Inheritance:
         report: returns the newest health report of this node.
         is_gone: whether a node lives no more.
         inherit: goes on with an incident that is nobody's.
+        leave: goes on no longer with one that another node has by now.
     """
 
     name = "incident_inheritance"
@@ -39,12 +40,14 @@ class Inheritance:
         report: Callable[[], HealthReport],
         is_gone: Callable[[str], bool],
         inherit: Callable[[Incident], None],
+        leave: Callable[[Incident], None],
     ) -> None:
         self._incidents = incidents
         self._clock = clock
         self._report = report
         self._is_gone = is_gone
         self._inherit = inherit
+        self._leave = leave
         self._nobodys_since_ns: dict[str, int] = {}
         self._trouble = ""
 
@@ -64,8 +67,19 @@ class Inheritance:
             await self._clock.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:
-        """Take over what is nobody's and watched here; end what nobody watches. Raises whatever the store raises."""
-        nobodys = [one for one in await self._incidents.under_way() if self._is_nobodys(one)]
+        """Take over what is nobody's and watched here; end what nobody watches. Raises whatever the store raises.
+
+        While the journal cannot be written it goes on telling what was true before: that is taken over or ended once.
+        """
+        open_before, behind = dict(self._incidents.open), self._incidents.unwritten
+        told = [one for one in await self._incidents.under_way() if one.incident_id not in behind]
+        for one in told:
+            own = self._incidents.open.get(one.part)
+            if own is not None and own is open_before.get(one.part) and self._is_anothers(own, one):
+                log.warning("leaving incident %s to %s, which goes on with it too", one.incident_id, one.node)
+                self._leave(own)
+        mine = {own.incident_id for own in self._incidents.open.values()}
+        nobodys = [one for one in told if one.incident_id not in mine and self._is_nobodys(one)]
         now_ns = self._clock.monotonic_ns()
         self._nobodys_since_ns = {
             one.incident_id: self._nobodys_since_ns.get(one.incident_id, now_ns) for one in nobodys
@@ -79,6 +93,10 @@ class Inheritance:
 
     def _is_nobodys(self, one: Incident) -> bool:
         return not one.node or (outlives_its_node(one.part) and self._is_gone(one.node))
+
+    def _is_anothers(self, own: Incident, told: Incident) -> bool:
+        same = own.incident_id == told.incident_id
+        return same and told.node not in ("", own.node) and not self._is_gone(told.node)
 
     def _is_watched_here(self, name: str) -> bool:
         part = next((part for part in self._report().parts if part.name == name), None)

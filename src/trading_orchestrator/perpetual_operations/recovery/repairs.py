@@ -62,8 +62,15 @@ class Repairs:
         self._heirs: list[Component] = []
         if is_alive is not None:
             gone = partial(lives_no_more, is_alive)
-            inherit = self.recovery.inherit
-            self._heirs = [Inheritance(self.incidents, clock, report=report, is_gone=gone, inherit=inherit)]
+            heir = Inheritance(
+                self.incidents,
+                clock,
+                report=report,
+                is_gone=gone,
+                inherit=self.recovery.inherit,
+                leave=self.recovery.leave,
+            )
+            self._heirs = [heir]
         self.actions = DefaultActions(supervisor, self.pools, store)
         self.actions.register(self.recovery)
 
