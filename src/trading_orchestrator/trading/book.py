@@ -377,13 +377,14 @@ class Book:
     def has_ownerless_trade(self, symbol: str, *, since_seq: int, most_qty: Decimal) -> bool:
         """Return whether a trade of at most this quantity was booked since then and belongs to no order we know.
 
-        What was forgotten may have been such a trade. Cost: a walk over the remembered trades.
+        What was forgotten may have been such a trade. Snapshots of older releases name no place of orders and trades
+        (0): such a trade speaks for such an order. Cost: a walk over the remembered trades.
         """
-        if self._desk.state.ownerless_forgotten_seq > since_seq:
+        if self._desk.state.ownerless_forgotten_seq and self._desk.state.ownerless_forgotten_seq >= since_seq:
             return True
         of_symbol = self._desk.state.trade_key(symbol, "")
         return any(
-            not known.owned and not known.busted and known.seq > since_seq and known.qty <= most_qty
+            not known.owned and not known.busted and known.seq >= since_seq and known.qty <= most_qty
             for key, known in self._desk.state.trades.items()
             if key.startswith(of_symbol)
         )

@@ -96,7 +96,13 @@ class Reconciler:
         self._each = EachSymbol(record, config.symbols)
         self._is_blind = False
         self._lost_orders = LostOrders(
-            intake.book, wanted, self._find, random_bytes=random_bytes, is_known_current=is_known_current
+            intake.book,
+            wanted,
+            ask=self._find,
+            ask_once=self._find_once,
+            clock=clock,
+            random_bytes=random_bytes,
+            is_known_current=is_known_current,
         )
 
     async def start_up(self, trigger: str, drain: Callable[[], None]) -> asyncio.Future[None]:
@@ -258,16 +264,16 @@ class Reconciler:
         On a symbol that it knows no more nothing can be found, nor be sent again; the numbers are left out.
         """
 
-        async def ask() -> OrderReport | None:
-            try:
-                return await self._broker.order(symbol, cl_ord_id)
-            except OrderNotFound:
-                return None
-            except SymbolGone:
-                self._is_blind = True
-                return None
+        return await self._persistently(partial(self._find_once, symbol, cl_ord_id))
 
-        return await self._persistently(ask)
+    async def _find_once(self, symbol: str, cl_ord_id: str) -> OrderReport | None:
+        try:
+            return await self._broker.order(symbol, cl_ord_id)
+        except OrderNotFound:
+            return None
+        except SymbolGone:
+            self._is_blind = True
+            return None
 
     async def _apply(self, snapshot: Snapshot) -> int:
         """Trades first, then orders: an order's own sum must not look like a hole.

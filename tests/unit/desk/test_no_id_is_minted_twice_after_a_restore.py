@@ -103,3 +103,17 @@ async def test_only_who_did_not_follow_asks_for_the_next_ids(tmp_path: Path) -> 
 
         assert GAP == len(asked)
         assert [] == asked_by_heir
+
+
+@pytest.mark.parametrize("answer", ["never", "proves nothing"])
+async def test_without_an_answer_one_question_is_enough_to_leap(tmp_path: Path, answer: str) -> None:
+    """Two dozen questions in vain would spend the request budget, and keep the desk from its work."""
+    async with await World.open(tmp_path) as world:
+        node = world.node("Buyer", {"orders": 1, "px": "1.0500"})
+        asked = counted(node)
+        world.fault("order", Effect.NO_ANSWER if answer == "never" else Effect.LOST, times=1000)
+
+        await world.start(node)
+
+        assert 1 == len(asked)
+        assert ["desk.numbers_skipped"] == [kind for kind in await world.kinds() if kind == "desk.numbers_skipped"]
