@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 from trading_orchestrator.brokers.port import Broker, KeyRefused
@@ -20,13 +21,24 @@ MUTE_SHOWN_S = 4.0
 BAN_S = 1.0
 
 
+@dataclass(frozen=True)
+class Silence:
+    """Since when requests of a kind fail (monotonic), and what became of the last one."""
+
+    since_ns: int
+    error: OrchestratorError
+
+
 class VenuePulse:
-    """Silence is judged by failed requests alone: a quiet account asks seldom, and that is no fault. One event loop."""
+    """Silence is judged by failed requests alone: a quiet account asks seldom, and that is no fault. One event loop.
+
+    Signed requests and those that a venue answers to anybody fail for themselves: what it tells anybody is no proof
+    that it answers us.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._failing_since_ns: int | None = None
-        self._error: OrchestratorError | None = None
+        self._silences: dict[bool, Silence] = {}  # by whether the requests are signed
         self._banned_until_ns = 0
         self._mute_seen = 0
         self._mute_until_ns = 0
@@ -47,37 +59,38 @@ class VenuePulse:
         self._mute_seen = total
 
     def answered(self, *, signed: bool = True) -> None:
-        """The venue answered, be it with a no. What it answers to anybody does not prove that it takes our key."""
-        if isinstance(self._error, KeyRefused) and not signed:
-            return
-        self._failing_since_ns = self._error = None
-        self._banned_until_ns = 0
+        """The venue answered, be it with a no; that it answers a signed request is proof of everything."""
+        self._silences.pop(False, None)
+        if signed:
+            self._silences.clear()
+        if not self._silences:
+            self._banned_until_ns = 0
 
-    def failed(self, error: OrchestratorError) -> None:
-        """A request got no answer, or was refused for what we are."""
+    def failed(self, error: OrchestratorError, *, signed: bool = True) -> None:
+        """A request got no answer, or was refused for what we are: a key is refused to who signs."""
         now_ns = self._clock.monotonic_ns()
-        self._error = error
-        if self._failing_since_ns is None:
-            self._failing_since_ns = now_ns
+        kind = signed or isinstance(error, KeyRefused)
+        since_ns = self._silences[kind].since_ns if kind in self._silences else now_ns
+        self._silences[kind] = Silence(since_ns, error)
         wait_s = error.retry_after_s if isinstance(error, Transient) else None
         if wait_s is not None and wait_s >= BAN_S:
             self._banned_until_ns = max(self._banned_until_ns, now_ns + int(wait_s * 1e9))
 
     def health(self) -> Health:
         """Return how the venue is, with the class of its failure."""
-        error = self._error
         if self._clock.monotonic_ns() < self._mute_until_ns:
             said = "the stream of our orders was mute, and is opened anew"
             return Health(HealthState.UNHEALTHY, said, "broker.mute")
-        if error is None or self._failing_since_ns is None:
+        if not self._silences:
             return Health(HealthState.HEALTHY, "answers")
+        error = (self._silences.get(True) or self._silences[False]).error
         if isinstance(error, KeyRefused):
             return Health(HealthState.UNHEALTHY, error.message, "broker.key_revoked")
         now_ns = self._clock.monotonic_ns()
         if now_ns < self._banned_until_ns:
             left_s = (self._banned_until_ns - now_ns) / 1e9
             return Health(HealthState.UNHEALTHY, f"asks us to wait {left_s:.0f} s: {error.message}", "broker.banned")
-        silent_s = (now_ns - self._failing_since_ns) / 1e9
+        silent_s = (now_ns - min(each.since_ns for each in self._silences.values())) / 1e9
         if silent_s < SILENT_S:
             return Health(HealthState.HEALTHY, f"{silent_s:.1f} s without an answer")
         failure = "broker.mute" if isinstance(error, Unknown) else "broker.disconnected"
@@ -103,6 +116,8 @@ class _HeardBroker:
         return self._heard(name, found) if name in ASKS else found
 
     def _heard(self, name: str, ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        signed = name not in UNSIGNED
+
         async def asked(*args: Any, **named: Any) -> Any:
             try:
                 answer = await ask(*args, **named)
@@ -110,12 +125,12 @@ class _HeardBroker:
                 self._pulse.failed(error)
                 raise
             except Refused:
-                self._pulse.answered(signed=name not in UNSIGNED)
+                self._pulse.answered(signed=signed)
                 raise
             except OrchestratorError as error:
-                self._pulse.failed(error)
+                self._pulse.failed(error, signed=signed)
                 raise
-            self._pulse.answered(signed=name not in UNSIGNED)
+            self._pulse.answered(signed=signed)
             if name == CLOCK:
                 self._pulse.offset(answer)
             return answer

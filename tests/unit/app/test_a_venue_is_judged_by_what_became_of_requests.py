@@ -92,6 +92,32 @@ async def test_an_answer_that_anybody_gets_does_not_prove_the_key(pulse: VenuePu
     assert WELL == said(pulse)
 
 
+@pytest.mark.parametrize("error", [Transient("refused"), Unknown("no answer"), Transient("banned", retry_after_s=60.0)])
+async def test_an_answer_that_anybody_gets_does_not_prove_that_ours_are_answered(
+    pulse: VenuePulse, clock: VirtualClock, error: OrchestratorError
+) -> None:
+    await failing(pulse, clock, error, 3)
+    failing_so = said(pulse)
+    pulse.failed(Transient("no time either"), signed=False)
+    pulse.answered(signed=False)
+    assert HealthState.UNHEALTHY is failing_so[0]
+    assert failing_so == said(pulse)
+
+    pulse.answered()
+    assert WELL == said(pulse)
+
+
+async def test_an_answer_that_anybody_gets_ends_the_silence_of_such_questions(
+    pulse: VenuePulse, clock: VirtualClock
+) -> None:
+    pulse.failed(Unknown("no answer"), signed=False)
+    await clock.advance(3.0)
+    assert (HealthState.UNHEALTHY, "broker.mute") == said(pulse)
+
+    pulse.answered(signed=False)
+    assert WELL == said(pulse)
+
+
 async def test_a_mute_stream_is_shown_for_a_while_and_counted_once(pulse: VenuePulse, clock: VirtualClock) -> None:
     pulse.streams_were_mute(1)
     assert (HealthState.UNHEALTHY, "broker.mute") == said(pulse)
@@ -125,6 +151,27 @@ async def test_a_request_that_fails_is_heard_and_passed_on(
         await clock.advance(1.0)
 
     assert (HealthState.UNHEALTHY, "broker.disconnected") == said(pulse)
+
+
+async def test_what_the_venue_tells_anybody_is_heard_as_such(
+    broker: Broker, pulse: VenuePulse, clock: VirtualClock, faults: FaultScript
+) -> None:
+    faults.add(Fault("balances", Effect.NOT_SENT, times=1))
+    with pytest.raises(Transient):
+        await broker.balances()
+    await clock.advance(3.0)
+    await broker.clock_offset_s()
+    assert (HealthState.UNHEALTHY, "broker.disconnected") == said(pulse)
+
+    await broker.balances()
+    faults.add(Fault("clock_offset_s", Effect.NOT_SENT, times=1))
+    with pytest.raises(Transient):
+        await broker.clock_offset_s()
+    await clock.advance(3.0)
+    assert (HealthState.UNHEALTHY, "broker.disconnected") == said(pulse)
+
+    await broker.clock_offset_s()
+    assert WELL == said(pulse)
 
 
 async def test_a_no_is_an_answer(broker: Broker, pulse: VenuePulse, clock: VirtualClock, faults: FaultScript) -> None:
