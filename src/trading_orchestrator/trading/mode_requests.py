@@ -38,6 +38,9 @@ LOOKS_APART_S = 0.05
 
 Mode = Literal["normal", "reduce_only", "halted", "draining", "killed"]
 MODES: tuple[str, ...] = get_args(Mode)
+RECOVERY = "recovery"
+MAY_REPLACE = {"reduce_only": ("normal",), "halted": ("normal", "reduce_only", "draining")}
+"""Which modes a step of recovery may replace: it makes a desk safer, and takes nothing back that a person said."""
 
 
 class ModeRequested(msgspec.Struct, frozen=True):
@@ -95,6 +98,9 @@ def answers_to(book: Book, request: Request, stakes: Stakes, pos: int) -> tuple[
         return answers_to_act(book, request, stakes, pos)
     if isinstance(request, AdjustmentRequested):
         return (f.AccountAdjusted(asset=request.asset, qty=request.qty, by=by, reason=reason, request_pos=pos),)
+    if by == RECOVERY and book.mode not in MAY_REPLACE.get(request.mode, ()):
+        # Whoever asked may not have known what the desk was asked for before.
+        return (RequestDeclined(text=f"the desk is {book.mode.replace('_', ' ')} already", by=by, request_pos=pos),)
     if request.mode == "killed":
         if book.is_killed:
             return (RequestDeclined(text="the kill switch is on already", by=by, request_pos=pos),)

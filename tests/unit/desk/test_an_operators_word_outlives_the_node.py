@@ -18,8 +18,8 @@ from trading_orchestrator.trading.mode_requests import mode_requested
 QUICK_S = 0.2
 
 
-async def ask(world: World, mode: str, desk: str = "paper") -> None:
-    request = mode_requested(desk, mode, by="Ada", reason="a drill")
+async def ask(world: World, mode: str, desk: str = "paper", by: str = "Ada") -> None:
+    request = mode_requested(desk, mode, by=by, reason="a drill")
     await world.store.append([request], node="operator", fence=None)
     await world.run(QUICK_S)
 
@@ -56,6 +56,33 @@ async def test_a_request_to_another_desk_is_not_ours(tmp_path: Path) -> None:
         await ask(world, "halted", desk="other")
 
         assert "desk.mode_changed" not in await world.kinds()
+
+
+@pytest.mark.parametrize(
+    ("said", "step", "then"),
+    [
+        ("normal", "reduce_only", "reduce_only"),
+        ("normal", "halted", "halted"),
+        ("reduce_only", "halted", "halted"),
+        ("draining", "halted", "halted"),
+        ("halted", "reduce_only", "halted"),
+        ("draining", "reduce_only", "draining"),
+        ("killed", "reduce_only", "killed"),
+        ("killed", "halted", "killed"),
+    ],
+)
+async def test_a_step_of_recovery_takes_no_word_back_that_was_said_before_it(
+    tmp_path: Path, said: str, step: str, then: str
+) -> None:
+    async with await World.open(tmp_path) as world:
+        await ask(world, said)
+        await ask(world, step, by="recovery")  # by a node that had not seen the other answered
+        await start(world, "b")
+        await world.run(QUICK_S)
+
+        assert then == await mode(world)
+        declined = [] if step == then else [f"the desk is {then} already"]
+        assert declined == [fact.text for fact in await world.facts("request.declined")]  # type: ignore[attr-defined]
 
 
 async def test_reduce_only_lets_only_the_way_out_through(tmp_path: Path) -> None:
