@@ -270,6 +270,12 @@ def test_the_exchanges_asked_by_our_ids_are_those_that_ccxts_source_can() -> Non
     assert {name for name in able if not classes[name]().has.get("fetchMyTrades")} == {"bithumb"}
 
 
+def test_ccxt_tells_how_much_time_a_page_of_trades_spans() -> None:
+    spans = {name: exchange_class(name)().features["spot"]["fetchMyTrades"]["untilDays"] for name in ("htx", "kucoin")}
+
+    assert {"htx": 2, "kucoin": 7} == spans
+
+
 async def test_a_request_is_signed_once_with_our_window_and_offset(wire: Wire, exchange: Any) -> None:
     exchange.options["timeDifference"] = 5_000_000
     exchange.milliseconds = lambda: 1_700_000_000_000

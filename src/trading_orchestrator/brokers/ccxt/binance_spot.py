@@ -29,6 +29,8 @@ from trading_orchestrator.brokers.port import (
 from trading_orchestrator.market.port import Bar, Instrument, Quote
 
 _PAGE = 1000
+_WINDOW_NS = 24 * 3600 * 10**9 - 60 * 10**9
+"""A day, less what our question may take to arrive."""
 _SUBSCRIBE_S = 10.0
 _ONE_BY_ONE = 10
 # Ours: balances are polled, and ccxt's handler trips over one that comes before its cache is made.
@@ -76,32 +78,41 @@ class BinanceSpot:
         return found
 
     async def trades(self, symbol: str, after_id: str | None, since_ns: int | None) -> list[TradeReport]:
-        exchange = await self._ready()
-        params: dict[str, Any] = {"symbol": self._id(symbol), "limit": _PAGE}
+        """See `Dialect`. Asked from a time on, Binance tells of a day from there and of nothing newer.
+
+        Of a longer time without an id to begin at, the newest page tells all, or else the whole history by its ids.
+        """
         if after_id is not None:
-            params["fromId"] = int(after_id) + 1
-        elif since_ns is not None:
-            params["startTime"] = since_ns // 1_000_000
-        else:
-            params["fromId"] = 0
-        found: list[TradeReport] = []
-        while True:
-            raws = await self._rows("trades", lambda: exchange.private_get_mytrades(dict(params)))
-            with reading("trades"):
-                page = [words.trade_report(raw, symbol) for raw in raws]
-                found += sorted(page, key=lambda trade: int(trade.trade_id))
-            if len(raws) < _PAGE:
-                return found
-            params.pop("startTime", None)
-            params["fromId"] = int(found[-1].trade_id) + 1
+            return await self._all_trades(symbol, {"fromId": int(after_id) + 1})
+        if since_ns is None:
+            return await self._all_trades(symbol, {"fromId": 0})
+        if self._client.venue_now_ns() - since_ns <= _WINDOW_NS:
+            return await self._all_trades(symbol, {"startTime": since_ns // 1_000_000})
+        found = await self._trades_page(symbol, {})
+        if len(found) >= _PAGE and found[0].at_ns >= since_ns:
+            found = await self._all_trades(symbol, {"fromId": 0})
+        return [trade for trade in found if trade.at_ns >= since_ns]
 
     async def trades_of(self, symbol: str, venue_order_id: str) -> list[TradeReport]:
+        of_order = {"orderId": int(venue_order_id)}
+        found = await self._trades_page(symbol, of_order)
+        return found if len(found) < _PAGE else await self._all_trades(symbol, of_order | {"fromId": 0})
+
+    async def _all_trades(self, symbol: str, begin: Mapping[str, int]) -> list[TradeReport]:
+        found = page = await self._trades_page(symbol, begin)
+        rest = {key: value for key, value in begin.items() if key != "startTime"}
+        while len(page) >= _PAGE:
+            page = await self._trades_page(symbol, rest | {"fromId": int(found[-1].trade_id) + 1})
+            found = found + page
+        return found
+
+    async def _trades_page(self, symbol: str, begin: Mapping[str, int]) -> list[TradeReport]:
         exchange = await self._ready()
-        params = {"symbol": self._id(symbol), "orderId": int(venue_order_id), "limit": _PAGE}
+        params = {"symbol": self._id(symbol), "limit": _PAGE, **begin}
         raws = await self._rows("trades", lambda: exchange.private_get_mytrades(params))
         with reading("trades"):
             page = [words.trade_report(raw, symbol) for raw in raws]
-        return sorted(page, key=lambda trade: int(trade.trade_id))
+            return sorted(page, key=lambda trade: int(trade.trade_id))
 
     async def balances(self) -> list[Balance]:
         exchange = await self._ready()

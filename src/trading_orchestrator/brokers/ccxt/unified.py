@@ -8,9 +8,9 @@ poll trades as ORDER_PROTOCOL §6 says.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from trading_orchestrator.brokers.ccxt import unified_words as words
 from trading_orchestrator.brokers.ccxt.client import CcxtClient, VenueRefused
@@ -33,9 +33,20 @@ from trading_orchestrator.market.port import Bar, Instrument, Quote
 _PAGE = 500
 _LEAST_PAGE = 50
 """Venues cut pages at 50 to 1,000 rows whatever is asked for: a shorter one is the last."""
-_WINDOW_NS = 12 * 3600 * 10**9
-"""Asked from a time on, some venues tell of a day, two (HTX) or a week (KuCoin) from there, and of nothing newer."""
+_LONG_AGO_MS = 12 * 3600 * 1000
+"""From a time so long ago on the newest page is asked for, too: a venue's window may be shorter than ccxt has it."""
+_LISTED_LATE_MS = 3600 * 1000
+"""So far back a quiet time is asked for again: a trade may be listed late."""
 _DAY_S = 86_400
+_DAY_MS = _DAY_S * 1000
+
+
+class _Quiet(NamedTuple):
+    """No trade beyond `after_id` was listed between these times."""
+
+    after_id: str | None
+    from_ms: int
+    to_ms: int
 
 
 class Unified:
@@ -43,6 +54,7 @@ class Unified:
 
     def __init__(self, client: CcxtClient) -> None:
         self._client = client
+        self._quiet: dict[str, _Quiet] = {}
 
     async def submit(self, order: NewOrder) -> OrderReport:
         exchange = await self._client.ready()
@@ -99,23 +111,41 @@ class Unified:
         """Return trades as the port says. Ids are compared as numbers where they are numbers.
 
         A venue that knows no paging by id is paged by time, from `since_ns` on: without one it would tell its newest
-        ones only. Two pages overlap in their last millisecond. Of a time long ago the newest page is asked for as well.
+        ones only. It tells of a window from there (a day, two at HTX, a week at KuCoin) and of nothing newer: a page
+        that is not full moves on by one window, until now. A quiet time that was walked is not walked again.
         """
         exchange = await self._client.ready()
-        since_ms = None if since_ns is None else since_ns // 1_000_000
-        found: dict[str, TradeReport] = {}
-        while True:
-            page = await self._page(exchange, symbol, since_ms)
-            fresh = [trade for trade in page if trade.trade_id not in found]
-            found.update((trade.trade_id, trade) for trade in fresh)
-            if len(page) < min(_PAGE, _LEAST_PAGE) or not fresh:
-                break
-            since_ms = max(trade.at_ns for trade in page) // 1_000_000
-        if since_ns is not None and self._client.venue_now_ns() - since_ns > _WINDOW_NS:
+        if since_ns is None:
+            return _beyond(after_id, await self._page(exchange, symbol, None))
+        now_ms, since_ms = self._client.venue_now_ns() // 1_000_000, since_ns // 1_000_000
+        from_ms = self._from_ms(symbol, after_id, since_ms)
+        found = await self._walk(exchange, symbol, from_ms, now_ms)
+        if now_ms - from_ms > _LONG_AGO_MS:
             newest = await self._page(exchange, symbol, None)
             found.update((trade.trade_id, trade) for trade in newest if trade.at_ns >= since_ns)
-        rows = sorted(found.values(), key=words.trade_order)
-        return [trade for trade in rows if after_id is None or words.is_after(trade.trade_id, after_id)]
+        rows = _beyond(after_id, found.values())
+        first_ms = min([trade.at_ns // 1_000_000 for trade in rows], default=now_ms)
+        self._quiet[symbol] = _Quiet(after_id, since_ms, min(first_ms, now_ms - _LISTED_LATE_MS))
+        return rows
+
+    async def _walk(self, exchange: Any, symbol: str, from_ms: int, now_ms: int) -> dict[str, TradeReport]:
+        """Return all trades from a time on. Two pages of a window overlap in their last millisecond."""
+        window_ms = _window_ms(exchange)
+        found: dict[str, TradeReport] = {}
+        while from_ms <= now_ms:
+            page = await self._page(exchange, symbol, from_ms)
+            fresh = [trade for trade in page if trade.trade_id not in found]
+            found.update((trade.trade_id, trade) for trade in fresh)
+            is_full = len(page) >= min(_PAGE, _LEAST_PAGE) and fresh
+            from_ms = max(trade.at_ns for trade in page) // 1_000_000 if is_full else from_ms + window_ms
+        return found
+
+    def _from_ms(self, symbol: str, after_id: str | None, since_ms: int) -> int:
+        """Return from when on to ask: trades beyond the same id cannot lie in what was quiet the last time."""
+        quiet = self._quiet.get(symbol)
+        if quiet is None or quiet.after_id != after_id or since_ms < quiet.from_ms:
+            return since_ms
+        return max(since_ms, quiet.to_ms)
 
     async def _page(self, exchange: Any, symbol: str, since_ms: int | None) -> list[TradeReport]:
         raws = await self._ask_of(symbol, "trades", partial(exchange.fetch_my_trades, symbol, since_ms, _PAGE))
@@ -274,3 +304,14 @@ class Unified:
                 sink(words.public_trade(raw, self._client.clock.monotonic_ns()))
 
         return watching
+
+
+def _beyond(after_id: str | None, trades: Iterable[TradeReport]) -> list[TradeReport]:
+    rows = sorted(trades, key=words.trade_order)
+    return [trade for trade in rows if after_id is None or words.is_after(trade.trade_id, after_id)]
+
+
+def _window_ms(exchange: Any) -> int:
+    """Return how much time one page of our trades may span, as ccxt's table of features has it; else a day."""
+    told = ((exchange.features or {}).get("spot") or {}).get("fetchMyTrades") or {}
+    return int(told.get("untilDays") or 1) * _DAY_MS
