@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trading_orchestrator.errors import Refused
+from trading_orchestrator.perpetual_operations.health.health_checker import READY
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 from trading_orchestrator.trading.desk import Desk
@@ -38,8 +39,9 @@ class DeskRepairs:
         return await self._ask(failure, "halted")
 
     async def _ask(self, failure: Failure, mode: str) -> str:
-        """Raises what the journal raises."""
+        """Raises what the journal raises, and Refused when there is nothing to make safe any more."""
         desks = self._found(failure.part)
+        await self._check_it_still_fails(failure.part)
         store, said = self._manager.store, []
         for desk in desks:
             if desk.mode not in LOOSER[mode]:
@@ -50,6 +52,12 @@ class DeskRepairs:
             await store.append([request], node=self._manager.node, fence=None)
             said.append(f"desk {desk.name} is to be {_words(mode)}; `desk resume {desk.name}` lets it trade again")
         return "; ".join(said)
+
+    async def _check_it_still_fails(self, part: str) -> None:
+        """A person must lift what is done here, and the report calls a part down for some rounds after it answered."""
+        health = await self._manager.health.word_of(part)
+        if health is not None and health.state in READY:
+            raise Refused(f"{part} works again: {health.reason or health.state.value}", part=part)
 
     def _found(self, part: str) -> Sequence[Desk]:
         found = self._desks.get(part)

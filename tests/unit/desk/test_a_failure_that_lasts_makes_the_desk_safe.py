@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from tests.unit.desk.world import World
 from trading_orchestrator.app.desk_repairs import DeskRepairs
 from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.config import OperationsConfig
+from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 from trading_orchestrator.trading import facts as f
@@ -34,6 +37,9 @@ class Host:
         self.repairs = DeskRepairs(self.manager)
         self.node = world.node("Moody", {"fails_at": "9", "turns_at": "9"})
         self.repairs.watch(self.node.desk, VENUE)
+        self.readings = dict.fromkeys((VENUE, "desk/paper"), Health(HealthState.UNHEALTHY, "still fails"))
+        for part in self.readings:
+            self.manager.add_probe(part, AtOnce(partial(self.readings.__getitem__, part)))
 
     async def asked(self, action: str, failure: Failure) -> str:
         """Return what the action says, once the desk has had time to follow."""
@@ -96,6 +102,20 @@ async def test_a_desk_that_could_not_begin_begins_halted(host: Host) -> None:
     await host.world.start(host.node, Succession.PROVED_DEATH)
 
     assert "halted" == host.node.desk.mode
+
+
+@pytest.mark.parametrize("state", [HealthState.HEALTHY, HealthState.DEGRADED])
+@pytest.mark.parametrize(("action", "failure"), [("reduce_desk", MUTE), ("halt_desk", DOWN)])
+async def test_what_works_again_is_left_alone(host: Host, action: str, failure: Failure, state: HealthState) -> None:
+    """Its own word counts: the report calls a part down for some rounds after it has answered."""
+    await host.world.start(host.node)
+    host.readings[failure.part] = Health(state, "answers")
+
+    with pytest.raises(Refused, match=f"{failure.part} works again: answers"):
+        await host.asked(action, failure)
+
+    assert "normal" == host.node.desk.mode
+    assert [] == await host.changed()
 
 
 async def test_another_part_is_refused(host: Host) -> None:

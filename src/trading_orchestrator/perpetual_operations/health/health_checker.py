@@ -178,6 +178,11 @@ class HealthChecker:
         """Return whether a part of this name is watched."""
         return name in self._watched
 
+    async def word_of(self, name: str) -> Health | None:
+        """Ask one part now and return its own word, which nothing steadies or explains; None: it is not watched."""
+        part = self._watched.get(name)
+        return None if part is None else await self._answer(part)
+
     def remove(self, name: str) -> None:
         """Watch this part no longer; unknown names are ignored."""
         self._watched.pop(name, None)
