@@ -9,7 +9,7 @@ from trading_orchestrator.perpetual_operations.health.health_checker import AtOn
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 from trading_orchestrator.trading.desk import Desk
-from trading_orchestrator.trading.shift import CallbackUnderWay
+from trading_orchestrator.trading.staff import CallbackUnderWay
 from trading_orchestrator.trading.strategy_health import CRASHED
 
 

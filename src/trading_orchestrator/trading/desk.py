@@ -164,7 +164,7 @@ class Desk:
             state, said = (HealthState.HEALTHY, "standing by") if following else (HealthState.STARTING, "")
             return Health(state, said, elsewhere=True)
         stopped = {each.name: each.stopped_by for each in self._shift.floor.performers if each.stopped_by}
-        stopped |= self._shift.left_out
+        stopped |= self._shift.staff.left_out
         worries = [f"strategy {name}: {why}" for name, why in stopped.items()]  # each is a failure of its own
         worries += [worry] if (worry := worry_of(self._shift.record.book)) else []
         return Health(HealthState.DEGRADED, "; ".join(worries)) if worries else Health(HealthState.HEALTHY)
@@ -185,7 +185,7 @@ class Desk:
         if self._shift is None:
             return ""
         disabled = self._shift.record.book.disabled(name)
-        return disabled.reason if disabled is not None else self._shift.left_out.get(name, "")
+        return disabled.reason if disabled is not None else self._shift.staff.left_out.get(name, "")
 
     @property
     def non_critical(self) -> Sequence[str]:
@@ -203,7 +203,7 @@ class Desk:
             CallbackUnderWay: only the end of this process ends its callback.
             Refused: this process does not run it, a human must let it back, or it cannot be restored.
         """
-        await self._acting_shift(name).restart(name, reason)
+        await self._acting_shift(name).staff.restart(name, reason)
 
     def disable_strategy(self, name: str, failure: str, reason: str, *, reduce_only: bool) -> None:
         """Let one strategy decide nothing more until a human says "normal", over takeovers.
@@ -214,7 +214,7 @@ class Desk:
         Raises:
             Refused: this process does not run it.
         """
-        self._acting_shift(name).disable(name, failure, reason, reduce_only=reduce_only)
+        self._acting_shift(name).staff.disable(name, failure, reason, reduce_only=reduce_only)
 
     def _acting_shift(self, strategy: str) -> Shift:
         if self._shift is None or not self._has_begun or self._shift.record.is_lost:

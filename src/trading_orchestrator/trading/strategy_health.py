@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from trading_orchestrator.kernel.component import Health, HealthState
-from trading_orchestrator.trading.shift import BLAMED_MOST, Shift
+from trading_orchestrator.trading.shift import Shift
+from trading_orchestrator.trading.staff import BLAMED_MOST
 from trading_orchestrator.trading.strategies.progress import STUCK_S
 
 CRASHED, STUCK, LOOPING = "strategy.crashed", "strategy.stuck", "strategy.looping"
@@ -17,9 +18,9 @@ def strategy_health(shift: Shift, name: str, now_ns: int) -> Health:
     disabled = book.disabled(name)
     if disabled is not None:
         return Health(HealthState.UNHEALTHY, f"it is disabled: {disabled.reason}", disabled.failure)
-    if name in shift.left_out:
+    if name in shift.staff.left_out:
         failure = LOOPING if book.times_blamed(name) >= BLAMED_MOST else CRASHED
-        return Health(HealthState.UNHEALTHY, shift.left_out[name], failure)
+        return Health(HealthState.UNHEALTHY, shift.staff.left_out[name], failure)
     performer = next((each for each in shift.floor.performers if each.name == name), None)
     if performer is None:
         return Health(HealthState.STARTING, "it has not begun yet")
@@ -29,7 +30,7 @@ def strategy_health(shift: Shift, name: str, now_ns: int) -> Health:
     if waits_s > STUCK_S:
         said = "its callback has not returned" if shift.floor.at_work == name else "nothing was handled"
         return Health(HealthState.UNHEALTHY, f"{said} for {waits_s:.0f} s although something is due", STUCK)
-    if name == shift.hung_in and now_ns - shift.began_ns < WATCHED_S * 1e9:
+    if name == shift.staff.hung_in and now_ns - shift.began_ns < WATCHED_S * 1e9:
         said = f"it was at work when the node before hung or crashed, {book.times_blamed(name)} times by now"
         return Health(HealthState.UNHEALTHY, said, LOOPING)
     return Health(HealthState.HEALTHY, f"{performer.progress.handled_total} events handled")

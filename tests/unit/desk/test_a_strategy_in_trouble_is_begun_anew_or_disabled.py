@@ -17,7 +17,7 @@ from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.storage.ports import StorageUnavailable
 from trading_orchestrator.trading.facts import DeskModeChanged, StrategyDisabled, StrategySaved
 from trading_orchestrator.trading.mode_requests import mode_requested
-from trading_orchestrator.trading.shift import CallbackUnderWay
+from trading_orchestrator.trading.staff import CallbackUnderWay
 from trading_orchestrator.trading.strategies.progress import Progress
 
 WELL = (HealthState.HEALTHY, "")
