@@ -52,7 +52,7 @@ def test_a_degraded_part_is_told_but_pulls_nobody_down() -> None:
 @pytest.mark.parametrize(
     ("readings", "said"),
     [
-        ({"journal": WELL, "feed": WELL}, "All well: journal and feed."),
+        ({"journal": WELL, "feed": WELL}, "All well: every part that is watched is healthy."),
         ({"journal": Health(HealthState.STARTING), "feed": WELL}, "Starting: journal."),
         (
             {"journal": DOWN, "feed": WELL, "desk": DOWN, "report": DOWN},

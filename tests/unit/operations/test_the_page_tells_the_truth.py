@@ -168,12 +168,15 @@ def test_nobody_can_overlook_a_desk_that_is_killed_or_waits_to_be_armed() -> Non
 def test_a_mode_and_unknown_orders_are_worth_a_word() -> None:
     halted = judge(FINE, [], [], [desk(mode="halted")])
     killed = judge(FINE, [], [], [desk(mode="killed", mode_reason="Ada: a drill")])
-    assert (HealthState.UNHEALTHY, "Desk practice is KILLED, NOT yet verified empty: Ada: a drill.") == (
+    assert (
+        HealthState.UNHEALTHY,
+        "Desk practice is KILLED (Ada: a drill): NOT yet verified that nothing is open.",
+    ) == (
         killed.state,
         killed.sentence,
     )
     verified = judge(FINE, [], [], [desk(mode="killed", kill_verified=True)])
-    assert "Desk practice is KILLED, verified that nothing is open." == verified.sentence
+    assert "Desk practice is KILLED: verified that nothing is open." == verified.sentence
     reduced = judge(FINE, [], [], [desk(mode="reduce_only", unknown_orders=2)])
     blocked = judge(FINE, [], [], [desk(blocked={"EUR/USDT": "a trade was overfilled"})])
 

@@ -64,11 +64,14 @@ def test_a_storm_does_not_fill_the_page() -> None:
     assert "and 7 more" in shown
 
 
-def test_the_verdict_names_what_is_critical_and_nobody_has_taken() -> None:
-    assert "All well." == judge(WELL, [], [], [], [TAKEN, SILENCED, alert("Slow", "warning")]).sentence
-    said = judge(WELL, [], [], [], [alert("Dead", "critical"), alert("Lost", "critical")])
+def test_the_verdict_names_what_fires_and_nobody_has_taken() -> None:
+    assert "All well." == judge(WELL, [], [], [], [TAKEN, SILENCED, alert("Told", "info")]).sentence
+    slow = judge(WELL, [], [], [], [TAKEN, alert("Slow", "warning")])
+    assert (HealthState.DEGRADED, "A warning alert fires: Slow.") == (slow.state, slow.sentence)
+    said = judge(WELL, [], [], [], [alert("Slow", "warning"), alert("Dead", "critical"), alert("Lost", "critical")])
 
     assert (HealthState.UNHEALTHY, "2 critical alerts fire: Dead, Lost.") == (said.state, said.sentence)
+    assert ("A warning alert fires: Slow.",) == said.more
 
 
 def test_each_alert_leads_to_its_runbook_and_can_be_linked_to() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from fastapi import Request
@@ -12,6 +12,16 @@ from trading_orchestrator.perpetual_operations.console.answers import JSON
 
 T = TypeVar("T")
 BYTES_MAX = 1_000_000
+
+
+def body_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return what a route adds to its own description, so that the reference shows what to send.
+
+    Args:
+        kind: as given to `read_json`, and made of plain values only.
+    """
+    _, parts = msgspec.json.schema_components((kind,), ref_template="{name}")
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": parts[kind.__name__]}}}}
 
 
 class BodyRefused(Refused):

@@ -36,7 +36,9 @@ def judge(
         health: of all nodes.
         elsewhere: incidents of other nodes; those of this one are in its health.
     """
-    worries = [*_of_desks(desks), *_of_health(health), *_of_standby(nodes, leases, health), *_of_alerts(alerts)]
+    worries = [*_of_desks(desks), *_of_health(health), *_of_standby(nodes, leases, health)]
+    worries += _of_alerts(alerts, "critical", HealthState.UNHEALTHY)
+    worries += _of_alerts(alerts, "warning", HealthState.DEGRADED)
     told = {(part.node, part.name) for part in health.parts if part.state not in WELL}
     worries += _of_incidents(
         [one for one in elsewhere if (one.node, one.part) not in told],
@@ -69,8 +71,9 @@ def _of_desks(desks: Sequence[Mapping[str, Any]]) -> list[Worry]:
             why = f"it {desk['held_up']}" if desk.get("held_up") else "its lease is waiting to be taken"
             worries.append((HealthState.UNHEALTHY, f"Nobody trades desk {name}: {why}."))
         elif mode == "killed":
-            verified = "verified that nothing is open" if desk.get("kill_verified") else "NOT yet verified empty"
-            worries.append((HealthState.UNHEALTHY, f"Desk {name} is KILLED, {verified}{_because(desk)}."))
+            verified = "verified" if desk.get("kill_verified") else "NOT yet verified"
+            said = f"Desk {name} is KILLED{_because(desk)}: {verified} that nothing is open."
+            worries.append((HealthState.UNHEALTHY, said))
         elif mode == "halted":
             worries.append((HealthState.UNHEALTHY, f"Desk {name} is halted{_because(desk)}."))
         elif mode != "normal":
@@ -92,20 +95,20 @@ def _of_doubts(name: str, desk: Mapping[str, Any]) -> list[Worry]:
     return worries
 
 
-def _of_alerts(alerts: Sequence[Mapping[str, Any]]) -> list[Worry]:
-    """What is critical and nobody has taken or put off; everything else that fires stands in its own section."""
+def _of_alerts(alerts: Sequence[Mapping[str, Any]], severity: str, state: HealthState) -> list[Worry]:
+    """What fires so severely and nobody has taken or put off; everything else stands in its own section alone."""
     names = [
         str(one["name"])
         for one in alerts
-        if one["severity"] == "critical"
+        if one["severity"] == severity
         and one["state"] != "suppressed"
         and not one["acknowledged"]
         and not one.get("snoozed")
     ]
     if not names:
         return []
-    fires = "A critical alert fires" if len(names) == 1 else f"{len(names)} critical alerts fire"
-    return [(HealthState.UNHEALTHY, f"{fires}: {', '.join(dict.fromkeys(names))}.")]
+    fires = f"A {severity} alert fires" if len(names) == 1 else f"{len(names)} {severity} alerts fire"
+    return [(state, f"{fires}: {', '.join(dict.fromkeys(names))}.")]
 
 
 def _of_incidents(incidents: Sequence[Incident], living: set[str]) -> list[Worry]:
@@ -139,4 +142,4 @@ def _all_well(nodes: Sequence[NodeLine], leases: Sequence[LeaseLine], health: He
 
 def _because(desk: Mapping[str, Any]) -> str:
     reason = desk.get("mode_reason") or desk.get("reason")
-    return f": {reason}" if reason else ""
+    return f" ({reason})" if reason else ""

@@ -17,6 +17,7 @@ BRINGS_ABOUT: Mapping[str, tuple[str, ...]] = {
 }
 """Failures of parts that still work, and what follows from them where a part depends on theirs. Any other failure of
 such a part has a reason of its own: a journal that another program locks is not the full disk's."""
+SPOKEN: Mapping[str, str] = {"cpu": "CPU", "dead_mans_switch": "dead man's switch"}
 BAD_FIRST = (
     HealthState.UNHEALTHY,
     HealthState.UNKNOWN,
@@ -75,7 +76,7 @@ def verdict(findings: Sequence[Finding]) -> str:
         return f"{told}{f' (affects {_listed(affected)})' if affected else ''}."
     if starting:
         return f"Starting: {_listed(starting)}."
-    return f"All well: {_listed([finding.name for finding in findings])}."
+    return "All well: every part that is watched is healthy."
 
 
 def _finding(name: str, health: Health, causes: tuple[str, ...]) -> Finding:
@@ -132,7 +133,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def spoken(name: str) -> str:
     """Return a part's name as it stands in a sentence."""
-    return "CPU" if name == "cpu" else name.replace("_", " ")
+    return SPOKEN.get(name) or name.replace("_", " ")
 
 
 def as_sentence(said: str) -> str:

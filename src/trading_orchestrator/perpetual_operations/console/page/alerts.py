@@ -25,7 +25,9 @@ def alert_list(alerts: Sequence[Row], now_ns: int | None) -> Html:
     return join(
         (
             tag("ul", [_alert(one, now_ns) for one in ordered[:SHOWN]]),
-            tag("p", f"and {more} more: `trading-orchestrator alerts list`", class_="note") if more > 0 else None,
+            tag("p", f"and {more} more: ", tag("code", "trading-orchestrator alerts list"), class_="note")
+            if more > 0
+            else None,
         )
     )
 

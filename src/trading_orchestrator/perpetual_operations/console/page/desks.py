@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from trading_orchestrator.perpetual_operations.console.overview import Overview, Row
 from trading_orchestrator.perpetual_operations.console.page.html import Html, join, tag
 from trading_orchestrator.perpetual_operations.console.page.picture import picture
 from trading_orchestrator.perpetual_operations.console.page.profit import Point, profit_curve
-from trading_orchestrator.perpetual_operations.console.page.words import badge, figure, number
+from trading_orchestrator.perpetual_operations.console.page.words import badge, decimal_places, figure, number
 
 
 def desk_cards(overview: Overview) -> Html:
@@ -42,15 +42,18 @@ def alarm(desk: Row) -> Html | None:
     name, why = desk["desk"], desk.get("mode_reason") or "no reason given"
     if desk.get("mode") == "killed":
         verified = "nothing of ours is open, verified twice" if desk.get("kill_verified") else "canceling what is open"
-        text = f"Kill switch on ({why}): no order leaves; {verified}. `desk resume {name}` lifts it."
-    elif desk.get("mode") == "unarmed":
-        text = f"Not armed ({why}): no order leaves. `desk arm {name}` lets them."
-        return tag("p", text, class_="alarm waits", role="status")
-    elif desk.get("held_up"):
+        said = f"Kill switch on ({why}): no order leaves; {verified}. "
+        return tag("p", said, _command("resume", name), " lifts it.", class_="alarm", role="alert")
+    if desk.get("mode") == "unarmed":
+        said = f"Not armed ({why}): no order leaves. "
+        return tag("p", said, _command("arm", name), " lets them.", class_="alarm waits", role="status")
+    if desk.get("held_up"):
         return tag("p", f"Nobody trades it: it {desk['held_up']}.", class_="alarm waits", role="status")
-    else:
-        return None
-    return tag("p", text, class_="alarm", role="alert")
+    return None
+
+
+def _command(act: str, name: str) -> Html:
+    return tag("code", f"trading-orchestrator desk {act} {name}")
 
 
 def _orders(desk: Row) -> str:
@@ -80,7 +83,7 @@ def _symbol(position: Row, trades: Sequence[Row]) -> Html:
 
 def _profit(position: Row, points: Sequence[Point], symbol: str, quote: str) -> list[Html]:
     profit = points[-1].profit if points else Decimal(str(position["realized"]))
-    px_places = max(0, -int(points[-1].px.as_tuple().exponent)) if points else 5
+    px_places = max((decimal_places(point.px) for point in points), default=5)
     held = number(position["qty"])
     average = f" at {number(position['avg_px'], places=px_places)}" if position.get("avg_px") else ""
     return [
@@ -95,11 +98,18 @@ def _profit(position: Row, points: Sequence[Point], symbol: str, quote: str) -> 
             "dl",
             figure("position", f"{held}{average}"),
             figure("realized before fees", number(position["realized"], places=2, sign=True)),
-            figure("fees", number(position.get("fees", {}).get(quote, 0), places=2)),
+            figure("fees", _fees(position.get("fees", {}))),
             figure("fills", number(position.get("trades", 0))),
             class_="figures",
         ),
     ]
+
+
+def _fees(paid: Mapping[str, object]) -> str:
+    """Every asset that fees were taken in: profit has all of them, but for a coin that is neither side's."""
+    amounts = [(asset, Decimal(str(amount))) for asset, amount in sorted(paid.items())]
+    told = [f"{number(amount, places=2 if amount >= 1 else 4)} {asset}" for asset, amount in amounts if amount]
+    return ", ".join(told) or "none"
 
 
 def _caption(points: Sequence[Point]) -> Html | None:

@@ -19,6 +19,7 @@ FILL_COLUMNS: Columns = (
 def document(overview: Overview, *, version: str) -> bytes:
     """Return the whole page with the overview in it."""
     parts = render(overview, relative_to_ns=overview.at_ns)
+    trades = bool(overview.nodes or overview.desks or overview.orders)  # not within a program that only operates
     body = tag(
         "body",
         tag("a", "Skip to the verdict", class_="skip", href="#verdict"),
@@ -43,13 +44,13 @@ def document(overview: Overview, *, version: str) -> bytes:
                 aria_label="Alerts",
                 data_part="alerts",
             ),
-            _card("Desks", "desks", parts["desks"], "wide"),
+            _card("Desks", "desks", parts["desks"], "wide") if trades else None,
             _card("Nodes", "nodes", parts["nodes"]),
             _card("Leases", "leases", parts["leases"]),
-            _table("Last orders", "orders", ORDER_COLUMNS, parts["orders"]),
-            _table("Last fills", "fills", FILL_COLUMNS, parts["fills"]),
-            _card("Health", "health", parts["health"]),
-            _card("Journal and host", "system", parts["system"]),
+            _table("Last orders", "orders", ORDER_COLUMNS, parts["orders"]) if trades else None,
+            _table("Last fills", "fills", FILL_COLUMNS, parts["fills"]) if trades else None,
+            _card("Health", "health", parts["health"], "wide"),
+            _card("Journal and host", "system", parts["system"], "wide"),
             _card("Incidents", "incidents", parts["incidents"], "wide"),
             _card("Last hour", "hour", parts["hour"], "wide"),
         ),

@@ -24,11 +24,12 @@ def reference(openapi: Description, base_url: str) -> bytes:
                     _route(method, path, operation, base_url)
                 )
     info = openapi["info"]
+    title = f"{info['title']}: API"
     body = tag(
         "body",
         tag(
             "header",
-            tag("h1", tag("img", src="../dashboard/static/icon.svg", alt="", width="24", height="24"), info["title"]),
+            tag("h1", tag("img", src="../dashboard/static/icon.svg", alt="", width="24", height="24"), title),
             tag(
                 "p",
                 tag("a", "Dashboard", href="../dashboard"),
@@ -41,12 +42,13 @@ def reference(openapi: Description, base_url: str) -> bytes:
         tag(
             "main",
             tag("p", _prose(info.get("description", "")), class_="lead"),
+            tag("nav", [(tag("a", name.capitalize(), href=f"#{name}"), " ") for name in by_tag], aria_label="Groups"),
             [_group(name, routes) for name, routes in by_tag.items()],
             class_="reference",
         ),
         tag("footer", f"version {info['version']}"),
     )
-    return b"<!doctype html>\n" + tag("html", _head(info["title"]), body, lang="en").encode()
+    return b"<!doctype html>\n" + tag("html", _head(title), body, lang="en").encode()
 
 
 def _head(title: str) -> Html:
@@ -67,19 +69,41 @@ def _group(name: str, routes: list[Html]) -> Html:
 
 def _route(method: str, path: str, operation: Description, base_url: str) -> Html:
     parameters = operation.get("parameters", ())
+    sent = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     return tag(
         "article",
         tag("h3", tag("span", method.upper(), class_="badge calm"), " ", tag("code", path)),
         tag("p", operation.get("summary", ""), class_="note"),
-        tag("dl", [_parameter(one) for one in parameters], class_="parameters") if parameters else None,
-        tag(
-            "pre",
-            tag("code", f"curl -s {'-N ' if path.endswith('/live') else ''}{base_url}{path}"),
-            tabindex="0",
-        ),
+        tag("dl", [_parameter(one) for one in (*parameters, *_keys(sent))], class_="parameters")
+        if parameters or sent
+        else None,
+        tag("pre", tag("code", _command(method, f"{base_url}{path}", sent)), tabindex="0"),
         _example(operation),
         class_="route",
     )
+
+
+def _keys(sent: Description) -> list[Description]:
+    """The keys of a body, described as parameters are."""
+    needed = sent.get("required", ())
+    return [
+        {"name": name, "in": "body" if name in needed else "body, optional", "schema": schema}
+        for name, schema in sent.get("properties", {}).items()
+    ]
+
+
+def _command(method: str, url: str, sent: Description) -> str:
+    """Return a line for a shell; what stands in braces or dots is for the reader to fill in."""
+    how = "-N " if url.endswith("/live") else "" if method == "get" else f"-X {method.upper()} "
+    if not sent:
+        return f"curl -s {how}{url}"
+    body = {name: _filler(sent["properties"][name]) for name in sent.get("required", ())}
+    return f"curl -s {how}{url} -H 'content-type: application/json' -d '{msgspec.json.encode(body).decode()}'"
+
+
+def _filler(schema: Description) -> object:
+    fillers: Mapping[str, object] = {"number": 3600, "boolean": True, "array": ["…"], "object": {"…": "…"}}
+    return fillers.get(schema.get("type", ""), "…")
 
 
 def _example(operation: Description) -> Html | None:
@@ -93,7 +117,7 @@ def _example(operation: Description) -> Html | None:
 
 def _parameter(parameter: Description) -> Html:
     schema = parameter.get("schema", {})
-    default = f", {schema['default']} if left out" if schema.get("default") is not None else ""
+    default = f", {schema['default']} if left out" if schema.get("default") not in (None, "", []) else ""
     where = "" if parameter["in"] == "query" else f" ({parameter['in']})"
     return tag(
         "div",

@@ -11,9 +11,16 @@ from trading_orchestrator.perpetual_operations.console.page.desks import desk_ca
 from trading_orchestrator.perpetual_operations.console.page.html import Html, join, tag
 from trading_orchestrator.perpetual_operations.console.page.incidents import incident_list
 from trading_orchestrator.perpetual_operations.console.page.sparkline import sparkline
-from trading_orchestrator.perpetual_operations.console.page.words import badge, figure, moment, number, size
+from trading_orchestrator.perpetual_operations.console.page.words import (
+    badge,
+    figure,
+    finest_places,
+    moment,
+    number,
+    size,
+)
 from trading_orchestrator.perpetual_operations.console.who_holds import LeaseLine, NodeLine
-from trading_orchestrator.perpetual_operations.health.diagnosis import WELL
+from trading_orchestrator.perpetual_operations.health.diagnosis import WELL, spoken
 from trading_orchestrator.perpetual_operations.health.health_checker import PartHealth
 
 ROWS_SHOWN = 12
@@ -59,13 +66,15 @@ def leases(overview: Overview, now_ns: Now) -> Html:
 def orders(overview: Overview, now_ns: Now) -> Html:
     """The newest orders as table rows."""
     rows = overview.orders[:ROWS_SHOWN]
-    return join(_order(row, now_ns) for row in rows) if rows else _no_row(6, "No order yet.")
+    finest = finest_places(rows, "px", "avg_px")
+    return join(_order(row, finest, now_ns) for row in rows) if rows else _no_row(6, "No order yet.")
 
 
 def fills(overview: Overview, now_ns: Now) -> Html:
     """The newest fills as table rows."""
     rows = overview.trades[:ROWS_SHOWN]
-    return join(_fill(row, now_ns) for row in rows) if rows else _no_row(6, "No fill yet.")
+    finest = finest_places(rows, "last_px")
+    return join(_fill(row, finest, now_ns) for row in rows) if rows else _no_row(6, "No fill yet.")
 
 
 def incidents(overview: Overview, now_ns: Now) -> Html:
@@ -74,7 +83,7 @@ def incidents(overview: Overview, now_ns: Now) -> Html:
 
 
 def health(overview: Overview, now_ns: Now) -> Html:
-    """The parts that are watched, causes named: those of the node that answers, and what only others know."""
+    """The parts that are watched, the unwell first: those of the node that answers, and what only others know."""
     if not overview.health.parts:
         return tag("p", "Nothing is watched yet.", class_="empty")
     here = {part.name for part in overview.health.parts if _is_here(part, overview)}
@@ -83,7 +92,8 @@ def health(overview: Overview, now_ns: Now) -> Html:
         for part in overview.health.parts
         if _is_here(part, overview) or part.name not in here or part.state not in WELL
     ]
-    return tag("ul", [_part(part, overview) for part in shown], class_="lines")
+    shown.sort(key=lambda part: part.state in WELL)
+    return tag("ul", [_part(part, overview) for part in shown], class_="lines parts")
 
 
 def system(overview: Overview, now_ns: Now) -> Html:
@@ -145,7 +155,7 @@ def _curve(curve: Curve) -> Html:
 
 def _node(node: NodeLine, overview: Overview, now_ns: Now) -> Html:
     role = f"holds {', '.join(node.holds)}" if node.holds else "stands by" if node.state == "ready" else ""
-    told = "last heard of " if node.state == "dead" else f"{node.state} since "
+    told = {"dead": "last word in the journal ", "started": "started "}.get(node.state, f"{node.state} since ")
     here = " · serves this page" if node.node == overview.served_by else ""
     return tag(
         "li",
@@ -180,12 +190,12 @@ def _part(part: PartHealth, overview: Overview) -> Html:
     by = "" if _is_here(part, overview) else f"node {part.node}"
     return tag(
         "li",
-        tag("span", tag("b", part.name.replace("_", " ")), " ", badge(part.state.value)),
+        tag("span", tag("b", spoken(part.name)), " ", badge(part.state.value)),
         tag("span", " · ".join(filter(None, (said, by))), class_="note"),
     )
 
 
-def _order(row: Row, now_ns: Now) -> Html:
+def _order(row: Row, finest: Mapping[str, int], now_ns: Now) -> Html:
     state = str(row.get("state", ""))
     shown = state.upper() if state.upper() in ("UNKNOWN", "QUARANTINED", "ABANDONED") else row.get("ord_status", "?")
     return tag(
@@ -199,22 +209,26 @@ def _order(row: Row, now_ns: Now) -> Html:
             tag("span", f" / {number(row.get('order_qty'))}", class_="quiet"),
             class_="n",
         ),
-        tag("td", number(row.get("px") or row.get("avg_px")), class_="n least"),
+        tag("td", _px(row.get("px") or row.get("avg_px"), row, finest), class_="n least"),
         tag("td", tag("code", row.get("cl_ord_id", "?")), class_="id minor"),
     )
 
 
-def _fill(row: Row, now_ns: Now) -> Html:
+def _fill(row: Row, finest: Mapping[str, int], now_ns: Now) -> Html:
     fee = f"{number(row.get('fee'))} {row.get('fee_asset', '')}".strip()
     return tag(
         "tr",
         tag("td", moment(int(row.get("at_ns", 0)), now_ns)),
         _side(row),
         tag("td", number(row.get("last_qty")), class_="n"),
-        tag("td", number(row.get("last_px")), class_="n"),
+        tag("td", _px(row.get("last_px"), row, finest), class_="n"),
         tag("td", fee, class_="n minor"),
         tag("td", tag("code", row.get("trade_id", "?")), class_="id minor"),
     )
+
+
+def _px(px: object, row: Row, finest: Mapping[str, int]) -> str:
+    return number(px, places=finest.get(str(row.get("symbol", ""))))
 
 
 def _side(row: Row) -> Html:

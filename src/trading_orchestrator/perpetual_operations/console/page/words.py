@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from trading_orchestrator.perpetual_operations.console.page.html import Html, join, tag
 
@@ -57,6 +59,25 @@ def number(value: object, *, places: int | None = None, sign: bool = False) -> s
     if sign and decimal > 0:
         text = f"+{text}"
     return text.replace("-", MINUS).replace(",", "\u202f")
+
+
+def finest_places(rows: Sequence[Mapping[str, Any]], *keys: str) -> Mapping[str, int]:
+    """Return, for each symbol, how many places its finest price has: with all of them prices stand in line."""
+    finest: dict[str, int] = {}
+    for row in rows:
+        symbol = str(row.get("symbol", ""))
+        places = max((decimal_places(row.get(key)) for key in keys), default=0)
+        finest[symbol] = max(finest.get(symbol, 0), places)
+    return finest
+
+
+def decimal_places(value: object) -> int:
+    """Return how many places a decimal is given with; 0 for what is none."""
+    try:
+        exponent = Decimal(str(value)).as_tuple().exponent
+    except InvalidOperation:
+        return 0
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def size(count: float) -> str:

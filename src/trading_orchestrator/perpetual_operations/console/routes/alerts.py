@@ -16,7 +16,7 @@ from trading_orchestrator.perpetual_operations.alerts.route import Route
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
 from trading_orchestrator.perpetual_operations.alerts.standing import shown_alerts
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
-from trading_orchestrator.perpetual_operations.console.bodies import read_json
+from trading_orchestrator.perpetual_operations.console.bodies import body_of, read_json
 from trading_orchestrator.perpetual_operations.console.pages import Before, Limit, next_of
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS
 from trading_orchestrator.perpetual_operations.console.routes.ladders import add_ladder_routes
@@ -76,13 +76,21 @@ def _reading(router: APIRouter, runtime: Runtime, store: FactStore) -> None:
 
 
 def _attention(router: APIRouter, runtime: Runtime) -> None:
-    @router.post("/api/alerts/{fingerprint}/acknowledge", summary="Take an alert until it ends, or for a while")
+    @router.post(
+        "/api/alerts/{fingerprint}/acknowledge",
+        summary="Take an alert until it ends, or for a while",
+        openapi_extra=body_of(Taken),
+    )
     async def acknowledge(fingerprint: str, request: Request) -> Response:
         said = checked_by(await read_json(request, Taken))
         await runtime().manager.acknowledge(fingerprint, by=said.by, note=said.note, for_s=said.for_s)
         return json_answer({"fingerprint": fingerprint, "acknowledged_by": said.by})
 
-    @router.post("/api/alerts/{fingerprint}/resolve", summary="End an alert; a source that still sees it tells it anew")
+    @router.post(
+        "/api/alerts/{fingerprint}/resolve",
+        summary="End an alert; a source that still sees it tells it anew",
+        openapi_extra=body_of(Taken),
+    )
     async def resolve(fingerprint: str, request: Request) -> Response:
         said = checked_by(await read_json(request, Taken))
         manager = runtime().manager
@@ -97,7 +105,11 @@ def _attention(router: APIRouter, runtime: Runtime) -> None:
 
 
 def _config(router: APIRouter, runtime: Runtime) -> None:
-    @router.post("/api/alerts/routes/test", summary="Who would hear of an alert with these labels")
+    @router.post(
+        "/api/alerts/routes/test",
+        summary="Who would hear of an alert with these labels",
+        openapi_extra=body_of(RouteTest),
+    )
     async def test_routes(request: Request) -> Response:
         said = await read_json(request, RouteTest)
         found = runtime().plan.policy.tree.match(said.labels)
@@ -108,12 +120,16 @@ def _config(router: APIRouter, runtime: Runtime) -> None:
         alerts = runtime()
         return json_answer({"channels": channel_statuses(alerts.plan, alerts.board)})
 
-    @router.post("/api/alerts/channels/{channel}/test", summary="Send a test message by one channel")
+    @router.post(
+        "/api/alerts/channels/{channel}/test", summary="Send a test message by one channel", openapi_extra=body_of(By)
+    )
     async def test_channel(channel: str, request: Request) -> Response:
         await read_json(request, By)
         return json_answer({"channel": channel, "answer": await runtime().board.test(channel)})
 
-    @router.post("/api/alerts/reload", summary="Read the config anew; a wrong one changes nothing")
+    @router.post(
+        "/api/alerts/reload", summary="Read the config anew; a wrong one changes nothing", openapi_extra=body_of(By)
+    )
     async def reload(request: Request) -> Response:
         said = await read_json(request, By)
         plan = await runtime().reload(said.by)

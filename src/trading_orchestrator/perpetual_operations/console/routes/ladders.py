@@ -13,7 +13,7 @@ from trading_orchestrator.kernel.ids import new_id
 from trading_orchestrator.perpetual_operations.alerts.duty import StandIn
 from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRuntime
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
-from trading_orchestrator.perpetual_operations.console.bodies import read_json
+from trading_orchestrator.perpetual_operations.console.bodies import body_of, read_json
 from trading_orchestrator.perpetual_operations.console.said_by import By, checked_by
 
 Runtime = Callable[[], AlertsRuntime]
@@ -66,13 +66,21 @@ def add_ladder_routes(router: APIRouter, runtime: Runtime, clock: Clock) -> None
 
 
 def _answers(router: APIRouter, runtime: Runtime) -> None:
-    @router.post("/api/alerts/{fingerprint}/snooze", summary="Call nobody about it for a while; then begin anew")
+    @router.post(
+        "/api/alerts/{fingerprint}/snooze",
+        summary="Call nobody about it for a while; then begin anew",
+        openapi_extra=body_of(SnoozeSaid),
+    )
     async def snooze(fingerprint: str, request: Request) -> Response:
         said = checked_by(await read_json(request, SnoozeSaid))
         await runtime().manager.snooze(fingerprint, by=said.by, for_s=said.for_s, note=said.note)
         return json_answer({"fingerprint": fingerprint, "snoozed_by": said.by, "for_s": said.for_s})
 
-    @router.post("/api/alerts/{fingerprint}/escalate", summary="Call the next rung now; nobody has it any more")
+    @router.post(
+        "/api/alerts/{fingerprint}/escalate",
+        summary="Call the next rung now; nobody has it any more",
+        openapi_extra=body_of(EscalateSaid),
+    )
     async def escalate(fingerprint: str, request: Request) -> Response:
         said = checked_by(await read_json(request, EscalateSaid))
         await runtime().manager.escalate(fingerprint, by=said.by, note=said.note)
@@ -84,14 +92,18 @@ def _maintenance(router: APIRouter, runtime: Runtime) -> None:
     async def shown() -> Response:
         return json_answer({"maintenance": runtime().manager.duty.maintenance()})
 
-    @router.post("/api/alerts/maintenance", summary="Climb no rung for a while; change how long")
+    @router.post(
+        "/api/alerts/maintenance",
+        summary="Climb no rung for a while; change how long",
+        openapi_extra=body_of(MaintenanceSaid),
+    )
     async def begin(request: Request) -> Response:
         said = await read_json(request, MaintenanceSaid)
         duty = runtime().manager.duty
         await duty.begin_maintenance(for_s=said.for_s, by=said.by, reason=said.reason)
         return json_answer({"maintenance": duty.maintenance()})
 
-    @router.post("/api/alerts/maintenance/end", summary="Climb again")
+    @router.post("/api/alerts/maintenance/end", summary="Climb again", openapi_extra=body_of(By))
     async def end(request: Request) -> Response:
         said = await read_json(request, By)
         await runtime().manager.duty.end_maintenance(by=said.by)
@@ -104,13 +116,19 @@ def _on_call(router: APIRouter, runtime: Runtime, clock: Clock) -> None:
         duty = runtime().manager.duty
         return json_answer({"schedules": duty.on_call(), "overrides": duty.overrides()})
 
-    @router.post("/api/alerts/on-call/overrides", summary="Put somebody on call, besides or instead of another")
+    @router.post(
+        "/api/alerts/on-call/overrides",
+        summary="Put somebody on call, besides or instead of another",
+        openapi_extra=body_of(StandInSaid),
+    )
     async def stand_in(request: Request) -> Response:
         said = await read_json(request, StandInSaid)
         wanted = StandIn(override_id=new_id(clock.wall_ns()), **msgspec.structs.asdict(said))
         return json_answer({"override": await runtime().manager.duty.stand_in(wanted)})
 
-    @router.post("/api/alerts/on-call/overrides/{override_id}/end", summary="Take an override back")
+    @router.post(
+        "/api/alerts/on-call/overrides/{override_id}/end", summary="Take an override back", openapi_extra=body_of(By)
+    )
     async def end_stand_in(override_id: str, request: Request) -> Response:
         said = await read_json(request, By)
         await runtime().manager.duty.end_stand_in(override_id, by=said.by)

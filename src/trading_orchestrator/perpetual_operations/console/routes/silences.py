@@ -16,7 +16,7 @@ from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRunti
 from trading_orchestrator.perpetual_operations.alerts.silence import ENDLESS_NS, Silence
 from trading_orchestrator.perpetual_operations.alerts.time_intervals import TimeIntervalConfig
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
-from trading_orchestrator.perpetual_operations.console.bodies import read_json
+from trading_orchestrator.perpetual_operations.console.bodies import body_of, read_json
 from trading_orchestrator.perpetual_operations.console.problems import problem
 from trading_orchestrator.perpetual_operations.console.said_by import By, checked_by
 
@@ -49,7 +49,9 @@ def add_silence_routes(router: APIRouter, runtime: Runtime, clock: Clock) -> Non
         found = [_shown(one, manager.engine, wall_ns) for one in manager.state.silences.values()]
         return json_answer({"silences": found})
 
-    @router.post("/api/alerts/silences", summary="Keep alerts quiet, with owner and reason")
+    @router.post(
+        "/api/alerts/silences", summary="Keep alerts quiet, with owner and reason", openapi_extra=body_of(SilenceSaid)
+    )
     async def silence(request: Request) -> Response:
         said = checked_by(await read_json(request, SilenceSaid))
         manager = runtime().manager
@@ -57,7 +59,7 @@ def add_silence_routes(router: APIRouter, runtime: Runtime, clock: Clock) -> Non
         await manager.set_silence(one)
         return json_answer({"silence_id": one.silence_id})
 
-    @router.post("/api/alerts/silences/{silence_id}/expire", summary="End a silence now")
+    @router.post("/api/alerts/silences/{silence_id}/expire", summary="End a silence now", openapi_extra=body_of(By))
     async def expire(silence_id: str, request: Request) -> Response:
         await read_json(request, By)
         manager = runtime().manager

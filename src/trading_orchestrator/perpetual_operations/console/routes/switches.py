@@ -11,7 +11,7 @@ from starlette.responses import Response
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.perpetual_operations.console.answers import json_answer
-from trading_orchestrator.perpetual_operations.console.bodies import read_json
+from trading_orchestrator.perpetual_operations.console.bodies import body_of, read_json
 from trading_orchestrator.perpetual_operations.console.problems import PROBLEMS
 from trading_orchestrator.perpetual_operations.features import Features, switch
 from trading_orchestrator.perpetual_operations.recovery.repairs import Repairs
@@ -41,7 +41,9 @@ def switch_routes(repairs: Repairs, features: Features, *, store: FactStore, clo
     async def circuits() -> Response:
         return json_answer({"node": node, "circuits": repairs.circuits.statuses()})
 
-    @router.post("/api/circuits/{name:path}/{what}", summary="Open or close a circuit by hand")
+    @router.post(
+        "/api/circuits/{name:path}/{what}", summary="Open or close a circuit by hand", openapi_extra=body_of(Said)
+    )
     async def move_circuit(name: str, what: Literal["open", "close"], request: Request) -> Response:
         said = await read_json(request, Said)
         if not said.by.strip() or not said.reason.strip():
@@ -58,7 +60,11 @@ def switch_routes(repairs: Repairs, features: Features, *, store: FactStore, clo
     async def show_features() -> Response:
         return json_answer({"node": node, "features": features.statuses()})
 
-    @router.post("/api/features/{name}", summary="Switch a feature on every node, with name and reason")
+    @router.post(
+        "/api/features/{name}",
+        summary="Switch a feature on every node, with name and reason",
+        openapi_extra=body_of(SwitchSaid),
+    )
     async def switch_feature(name: str, request: Request) -> Response:
         said = await read_json(request, SwitchSaid)
         features.check(name)
