@@ -189,13 +189,14 @@ class Resolver:
         try:
             report = await self._broker.order(order.symbol, order.cl_ord_id)
         except OrchestratorError as error:
+            if isinstance(error, OrderNotFound):
+                self._note_not_found(doubt)  # at once: after a cancel's time-out it would seem to have come later
             await self._cancel_unseen(doubt)
             if isinstance(error, SymbolGone):  # nobody there speaks of it any more: it proves nothing, not even once
                 reason = f"the venue knows no symbol {order.symbol} any more"
                 self._intake.conclude(of_vanished(self._intake.book, order.cl_ord_id, reason))
             if not isinstance(error, OrderNotFound):
                 raise
-            self._note_not_found(doubt)
             await self._fetch_trades(order)
             await self._abandon_if_proved(doubt)
             return

@@ -8,6 +8,7 @@ from typing import Any
 from tests.unit.desk.world import GRACE_S, SYMBOL, TIMEOUT_S, VALIDITY_S, Node, World
 from trading_orchestrator.brokers.port import OrderNotFound
 from trading_orchestrator.brokers.simulated.faults import Effect
+from trading_orchestrator.trading.facts import NotFoundCounted
 from trading_orchestrator.trading.mode_requests import mode_requested
 
 QUESTIONS = ("order", "open_orders", "trades", "balances")
@@ -144,3 +145,29 @@ async def test_nobody_elses_cancel_leaves_for_an_order_that_may_not_exist(tmp_pa
 
         assert [] == sent
         assert ["unknown"] == await world.order_states()
+
+
+async def test_a_not_found_counts_from_its_answer_and_not_from_the_cancel_after_it(tmp_path: Path) -> None:
+    """R4 wants one from after the last moment at which the order can arrive. Found by simulation, seed 143."""
+    async with await World.open(tmp_path) as world:
+        node = await in_doubt(world, Effect.LOST)
+        world.faults.clear()
+        world.fault("report", Effect.DROPPED, times=FOR_LONG)
+        world.fault("cancel", Effect.NO_ANSWER, times=FOR_LONG)
+        told_s: list[float] = []
+
+        async def not_found(symbol: str, cl_ord_id: str) -> Any:
+            told_s.append(world.clock.monotonic_ns() / 1e9)
+            raise OrderNotFound("-2013", venue_code="-2013", text=f"{symbol} {cl_ord_id}")
+
+        node.broker.order = not_found  # type: ignore[method-assign]
+        await kill(world)
+        await world.run(10)
+
+        counted_s = [
+            fact.after_s for fact in await world.facts("not_found.counted") if isinstance(fact, NotFoundCounted)
+        ]
+        assert 3 <= len(counted_s) <= len(told_s)
+        assert [round(each - told_s[0], 3) for each in told_s[: len(counted_s)]] == [
+            round(each - counted_s[0], 3) for each in counted_s
+        ]
