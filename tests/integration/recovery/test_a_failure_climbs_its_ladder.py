@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.recovery.scene import MakeScene
+from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.component import Health, HealthState
+from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder, LadderRefused, Step
 
 
@@ -49,6 +51,29 @@ async def test_a_ladder_without_success_pages_and_begins_again(make_scene: MakeS
 
     assert 3 == len(scene.done)
     assert "no step helped feed: a person is needed" == scene.recovery.health().reason
+
+
+@pytest.mark.parametrize(("makes_safe", "state"), [(True, "exhausted"), (False, "open")])
+async def test_what_only_works_because_it_was_made_safe_pages(
+    make_scene: MakeScene, *, makes_safe: bool, state: str
+) -> None:
+    """A desk that a step halted comes back halted: nothing goes on before a person has looked."""
+    scene = make_scene(Ladder(failure="x", steps=(Step(action="halt", proof_s=5),), again_s=10))
+
+    async def halt(failure: Failure) -> str:
+        scene.done.append("halt")
+        scene.readings[failure.part] = Health(HealthState.DEGRADED, "comes back")
+        if not makes_safe:
+            raise Transient("it works again")
+        return "halted"
+
+    scene.recovery.add_action("halt", halt, replace=True, repairs=False)
+    scene.part("feed")
+    scene.breaks("feed", "x")
+    await scene.pass_time(60)
+
+    (incident,) = await scene.told()
+    assert (state, ["halt"]) == (incident.state, scene.done)
 
 
 async def test_an_action_that_hangs_is_late_and_the_next_rung_is_tried(make_scene: MakeScene) -> None:

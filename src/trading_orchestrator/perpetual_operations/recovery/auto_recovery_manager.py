@@ -44,11 +44,15 @@ Action = Callable[[Failure], Awaitable[str]]
 
 @dataclass
 class Climb:
-    """One part on its ladder. `last`: what was tried last to repair it, which gets the credit if it reads well."""
+    """One part on its ladder. `last`: what was tried last to repair it, which gets the credit if it reads well.
+
+    `made_safe`: a step left it so that only a person lets it go on.
+    """
 
     ladder: Ladder
     task: asyncio.Task[None] | None = None
     last: str = ""
+    made_safe: bool = False
 
 
 class AutoRecoveryManager:
@@ -309,7 +313,8 @@ class AutoRecoveryManager:
                     if not await self._take(failure, climb, number, step, attempt):
                         break
                     await self._clock.sleep(step.proof_s)  # reading well meanwhile ends the climb
-            await self._while_it_works(failure.part)
+            if not climb.made_safe:
+                await self._while_it_works(failure.part)
             if await self.incidents.stands_for_itself(failure.incident_id):
                 self.incidents.say(
                     f.Exhausted(
@@ -360,6 +365,7 @@ class AutoRecoveryManager:
         self.incidents.say(f.StepStarted(**about, at_ns=at_ns))  # type: ignore[arg-type]
         climb.last = step.action if step.action in self._repairing else climb.last
         outcome, said = await self._act(failure, step)
+        climb.made_safe |= outcome == "done" and step.action != WAIT and step.action not in self._repairing
         took_ms = round((self._clock.monotonic_ns() - began_ns) / 1e6, 3)
         at_ns = self._clock.wall_ns()
         body = f.StepEnded(**about, at_ns=at_ns, outcome=outcome, said=said, took_ms=took_ms)  # type: ignore[arg-type]
