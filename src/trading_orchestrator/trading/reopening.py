@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from trading_orchestrator.brokers.port import Broker, OrderReport
+from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.trading.intake import Intake
 from trading_orchestrator.trading.orders.evidence import is_ended_yet_works, of_reopening
 
@@ -20,7 +21,7 @@ async def reopen(intake: Intake, broker: Broker, listed: Sequence[OrderReport], 
         asked_ns: when it was asked for, by the wall clock.
         quiet_s: for so long after an end a list may be older than it.
 
-    Raises: as the broker does; what was found before stays.
+    One that nobody answers for stays as it is until the next list, and keeps nobody from the others.
     """
     for report in listed:
         order = intake.book.find_order(
@@ -29,6 +30,10 @@ async def reopen(intake: Intake, broker: Broker, listed: Sequence[OrderReport], 
         # What seems to have ended long after the question ended before the wall clock was set back.
         if order is None or abs(asked_ns - order.updated_ns) <= quiet_s * 1e9 or not is_ended_yet_works(order, report):
             continue
-        said = await broker.order(report.symbol, report.cl_ord_id) if report.cl_ord_id else report
+        try:
+            said = await broker.order(report.symbol, report.cl_ord_id) if report.cl_ord_id else report
+        except OrchestratorError as error:
+            log.info("asking for %s, which ended here and is listed as open: %s", order.cl_ord_id, error.message)
+            continue
         log.warning("%s is %s here, and the venue says %s", order.cl_ord_id, order.status.value, said.status.value)
         intake.conclude(of_reopening(intake.book, said))
