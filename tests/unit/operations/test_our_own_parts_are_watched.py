@@ -18,6 +18,8 @@ from trading_orchestrator.perpetual_operations.alerts.config import AlertsConfig
 from trading_orchestrator.perpetual_operations.config import HealthConfig, OperationsConfig
 from trading_orchestrator.perpetual_operations.health.health_checker import PartHealth
 from trading_orchestrator.perpetual_operations.health.probes.own_part import BEGINS_WITHIN_S, own_part_probe
+from trading_orchestrator.perpetual_operations.incidents.facts import ComponentEnded
+from trading_orchestrator.perpetual_operations.incidents.incident_log import LOSS_SHOWN_S, WAITING_MAX
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.perpetual_operations.monitoring.analytics.analyst import Analyst
 from trading_orchestrator.perpetual_operations.monitoring.analytics.config import AnalyticsConfig
@@ -89,14 +91,25 @@ async def test_every_part_of_ours_is_asked(tmp_path: Path) -> None:
 async def test_entries_that_were_lost_are_told(tmp_path: Path) -> None:
     operations = manager(tmp_path)
     await operations.start()
-    operations.incidents.lost = 3
+    clock, note = (
+        operations.clock,
+        ComponentEnded(at_ns=1, component="x", reason="", wait_s=1.0, ends_in_row=1, over_budget=False),
+    )
+    assert isinstance(clock, VirtualClock)
+    for _ in range(WAITING_MAX + 3):
+        operations.incidents.record(note)
     part = await word(operations, "incident_log")
+    await operations.incidents.flush()
+    await clock.advance(LOSS_SHOWN_S - 1)
+    still = operations.incidents.health()
+    await clock.advance(1)
+    later = operations.incidents.health()
     await operations.stop()
 
-    assert (HealthState.DEGRADED, "3 entries were lost while the journal could not be written") == (
-        part.state,
-        part.reason,
-    )
+    said = "3 entries were lost while the journal could not be written"
+    assert (HealthState.DEGRADED, said) == (part.state, part.reason)
+    assert HealthState.DEGRADED is still.state
+    assert (HealthState.HEALTHY, f"0 open incidents; {said}") == (later.state, later.reason)
 
 
 async def test_who_has_begun_and_goes_no_further_says_so(tmp_path: Path) -> None:
@@ -118,6 +131,33 @@ async def test_who_has_begun_and_goes_no_further_says_so(tmp_path: Path) -> None
     analyst.pause()
     assert HealthState.HEALTHY is analyst.health().state
     await asyncio.wait((writing,))
+
+
+async def test_who_is_spared_before_the_first_look_is_well() -> None:
+    clock = VirtualClock()
+    analyst = Analyst(AnalyticsConfig(), clock=clock, nodes_now=tuple)
+    analyst.pause()
+
+    assert (HealthState.HEALTHY, "waits while load is shed") == ((said := analyst.health()).state, said.reason)
+    analyst.resume()
+    assert HealthState.STARTING is analyst.health().state
+
+
+async def test_who_is_switched_on_again_begins_anew(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    history = MetricsHistory(HistoryConfig(), clock=clock, path=tmp_path / "metrics.db", node="a")
+    states = []
+    for _ in range(2):
+        writing = asyncio.create_task(history.run())
+        await asyncio.sleep(0)
+        states.append(history.health().state)
+        await clock.advance(HistoryConfig().flush_s)
+        await until(lambda: history.health().state is HealthState.HEALTHY)
+        writing.cancel()
+        await asyncio.wait((writing,))
+        await clock.advance(3600)
+
+    assert [HealthState.STARTING] * 2 == states
 
 
 async def test_a_start_may_take_its_time_and_no_more() -> None:

@@ -27,6 +27,8 @@ LEASE_TTL_S = 3.0
 WAITING_MAX = 10_000
 AT_ONCE = 100
 AGAIN_S = 1.0
+LOSS_SHOWN_S = 600.0
+"""What was lost is told for so long after the last of it; afterwards its number stands in what a healthy log says."""
 
 
 class IncidentUnknown(Refused):
@@ -75,6 +77,7 @@ class IncidentLog:
         self._listeners: list[Callable[[f.Body], None]] = []
         self.lost = 0
         self.refused = 0
+        self._lost_ns = 0
         self.loaded = False
 
     @property
@@ -126,16 +129,20 @@ class IncidentLog:
         if len(self._waiting) > WAITING_MAX:
             del self._waiting[AT_ONCE]  # not the first ones: they may be on their way into the journal
             self.lost += 1
+            self._lost_ns = self._clock.monotonic_ns()
         self._wake.set()
 
     def health(self) -> Health:
+        losses = []
         if self.lost:
-            return Health(HealthState.DEGRADED, f"{self.lost} entries were lost while the journal could not be written")
+            losses.append(f"{self.lost} entries were lost while the journal could not be written")
         if self.refused:
-            return Health(HealthState.DEGRADED, f"the journal refused {self.refused} entries for what they say")
+            losses.append(f"the journal refused {self.refused} entries for what they say")
+        if losses and self._clock.monotonic_ns() - self._lost_ns < LOSS_SHOWN_S * 1e9:
+            return Health(HealthState.DEGRADED, "; ".join(losses))
         if len(self._waiting) > AT_ONCE:
             return Health(HealthState.DEGRADED, f"{len(self._waiting)} entries wait for the journal")
-        return Health(HealthState.HEALTHY, f"{len(self._open)} open incidents")
+        return Health(HealthState.HEALTHY, "; ".join((f"{len(self._open)} open incidents", *losses)))
 
     async def run(self) -> None:
         """Find the incidents this node left open, then journal what is said until cancelled."""
@@ -309,6 +316,7 @@ class IncidentLog:
             return
         self._waiting.popleft()
         self.refused += 1
+        self._lost_ns = self._clock.monotonic_ns()
         log.error("the journal refuses %s, which is dropped: %s", bodies[0].kind, error.message)
 
     async def _correlate(self, bodies: Sequence[f.Recorded], at_pos: Sequence[int]) -> None:

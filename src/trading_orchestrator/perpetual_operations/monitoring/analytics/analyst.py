@@ -141,10 +141,10 @@ class Analyst:
         self.exhaustions: tuple[Exhaustion, ...] = ()
 
     def health(self) -> Health:
-        if self._seen_ns is None:
-            return Health(HealthState.STARTING, "not looked yet")
         if self._paused:
             return Health(HealthState.HEALTHY, "waits while load is shed")
+        if self._seen_ns is None:
+            return Health(HealthState.STARTING, "not looked yet")
         age_s = (self._clock.monotonic_ns() - self._seen_ns) / 1e9
         if age_s > STILL_LOOKS * LOOK_EVERY_S:
             return Health(HealthState.UNHEALTHY, f"nothing was looked at for {age_s:.0f} s")

@@ -136,6 +136,7 @@ class MetricsHistory:
         loop = asyncio.get_running_loop()
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrics-history")
         writing = _Writing(self._path, self._node, self._config)
+        self._written_ns = None  # a life before this one may have ended an hour ago
         try:
             while True:
                 await self._clock.sleep(self._config.flush_s)
