@@ -51,14 +51,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigRefused(f"config file {path} is not valid TOML: {error}", source=str(path)) from None
 
 
-def build(kind: type[T], values: Mapping[str, Any], *, source: str) -> T:
+def build(kind: type[T], values: Mapping[str, Any], *, source: str, endless: bool = False) -> T:
     """Return `values` as the struct `kind`, whose classes say `forbid_unknown_fields=True`.
+
+    Args:
+        endless: a number whose type sets no bound may be endless.
 
     Raises:
         ConfigRefused: a key is unknown (the nearest known one is named), missing, or of the wrong type or range; no
-            number may be endless or nan.
+            number may be nan or, unless `endless` lets it, endless.
     """
-    _refuse_unfit(kind, values, (), source)
+    _refuse_unfit(kind, values, (), source, endless)
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -113,9 +116,9 @@ def nearest(name: str, known: list[str]) -> str:
     return f"did you mean `{close[0]}`?" if close else f"known are: {', '.join(sorted(known))}"
 
 
-def _refuse_unfit(kind: Any, value: Any, path: tuple[str, ...], source: str) -> None:
+def _refuse_unfit(kind: Any, value: Any, path: tuple[str, ...], source: str, endless: bool) -> None:
     """Walk type and value side by side, so that the message can name the key as it stands in the file."""
-    fault = fault_of(value, kind)
+    fault = fault_of(value, kind, endless=endless)
     if fault is not None:
         key = ".".join(path)
         raise ConfigRefused(f"{source}: {key}: {fault}", key=key, source=source)
@@ -128,13 +131,13 @@ def _refuse_unfit(kind: Any, value: Any, path: tuple[str, ...], source: str) -> 
                 raise ConfigRefused(
                     f"{source}: unknown key `{key}`; {nearest(name, list(hints))}", key=key, source=source
                 )
-            _refuse_unfit(hints[name], inner, (*path, name), source)
+            _refuse_unfit(hints[name], inner, (*path, name), source, endless)
     elif isinstance(value, Mapping) and get_origin(kind) is dict:
         for name, inner in value.items():
-            _refuse_unfit(get_args(kind)[1], inner, (*path, name), source)
+            _refuse_unfit(get_args(kind)[1], inner, (*path, name), source, endless)
     elif isinstance(value, list) and get_args(kind):
         for index, inner in enumerate(value):
-            _refuse_unfit(get_args(kind)[0], inner, (*path, str(index)), source)
+            _refuse_unfit(get_args(kind)[0], inner, (*path, str(index)), source, endless)
 
 
 def _with_names(kind: Any, value: Any, key: str) -> str:

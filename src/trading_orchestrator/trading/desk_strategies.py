@@ -11,18 +11,17 @@ def strategies_of(config: DeskConfig, *, source: str) -> dict[str, LoadedStrateg
     """Return the enabled strategies of the config, loaded.
 
     Raises:
-        ConfigRefused: a name twice, a wrong class or parameter, or a symbol that is none of the desk's.
+        ConfigRefused: a name twice among them, a wrong class or parameter, or a symbol that is none of the desk's.
     """
     loaded: dict[str, LoadedStrategy] = {}
-    names: set[str] = set()
     for each in config.strategies:
         where = f"{source}: strategy `{each.name}`"
-        if each.name in names:
+        if not each.enabled:
+            continue
+        if each.name in loaded:
             raise ConfigRefused(f"{where}: the name is used twice", key="name", source=source)
-        names.add(each.name)
-        if each.enabled:
-            loaded[each.name] = load_strategy(each.class_, each.params, symbols=config.symbols, source=where)
-            _check_symbols(loaded[each.name], each.name, config, where)
+        loaded[each.name] = load_strategy(each.class_, each.params, symbols=config.symbols, source=where)
+        _check_symbols(loaded[each.name], each.name, config, where)
     return loaded
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 
 from trading_orchestrator.brokers.port import OrdType, Side, TradeReport
 from trading_orchestrator.errors import Refused
+from trading_orchestrator.kernel.bounds import PositiveDecimal
 from trading_orchestrator.market.port import Bar, Quote
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.strategies.strategy import Strategy, StrategyParams, StrategyState, Wants
@@ -59,6 +60,18 @@ class Bare(Strategy):  # type: ignore[type-arg]  # as one writes it who needs ne
     def on_quote(self, quote: Quote) -> None:
         if not self.position_qty(quote.symbol) and not self.orders():
             self.submit(quote.symbol, Side.BUY, Decimal(10))
+
+
+class EndlessParams(StrategyParams, frozen=True):
+    take_profit: float = 1.0
+    stop_px: Decimal = Decimal(0)
+    longest_s: Annotated[float, msgspec.Meta(description="of a position")] | None = None
+    apart_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    qty: PositiveDecimal = Decimal(1)
+
+
+class Endless(Strategy[EndlessParams, StrategyState]):
+    """Does nothing, whatever its parameters say."""
 
 
 class BuyerOfParams(BuyerParams, frozen=True):

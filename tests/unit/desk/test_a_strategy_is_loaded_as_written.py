@@ -19,6 +19,7 @@ from trading_orchestrator.trading.strategies.strategy import StrategyParams, Str
 
 MARKET_MAKER = "trading_orchestrator.trading.strategies.market_maker:MarketMaker"
 BARE = "tests.unit.desk.strategies:Bare"
+ENDLESS = "tests.unit.desk.strategies:Endless"
 PARAMS = {"symbol": "EUR/USDT", "qty": "50", "max_position_qty": "500"}
 
 
@@ -112,6 +113,47 @@ def test_two_strategies_of_one_name_are_refused() -> None:
     assert ["maker"] == list(strategies_of(config, source="test"))
     with pytest.raises(ConfigRefused):
         strategies_of(both, source="test")
+
+
+def test_a_disabled_strategy_keeps_no_name_from_an_enabled_one() -> None:
+    old: dict[str, Any] = {"class": MARKET_MAKER, "params": PARAMS, "enabled": False}
+    new: dict[str, Any] = {"class": BARE}
+    for both in ([old, new], [new, old]):
+        strategies = [{"name": "one"} | each for each in both]
+        values = {"broker": "practice", "symbols": ["EUR/USDT"], "strategies": strategies}
+        loaded = strategies_of(build(DeskConfig, values, source="test"), source="test")
+        assert "Bare" == loaded["one"].kind.__name__
+
+
+INF = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("value", "then"), [(INF, INF), ("inf", INF), (-INF, -INF), (0.5, 0.5), (float("nan"), None), ("nan", None)]
+)
+@pytest.mark.parametrize("name", ["take_profit", "stop_px", "longest_s"])
+def test_what_an_author_bounds_nowhere_may_be_endless(name: str, value: object, then: float | None) -> None:
+    if then is None:
+        with pytest.raises(ConfigRefused, match=f"{name}: expected a finite number"):
+            load_strategy(ENDLESS, {name: value}, source="test")
+        return
+
+    params = load_strategy(ENDLESS, {name: value}, source="test").params
+
+    assert then == float(getattr(params, name))
+
+
+@pytest.mark.parametrize("value", [INF, "inf"])
+@pytest.mark.parametrize("name", ["apart_s", "qty"])
+def test_what_an_author_bounds_is_finite(name: str, value: object) -> None:
+    with pytest.raises(ConfigRefused, match=f"{name}: expected a finite number"):
+        load_strategy(ENDLESS, {name: value}, source="test")
+
+
+@pytest.mark.parametrize("name", ["qty", "range_share", "requote_s", "refresh_s"])
+def test_ours_takes_no_endless_number(name: str) -> None:
+    with pytest.raises(ConfigRefused, match=f"{name}: expected a finite number"):
+        load_strategy(MARKET_MAKER, PARAMS | {name: INF}, source="test")
 
 
 def test_a_disabled_strategy_stays_off_the_desk() -> None:

@@ -62,7 +62,7 @@ def load_strategy(path: str, params: Mapping[str, Any], *, symbols: Sequence[str
             f"{source}: class: expected a subclass of Strategy, was `{path}`", key="class", source=source
         )
     with its_own_code(f"{source}: params"):
-        return LoadedStrategy(kind, build(kind.Params, params, source=f"{source}: params"), symbols)
+        return LoadedStrategy(kind, build(kind.Params, params, source=f"{source}: params", endless=True), symbols)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from trading_orchestrator.brokers.port import OrdType, Side, TradeReport
-from trading_orchestrator.kernel.bounds import PositiveDecimal
+from trading_orchestrator.kernel.bounds import FiniteDecimal, PositiveDecimal
 from trading_orchestrator.kernel.money import ZERO, to_step, to_tick
 from trading_orchestrator.market.port import Bar, Quote
 from trading_orchestrator.trading.orders.order import Order
@@ -39,7 +39,7 @@ class MarketMakerParams(StrategyParams, frozen=True):
     qty: PositiveDecimal
     max_position_qty: PositiveDecimal
     half_spread_ticks: Ticks = 1
-    range_share: Decimal = ZERO
+    range_share: FiniteDecimal = ZERO
     lean_ticks: Ticks = 2
     requote_ticks: Annotated[int, msgspec.Meta(ge=1)] = 1
     requote_s: Annotated[float, msgspec.Meta(ge=0)] = 0.5
