@@ -35,6 +35,25 @@ class CountsDown(Protocol):
         ...
 
 
+class TellsKeyRights(Protocol):
+    """Its venue may tell whether the account's key may withdraw."""
+
+    @property
+    def key_doubt(self) -> str:
+        """Return why the key is not known to be safe, in words; "" when the venue told so, or cannot be asked."""
+        ...
+
+    async def ask_key_rights(self) -> None:
+        """Ask again, and settle `key_doubt` by the answer. Raises: as `Broker` says, never for what the answer is."""
+        ...
+
+
+def key_rights_of(broker: Broker) -> TellsKeyRights | None:
+    """Return the broker, or the one that it wraps, whose venue may tell what the key may do."""
+    found = (each for each in _layers(broker) if hasattr(each, "ask_key_rights"))
+    return next((cast(TellsKeyRights, each) for each in found), None)
+
+
 def budget_of(broker: Broker) -> RequestBudget | None:
     """Return the budget of the broker, or of the one that it wraps as `inner`."""
     found = (getattr(each, "budget", None) for each in _layers(broker))

@@ -234,6 +234,11 @@ class Book:
         return self._desk.state.permit
 
     @property
+    def key_doubt(self) -> str:
+        """Return why the account's key is not known to be safe, "" when it is, or when nobody can tell."""
+        return self._desk.state.key_doubt
+
+    @property
     def day_loss(self) -> DayLoss:
         """Return what the day's loss counts from."""
         return self._desk.state.day_loss

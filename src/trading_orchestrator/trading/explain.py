@@ -241,6 +241,14 @@ def _disarmed(body: p.DeskDisarmed) -> str:
     return f"desk disarmed by {body.by}: {body.reason}; no order leaves"
 
 
+def _key_doubted(body: p.KeyRightsDoubted) -> str:
+    return f"no order for real money leaves: {body.reason}"
+
+
+def _key_told(body: p.KeyRightsTold) -> str:
+    return "the key of the account is not in doubt any more"
+
+
 def _loss_reached(body: p.LossLimitReached) -> str:
     return f"the day's loss reached its limit ({plain(body.loss)} of {plain(body.limit)} {body.asset}): reduce only"
 
@@ -257,6 +265,8 @@ _OF_DESK: dict[str, Callable[..., str]] = {
     "desk.reconciled": _reconciled,
     "desk.armed": _armed,
     "desk.disarmed": _disarmed,
+    "key_rights.doubted": _key_doubted,
+    "key_rights.told": _key_told,
     "loss_limit.reached": _loss_reached,
     "loss_limit.lifted": _loss_lifted,
     "position.adjusted": _position_adjusted,

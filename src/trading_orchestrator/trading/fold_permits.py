@@ -20,6 +20,14 @@ def _desk_disarmed(desk: Desk, body: p.DeskDisarmed, at_ns: int) -> None:
     desk.state.permit = Permit(armed=False, by=body.by, reason=body.reason)
 
 
+def _key_rights_doubted(desk: Desk, body: p.KeyRightsDoubted, at_ns: int) -> None:
+    desk.state.key_doubt = body.reason
+
+
+def _key_rights_told(desk: Desk, body: p.KeyRightsTold, at_ns: int) -> None:
+    desk.state.key_doubt = ""
+
+
 def _trading_day_began(desk: Desk, body: p.TradingDayBegan, at_ns: int) -> None:
     desk.state.day_loss = DayLoss(day=body.day, profit_before=body.profit)
 
@@ -44,6 +52,8 @@ def _request_declined(desk: Desk, body: p.RequestDeclined, at_ns: int) -> None:
 FOLDS_OF_PERMITS: dict[type[Body], Fold] = {
     p.DeskArmed: _desk_armed,
     p.DeskDisarmed: _desk_disarmed,
+    p.KeyRightsDoubted: _key_rights_doubted,
+    p.KeyRightsTold: _key_rights_told,
     p.TradingDayBegan: _trading_day_began,
     p.LossLimitReached: _loss_limit_reached,
     p.LossLimitLifted: _loss_limit_lifted,

@@ -29,6 +29,8 @@ CIRCUMSTANCES = (
     "desk.kill_lifted",
     "desk.armed",
     "desk.disarmed",
+    "key_rights.doubted",
+    "key_rights.told",
     "loss_limit.reached",
     "loss_limit.lifted",
     "position.adjusted",

@@ -28,6 +28,16 @@ class DeskDisarmed(Body, frozen=True):
     request_pos: int = 0
 
 
+class KeyRightsDoubted(Body, frozen=True):
+    """The venue has not told that the key cannot withdraw, or told that it can: no order for real money leaves."""
+
+    reason: str
+
+
+class KeyRightsTold(Body, frozen=True):
+    """The key cannot withdraw, or its venue cannot be asked: orders may leave again, as far as the permit goes."""
+
+
 class TradingDayBegan(Body, frozen=True):
     """The day's loss counts from here. `profit`: all that the desk had earned then, in the quote asset, after fees."""
 
@@ -75,6 +85,8 @@ class RequestDeclined(Body, frozen=True):
 PERMIT_KINDS: dict[str, type[Body]] = {
     "desk.armed": DeskArmed,
     "desk.disarmed": DeskDisarmed,
+    "key_rights.doubted": KeyRightsDoubted,
+    "key_rights.told": KeyRightsTold,
     "trading_day.began": TradingDayBegan,
     "loss_limit.reached": LossLimitReached,
     "loss_limit.lifted": LossLimitLifted,

@@ -29,6 +29,7 @@ from trading_orchestrator.trading.facts import (
 from trading_orchestrator.trading.floor import NowRunning, TradingFloor
 from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.intake import Intake, Listener
+from trading_orchestrator.trading.key_rights import KeyRights
 from trading_orchestrator.trading.key_watch import KeyWatch
 from trading_orchestrator.trading.kill_switch import KillSwitch
 from trading_orchestrator.trading.loss_watch import LossWatch
@@ -166,6 +167,7 @@ class Shift:
         stakes = Stakes(live=around.live, symbols=tuple(config.symbols))
         self._requests = ModeRequests(self.record, around.store, clock, stakes)
         self._countdown = Countdown(around.broker, seat, clock)
+        self._key_rights = KeyRights(self.record, around.broker, clock, live=around.live)
         self._kill_switch = KillSwitch(
             self.record, self._intake, broker, config, clock=clock, withdraw=self.floor.withdraw
         )
@@ -183,6 +185,7 @@ class Shift:
         await self._around.fault("desk.reconciled")
         self.reconciled_ms = (self._around.clock.monotonic_ns() - began_ns) / 1e6
         self._check_arming()
+        self._key_rights.note()
         self.staff.blame(self._seat.hung_in)
         await self._requests.follow_now()
         await self.staff.begin(self._follower.recent)
@@ -193,6 +196,7 @@ class Shift:
             asyncio.create_task(self._requests.keep_following(), name="follow requests"),
             asyncio.create_task(self._kill_switch.keep_down(), name="kill switch"),
             asyncio.create_task(self._countdown.keep(), name="countdown"),
+            asyncio.create_task(self._key_rights.keep_asking(), name="key rights"),
             asyncio.create_task(self._replacing.keep_going(), name="replacing"),
             asyncio.create_task(self._loss_watch.keep_watch(), name="daily loss"),
         ]

@@ -88,6 +88,7 @@ class State(msgspec.Struct, omit_defaults=True):
     kill_verified: bool = False
     request_pos: int = 0
     permit: Permit = Permit()
+    key_doubt: str = ""
     day_loss: DayLoss = DayLoss()
     looked_at: list[str] = []
     orders: list[Order] = []
@@ -119,7 +120,7 @@ class State(msgspec.Struct, omit_defaults=True):
         """Return the mode by which orders are judged: the latch stands above the rest, a limit below an operator."""
         if self.killed:
             return "killed"
-        if not self.permit.armed:
+        if not self.permit.armed or self.key_doubt:
             return "unarmed"
         return "reduce_only" if self.mode == "normal" and self.day_loss.reached else self.mode
 
@@ -130,6 +131,8 @@ class State(msgspec.Struct, omit_defaults=True):
             return self.killed
         if not self.permit.armed:
             return f"{self.permit.by}: {self.permit.reason}"
+        if self.key_doubt:
+            return f"desk: {self.key_doubt}"
         return self.day_loss.reached if self.mode == "normal" and self.day_loss.reached else self.mode_reason
 
     def trade_key(self, symbol: str, trade_id: str) -> str:

@@ -31,7 +31,7 @@ async def test_a_key_that_may_withdraw_is_refused_where_the_venue_tells(own_venu
 
 
 @pytest.mark.parametrize("extra", [{"status": 503}, {"status": 404, "code": -1000}, {"code": -1002}])
-async def test_a_venue_that_does_not_tell_is_used_with_a_warning(
+async def test_a_venue_that_does_not_tell_leaves_a_doubt_until_it_does(
     own_venue: VenueProcess, extra: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     own_venue.fault(effect="refuse", call="key.rights", **extra)
@@ -43,6 +43,23 @@ async def test_a_venue_that_does_not_tell_is_used_with_a_warning(
     assert ["binance did not tell whether the API key may withdraw"] == [
         record.getMessage().partition(":")[0] for record in caplog.records if "withdraw" in record.getMessage()
     ]
+    assert "binance did not tell whether the API key may withdraw" == broker.key_doubt
+    own_venue.control("POST", "keys", {"account": ACCOUNT, "may_withdraw": True})
+    await broker.ask_key_rights()
+    assert "the API key of binance may withdraw" == broker.key_doubt
+    own_venue.control("POST", "keys", {"account": ACCOUNT, "may_withdraw": False})
+    await broker.ask_key_rights()
+    assert "" == broker.key_doubt
+    await broker.close()
+
+
+async def test_a_venue_that_has_no_such_question_raises_no_doubt(own_venue: VenueProcess) -> None:
+    own_venue.fault(effect="html", call="key.rights", status=404)
+    broker = CcxtBroker(config_for(own_venue), clock=SystemClock())
+
+    await broker.connect()
+
+    assert "" == broker.key_doubt
     await broker.close()
 
 

@@ -33,6 +33,7 @@ _WINDOW_NS = 24 * 3600 * 10**9 - 60 * 10**9
 """A day, less what our question may take to arrive."""
 _SUBSCRIBE_S = 10.0
 _ONE_BY_ONE = 10
+_NO_SUCH_PATH = 404
 # Ours: balances are polled, and ccxt's handler trips over one that comes before its cache is made.
 _USER_EVENTS = ("executionReport", "outboundAccountPosition", "balanceUpdate", "externalLockUpdate")
 
@@ -159,12 +160,20 @@ class BinanceSpot:
             return [words.candle(raw, symbol, candle_s) for raw in raws]
 
     async def may_withdraw(self) -> bool | None:
-        """See `Dialect`. Not asked where the config names addresses of its own and none for sapi: it may have none."""
+        """See `Dialect`. Not asked where the config names addresses of its own and none for sapi: it may have none.
+
+        A plain 404 says that the venue has no such question (Binance US): then it cannot tell.
+        """
         own = self._client.config.urls.get("api", {})
         if own and "sapi" not in own:
             return None
         exchange = self._client.exchange
-        raw = await self._client.call("key rights", lambda: exchange.sapi_get_account_apirestrictions({}))
+        try:
+            raw = await self._client.call("key rights", lambda: exchange.sapi_get_account_apirestrictions({}))
+        except NoAnswer as error:
+            if error.facts.get("http_status") == _NO_SUCH_PATH and not error.facts.get("venue_code"):
+                return None
+            raise
         with reading("key rights"):
             return bool(raw["enableWithdrawals"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 from trading_orchestrator.brokers.budget import RequestBudget
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
@@ -11,7 +12,7 @@ from trading_orchestrator.brokers.ccxt.client_ids import check_client_ids
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.dialect import Dialect
 from trading_orchestrator.brokers.ccxt.dialects import dialect_of
-from trading_orchestrator.brokers.ccxt.key_rights import check_key
+from trading_orchestrator.brokers.ccxt.key_rights import KeyCheck, KeyMayWithdraw
 from trading_orchestrator.brokers.ccxt.probes import AccountProbe
 from trading_orchestrator.brokers.ccxt.streams import Stream
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, TradeReport
@@ -43,6 +44,7 @@ class CcxtBroker:
         self._clock = clock
         self._client = client or CcxtClient(config, clock=clock)
         self._dialect: Dialect = dialect_of(self._client)
+        self._key_check = KeyCheck(self._dialect, config.exchange)
         self._random_bytes = random_bytes
         self._watch: StreamWatch | None = None
 
@@ -66,7 +68,15 @@ class CcxtBroker:
     async def connect(self) -> None:
         check_client_ids(self._config.exchange, self._config.client_id_param)
         await self._client.ready()
-        await asyncio.gather(self.clock_offset_s(), check_key(self._dialect, self._config))
+        await asyncio.gather(self.clock_offset_s(), self._key_check.ask())
+
+    @property
+    def key_doubt(self) -> str:
+        return self._key_check.doubt
+
+    async def ask_key_rights(self) -> None:
+        with suppress(KeyMayWithdraw):  # that is an answer: the doubt says so
+            await self._key_check.ask()
 
     @property
     def countdown_s(self) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.dialect import Dialect
 from trading_orchestrator.errors import OrchestratorError, Refused
 
@@ -17,20 +16,30 @@ class KeyMayWithdraw(Refused):
     code = "key.may_withdraw"
 
 
-async def check_key(dialect: Dialect, config: CcxtConfig) -> None:
-    """Ask the venue what the key may do, where it tells. What cannot be learnt is logged and stops nothing.
+class KeyCheck:
+    """What the venue has told of the key so far. `doubt` "": it cannot withdraw, or the venue cannot be asked."""
 
-    Raises:
-        KeyMayWithdraw: it may withdraw.
-    """
-    try:
-        may_withdraw = await dialect.may_withdraw()
-    except OrchestratorError as error:
-        log.warning("%s did not tell whether the API key may withdraw: %s", config.exchange, error.message)
-        return
-    if may_withdraw:
-        raise KeyMayWithdraw(
-            f"the API key of {config.exchange} may withdraw: expected one that may only trade; make a key without "
-            "the right to withdraw, and bind it to this host's address",
-            exchange=config.exchange,
-        )
+    def __init__(self, dialect: Dialect, exchange: str) -> None:
+        self._dialect = dialect
+        self._exchange = exchange
+        self.doubt = ""
+
+    async def ask(self) -> None:
+        """Ask what the key may do. A failed answer is no answer: the doubt stays, and whoever moves real money waits.
+
+        Raises:
+            KeyMayWithdraw: it may withdraw.
+        """
+        try:
+            may_withdraw = await self._dialect.may_withdraw()
+        except OrchestratorError as error:
+            self.doubt = f"{self._exchange} did not tell whether the API key may withdraw"
+            log.warning("%s: %s", self.doubt, error.message)
+            return
+        self.doubt = f"the API key of {self._exchange} may withdraw" if may_withdraw else ""
+        if may_withdraw:
+            raise KeyMayWithdraw(
+                f"{self.doubt}: expected one that may only trade; make a key without the right to withdraw, and bind "
+                "it to this host's address",
+                exchange=self._exchange,
+            )
