@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from trading_orchestrator.brokers.budget import Purpose, asking
 from trading_orchestrator.brokers.port import OrderReport
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
@@ -25,9 +26,10 @@ Ask = Callable[[str, str], Awaitable[OrderReport | None]]
 STEP = 8
 GAP = 24
 """So many ids in a row unknown to the venue end the search: denied orders took numbers and never reached it."""
-QUESTIONS_MOST = 48
-"""A start asks no more than this about lost orders: 192 of the 1,200 that Binance lets us spend at once."""
-LOOK_WITHIN_S = 2.0
+FURTHER = (1, 2, 4, 8, 16)
+"""Asked for beside the very next id: what was lost first may have been refused by the venue, which forgot it then."""
+QUESTIONS_MOST = 40
+LOOK_WITHIN_S = 1.0
 """What is unanswered by then is left out, and so are the numbers it was about."""
 MARGIN = 1_000
 RANDOM_OCTETS = 4
@@ -86,11 +88,10 @@ class LostOrders:
     async def look(self) -> Look:
         """Return whether the venue knows an order that this journal would send next.
 
-        The first ids that were lost may be unknown to it, too: what it refused, it forgot. So a gap of them is asked
-        for, once the venue has said of the first that there is none: where an answer is late, or proves nothing, asking
-        for two dozen would only keep a desk from its work (F7). What was lost and is open, or traded lately, is seen as
-        a stranger all the same, and then only an answered search lets the desk begin; what was lost and ended cannot be
-        doubled once `skipped` numbers are left out.
+        Only what nobody else needs of the request budget is spent beyond the very next id: where an answer is late, or
+        proves nothing, asking for more would keep a desk from its work (F7). What was lost and is open, or traded
+        lately, is seen as a stranger all the same, and then only an answered search lets the desk begin; what was lost
+        and ended cannot be doubled once `skipped` numbers are left out.
         """
         if self._is_known_current:
             return Look(is_ahead=False, is_whole=True)
@@ -105,25 +106,27 @@ class LostOrders:
 
     async def _look(self) -> Look:
         pairs = sum(len(symbols) for symbols in self._wanted.values())
-        depth = min(GAP, max(1, QUESTIONS_MOST // max(1, pairs)))
+        further = FURTHER if pairs * len(FURTHER) <= QUESTIONS_MOST else ()
         try:
-            is_ahead = await self._knows_any(range(1)) or await self._knows_any(range(1, depth))
+            is_ahead = await self._knows_any((0,))
+            with asking(Purpose.POLL):
+                is_ahead = is_ahead or await self._knows_any(further)
         except OrchestratorError as error:
             log.warning("whether the journal is behind the venue could not be asked: %s", error.message)
             return Look(is_ahead=False, is_whole=False)
-        return Look(is_ahead=is_ahead, is_whole=is_ahead or depth == GAP)
+        return Look(is_ahead=is_ahead, is_whole=is_ahead or bool(further))
 
-    async def _knows_any(self, ahead: range) -> bool:
-        asking = [
+    async def _knows_any(self, ahead: Sequence[int]) -> bool:
+        questions = [
             asyncio.ensure_future(self._ask_once(symbol, self._name(strategy, each)))
             for strategy, symbols in self._wanted.items()
             for each in ahead
             for symbol in symbols
         ]
         try:
-            return any(report is not None for report in await asyncio.gather(*asking))
+            return any(report is not None for report in await asyncio.gather(*questions))
         finally:
-            for question in asking:  # one without an answer is enough to leap: the rest would only spend the budget
+            for question in questions:  # one without an answer is enough to leap: the rest would only spend the budget
                 question.cancel()
 
     def skipped(self) -> dict[str, int]:

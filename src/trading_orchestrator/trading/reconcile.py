@@ -41,6 +41,8 @@ ASK_AT_ONCE = 32
 """Orders asked for before strategies run; of more the lists tell, or the resolver asks at its own pace: until then
 their exposure is reserved, and a takeover in a storm does not wait for a thousand answers."""
 TRY_AGAIN_S = 0.05
+PAUSE_MOST_S = 2.0
+"""A venue's pause of so long is waited out between two tries; a longer one is for a later start."""
 BREATHE_EVERY = 256
 LOOK_BACK_S = (60.0, 3600.0, 86_400.0)
 """Where the newest trade before the opening is looked for, the nearest first; then in all of the history."""
@@ -337,7 +339,8 @@ class Reconciler:
                 raise
             except (Transient, Unknown) as error:
                 log.info("reconciling: %s", error.message)
-                await self._clock.sleep(TRY_AGAIN_S * 2**tried)
+                pause_s = error.retry_after_s if isinstance(error, Transient) else None
+                await self._clock.sleep(max(TRY_AGAIN_S * 2**tried, min(pause_s or 0.0, PAUSE_MOST_S)))
         try:
             return await ask()
         except ClockOff:
