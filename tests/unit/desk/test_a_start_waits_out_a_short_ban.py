@@ -10,7 +10,7 @@ import pytest
 from tests.unit.desk.world import World
 from trading_orchestrator.brokers.budget import VenuePaused
 from trading_orchestrator.brokers.port import Balance
-from trading_orchestrator.trading.reconcile import NotReconciled
+from trading_orchestrator.trading.waiting_to_start import CannotStart
 
 
 @pytest.mark.parametrize(("ban_s", "is_waited_out"), [(1.0, True), (30.0, False)])
@@ -30,5 +30,5 @@ async def test_only_a_long_ban_fails_it(tmp_path: Path, ban_s: float, is_waited_
         if is_waited_out:
             await world.start(node)
         else:
-            with pytest.raises(NotReconciled):
+            with pytest.raises(CannotStart):
                 await world.start(node)
