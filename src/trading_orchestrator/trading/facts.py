@@ -309,12 +309,16 @@ class TradeAttributed(Body, frozen=True):
 
 
 class TradeInferred(Body, frozen=True):
-    """A hole outlived its grace: a synthetic fill that real trades of the order replace, never add to."""
+    """A hole outlived its grace: a synthetic fill that real trades of the order replace, never add to.
+
+    `told`: the order's strategy hears of it now. Where it is not said, it hears of the trades that replace it.
+    """
 
     cl_ord_id: str
     trade: TradeReport
     cum_from: Decimal
     cum_to: Decimal
+    told: bool = False
 
 
 class TradeBusted(Body, frozen=True):

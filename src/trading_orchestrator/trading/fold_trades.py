@@ -69,7 +69,7 @@ def _synthetic(order: Order, part: Inferred, qty: Decimal) -> TradeReport:
 
 
 def _trade_inferred(desk: Desk, body: f.TradeInferred, at_ns: int) -> None:
-    desk.keep(evolve.inferred(desk.shelf.need(body.cl_ord_id), body.trade), at_ns)
+    desk.keep(evolve.inferred(desk.shelf.need(body.cl_ord_id), body.trade, told=body.told), at_ns)
     desk.book(body.trade)
     desk.state.explain_anew()
     key = desk.state.trade_key(body.trade.symbol, body.trade.trade_id)

@@ -7,12 +7,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
 from msgspec import structs
 
 from tests.unit.desk.world import GRACE_S, SYMBOL, Node, World
-from trading_orchestrator.brokers.port import OrderNotFound, OrderReport, TradeReport
+from tests.unit.trading_core.desk_scene import Scene
+from trading_orchestrator.brokers.port import OrderNotFound, OrderReport, TradeReport, VenueStatus
 from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.kernel.tenancy import Succession
+from trading_orchestrator.trading import facts as f
+from trading_orchestrator.trading import resolve
+from trading_orchestrator.trading.orders.amends import of_hole_past_grace
+from trading_orchestrator.trading.orders.fills import fill_of
+from trading_orchestrator.trading.orders.finding import Finding
 
 TEN = Decimal(10)
 
@@ -146,3 +154,68 @@ async def test_real_trades_are_told_as_far_as_they_go_beyond_an_inference(tmp_pa
         await world.run(1)
 
         assert (TEN, TEN) == (heard_qty(node), await world.position_qty())
+
+
+def infer(scene: Scene, cl: str, cum_qty: str, *, told: bool) -> Decimal:
+    """Let a hole up to this sum outlive its grace; return what a strategy hears of it."""
+    scene.hear(scene.report(cl, VenueStatus.PARTIALLY_FILLED, cum_qty=Decimal(cum_qty)))
+    finding = of_hole_past_grace(scene.journal.book, cl, px=TEN, at_ns=scene.journal.now_ns)
+    (body,) = finding.facts
+    written = msgspec.to_builtins(body)
+    if not told:
+        written.pop("told", None)  # as a release wrote it that told nobody
+    body = msgspec.convert(written, f.TradeInferred)
+    scene.journal.record(body)
+    return told_qty(body)
+
+
+def told_qty(*facts: f.Body) -> Decimal:
+    return sum((fill[1].last_qty for body in facts if (fill := fill_of(body)) is not None), Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("old_to", "new_to", "inferred", "traded"),
+    [
+        ("10", "", ["0"], ["4", "6"]),
+        ("", "10", ["10"], ["0", "0"]),
+        ("3", "5", ["0", "2"], ["3", "5"]),
+        ("6", "7", ["0", "1"], ["4", "5"]),
+    ],
+    ids=["an old release's", "this one's", "both", "both, the old one in two"],
+)
+def test_an_inference_that_nobody_was_told_of_is_told_with_its_trades(
+    old_to: str, new_to: str, inferred: list[str], traded: list[str]
+) -> None:
+    scene = Scene()
+    cl = scene.send("10")
+
+    heard = [infer(scene, cl, cum_qty, told=cum_qty == new_to) for cum_qty in (old_to, new_to) if cum_qty]
+    by_trades = [told_qty(*scene.hear(scene.trade(cl, key, qty)).facts) for key, qty in (("t1", "4"), ("t2", "6"))]
+
+    assert (inferred, traded) == ([str(qty) for qty in heard], [str(qty) for qty in by_trades])
+    assert TEN == sum(heard + by_trades)
+
+
+def as_written_before(*args: Any, **more: Any) -> Finding:
+    """Infer as a release that told nobody of it."""
+    return Finding(facts=tuple(structs.replace(body, told=False) for body in of_hole_past_grace(*args, **more).facts))
+
+
+async def test_an_upgrade_finds_an_inference_that_nobody_was_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await World.open(tmp_path) as world:
+        replica = Replica()
+        replica.shown_most = 0
+        monkeypatch.setattr(resolve, "of_hole_past_grace", as_written_before)
+        node = await buy_unheard(world, replica)
+        await world.run(GRACE_S + 3)
+        assert (Decimal(0), TEN) == (heard_qty(node), await world.position_qty())
+        monkeypatch.undo()
+
+        heir = await heir_of(world, node, replica)
+        await world.run(1)
+        replica.shown_most = 1_000
+        await world.run(10)
+
+        assert (TEN, TEN) == (heard_qty(heir), await world.position_qty())

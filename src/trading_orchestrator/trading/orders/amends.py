@@ -46,7 +46,7 @@ def of_hole_past_grace(book: Ledger, cl_ord_id: str, *, px: Decimal, at_ns: int)
         fee_asset="",
         at_ns=at_ns,
     )
-    body = f.TradeInferred(cl_ord_id=order.cl_ord_id, trade=trade, cum_from=order.cum_qty, cum_to=cum_to)
+    body = f.TradeInferred(cl_ord_id=order.cl_ord_id, trade=trade, cum_from=order.cum_qty, cum_to=cum_to, told=True)
     return Finding(facts=(body,))
 
 

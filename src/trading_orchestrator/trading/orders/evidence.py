@@ -173,7 +173,7 @@ def _draft_trade(draft: Draft, book: Ledger, trade: TradeReport, source: str, he
     # No order that this journal intended is older than its opening, whatever a venue's clock says.
     in_opening = heard is Heard.NEVER and not before.intent_id and book.is_in_opening(trade)
     after = evolve.traded(before, trade)
-    cl_ord_id, displaced_qty = before.cl_ord_id, before.inferred_qty - after.inferred_qty or ZERO
+    cl_ord_id, displaced_qty = before.cl_ord_id, before.told_early_qty - after.told_early_qty or ZERO
     body: f.Body = f.TradeBooked(trade=trade, source=source, cl_ord_id=cl_ord_id, displaced_qty=displaced_qty)
     if heard is Heard.WITHOUT_ORDER or in_opening:
         body = f.TradeAttributed(cl_ord_id=cl_ord_id, trade=trade, in_opening=in_opening, displaced_qty=displaced_qty)

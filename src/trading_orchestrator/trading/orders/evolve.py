@@ -175,9 +175,9 @@ def displace(parts: tuple[Inferred, ...], qty: Decimal) -> tuple[Inferred, ...]:
     return tuple(left)
 
 
-def inferred(order: Order, trade: TradeReport) -> Order:
+def inferred(order: Order, trade: TradeReport, *, told: bool) -> Order:
     """A hole that outlived its grace."""
-    part = Inferred(trade_id=trade.trade_id, qty=trade.last_qty, px=trade.last_px, at_ns=trade.at_ns)
+    part = Inferred(trade_id=trade.trade_id, qty=trade.last_qty, px=trade.last_px, at_ns=trade.at_ns, told=told)
     return replace(order, inferred=(*order.inferred, part), accepted=True, lack=None)
 
 

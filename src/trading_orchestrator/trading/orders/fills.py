@@ -12,10 +12,11 @@ from trading_orchestrator.trading import facts as f
 def fill_of(body: f.Body) -> tuple[str, TradeReport] | None:
     """Return the order and what it traded by this fact, or None.
 
-    Real trades that take the place of a synthetic fill are told as far as they go beyond it.
+    Real trades that take the place of a synthetic fill are told as far as they go beyond what was told of it: nobody
+    was told of one that an older release inferred.
     """
     if isinstance(body, f.TradeInferred):
-        return body.cl_ord_id, body.trade
+        return (body.cl_ord_id, body.trade) if body.told else None
     if not isinstance(body, f.TradeBooked | f.TradeAttributed) or not body.cl_ord_id:
         return None
     fresh_qty = body.trade.last_qty - body.displaced_qty

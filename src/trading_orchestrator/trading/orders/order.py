@@ -15,12 +15,13 @@ from trading_orchestrator.trading.orders.requests import Request, RequestAt, Req
 
 
 class Inferred(msgspec.Struct, frozen=True):
-    """What is left of a synthetic fill after real trades took its place."""
+    """What is left of a synthetic fill after real trades took its place. `told`: the order's strategy heard of it."""
 
     trade_id: str
     qty: Decimal
     px: Decimal
     at_ns: int
+    told: bool = False
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
@@ -110,6 +111,11 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @property
     def inferred_qty(self) -> Decimal:
         return sum((part.qty for part in self.inferred), ZERO)
+
+    @property
+    def told_early_qty(self) -> Decimal:
+        """Return how much of its synthetic fills its strategy heard of."""
+        return sum((part.qty for part in self.inferred if part.told), ZERO)
 
     @property
     def cum_qty(self) -> Decimal:
