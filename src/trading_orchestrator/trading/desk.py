@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TypeVar
 
-from trading_orchestrator.brokers.port import Broker, Connected, KeyRefused
+from trading_orchestrator.brokers.port import Broker, KeyRefused
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.kernel.clock import Clock
@@ -17,7 +16,7 @@ from trading_orchestrator.kernel.config import ConfigRefused, nearest
 from trading_orchestrator.kernel.faultpoint import FaultPoint, no_fault
 from trading_orchestrator.kernel.ids import RandomBytes, system_random
 from trading_orchestrator.kernel.tenancy import Seat
-from trading_orchestrator.market.port import Feed, Instrument, Quote, Trade
+from trading_orchestrator.market.port import Feed, Instrument, Quote
 from trading_orchestrator.storage.ports import FactStore, Fence, JournalCorrupt, StaleEpoch
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.config import DeskConfig
@@ -28,17 +27,14 @@ from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.rebuild import has_lost_rows, rebuild_rows
 from trading_orchestrator.trading.reconcile import NotReconciled
 from trading_orchestrator.trading.record import RecordLost
-from trading_orchestrator.trading.shift import Report, Shift, Surroundings
+from trading_orchestrator.trading.shift import Shift, Surroundings
 from trading_orchestrator.trading.strategies.bar_history import BarHistory
 from trading_orchestrator.trading.strategy_health import strategy_health
+from trading_orchestrator.trading.streams import Streams
 from trading_orchestrator.trading.venue_clock import VenueClock
 from trading_orchestrator.trading.waiting_to_start import WaitingToStart, asking_its_venue
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
-STREAM_AGAIN_S = 1.0
-STREAM_UP_S = 5.0
-"""How long `warm` waits for the report stream; polls find what a stream that is not up does not bring."""
 BEGIN_AGAIN_S = (0.05, 0.2, 0.5, 1.0)
 """Waits between tries to begin again after the journal failed; the last one repeats."""
 
@@ -88,8 +84,8 @@ class Desk:
         self._feed = feed
         self._clock = clock
         self._instruments: dict[str, Instrument] = {}
-        self._quotes: dict[str, Quote] = {}
-        self._bars = BarHistory(config.bars_kept, clock, random_bytes)
+        quotes: dict[str, Quote] = {}
+        bars = BarHistory(config.bars_kept, clock, random_bytes)
         self._around = Surroundings(
             config=config,
             node=node,
@@ -101,8 +97,8 @@ class Desk:
             now_running=now_running,
             strategies=strategies_of(config, source=f"desk {name}"),
             instruments=self._instruments,
-            quotes=self._quotes,
-            bars=self._bars,
+            quotes=quotes,
+            bars=bars,
             venue_clock=VenueClock(broker, config, clock),
             live=live,
             notes=notes,
@@ -111,16 +107,24 @@ class Desk:
         for strategy, loaded in self._around.strategies.items():
             wants = loaded.wants(strategy)
             for symbol in wants.symbols if wants.bar_s is not None else ():
-                self._bars.want(symbol, wants.bar_s or 0)
+                bars.want(symbol, wants.bar_s or 0)
+        self._streams = Streams(
+            broker,
+            feed,
+            clock,
+            of=self.lease,
+            instruments=self._instruments,
+            quotes=quotes,
+            bars=bars,
+            venue_clock=self._around.venue_clock,
+            shift=lambda: self._shift,
+        )
         self._follower: Follower | None = None
         self._seat: Seat | None = None
         self._shift: Shift | None = None
         self._has_begun = False
-        self._pumps: list[asyncio.Task[None]] = []
-        self._filling: asyncio.Task[None] | None = None
         self._again: asyncio.Task[None] | None = None
         self._stand_in: EmergencyCancels | None = None
-        self._stream_up = asyncio.Event()
         self._trouble = ""
         self._waiting = WaitingToStart(clock)
         self._spares = False
@@ -229,14 +233,7 @@ class Desk:
                 await self._broker.connect()
                 known = {instrument.symbol: instrument for instrument in await self._feed.instruments()}
             await self._take_instruments(known)
-        past = [] if self._pumps else [self._bars.fill(self._feed)]
-        if not self._pumps:
-            self._pumps = [
-                asyncio.create_task(self._pump(self._broker.reports, self._on_report), name=f"{self.lease} reports"),
-                asyncio.create_task(self._pump(self._market, self._on_market), name=f"{self.lease} market"),
-                asyncio.create_task(self._around.venue_clock.keep_fresh(), name=f"{self.lease} venue clock"),
-            ]
-        await asyncio.gather(self._follow(), self._wait_for_stream(), *past)
+        await asyncio.gather(self._follow(), *self._streams.open())
 
     async def take(self, seat: Seat) -> None:
         self._seat = seat
@@ -265,11 +262,7 @@ class Desk:
     async def close(self) -> None:
         await self.leave(0)
         await self._end_emergency(None)
-        pumps = [*self._pumps, self._filling] if self._filling is not None else self._pumps
-        for pump in pumps:
-            pump.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
-        self._pumps = []
+        await self._streams.close()
         await self._feed.close()
         await self._broker.close()
 
@@ -414,47 +407,6 @@ class Desk:
                 )
         self._instruments.update({each: known[each] for each in self._config.symbols if each in known})
 
-    async def _wait_for_stream(self) -> None:
-        up = asyncio.ensure_future(self._stream_up.wait())
-        late = asyncio.ensure_future(self._clock.sleep(STREAM_UP_S))
-        await asyncio.wait((up, late), return_when=asyncio.FIRST_COMPLETED)
-        up.cancel()
-        late.cancel()
-
-    # -- streams
-
-    def _market(self) -> AsyncIterator[Quote | Trade]:
-        return self._feed.events(list(self._instruments))
-
-    def _on_report(self, report: Report) -> None:
-        if isinstance(report, Connected):
-            self._stream_up.set()
-        if self._shift is not None:
-            self._shift.on_report(report)
-
-    def _on_market(self, event: Quote | Trade) -> None:
-        if isinstance(event, Quote):
-            self._quotes[event.symbol] = event
-        closed = self._bars.on_event(event)
-        if self._bars.has_hole(closed) and (self._filling is None or self._filling.done()):
-            self._filling = asyncio.create_task(self._bars.fill(self._feed), name=f"{self.lease} past bars")
-        if self._shift is None:
-            return
-        for bar_s, bar in closed:
-            self._shift.floor.on_bar(bar_s, bar)
-        if isinstance(event, Quote):
-            self._shift.on_quote(event)
-
-    async def _pump(self, stream: Callable[[], AsyncIterator[T]], take: Callable[[T], None]) -> None:
-        """Read a stream for ever: streams reconnect by themselves, and one that ends all the same is opened anew."""
-        while True:
-            try:
-                async for item in stream():
-                    _taken(take, item)
-            except Exception as error:  # noqa: BLE001 - whatever a stream dies of, the desk must hear again
-                log.warning("%s: a stream ended: %s: %s", self.lease, type(error).__name__, error)
-            await self._clock.sleep(STREAM_AGAIN_S)
-
 
 def worry_of(book: Book) -> str:
     """Return what an operator should know of a desk that runs, worst first; "" when there is nothing."""
@@ -467,11 +419,3 @@ def worry_of(book: Book) -> str:
     said += [f"{symbol} takes no new entries: {code}" for symbol, code in sorted(book.blocked.items())]
     said += [f"{unknown} unknown orders"] if unknown else []
     return "; ".join(said)
-
-
-def _taken(take: Callable[[T], None], item: T) -> None:
-    try:
-        take(item)
-    except OrchestratorError as error:
-        # The record is lost by now, and whoever hears of that begins anew; the stream must not end with it.
-        log.error("a report could not be booked: %s", error.message)
