@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -205,3 +206,29 @@ async def test_a_lease_that_ran_out_unsaid_shows_nothing_more_until_it_is_held_a
     assert held >= OF_THE_DESK
     assert not OF_THE_DESK & lost
     assert OF_THE_DESK <= {*readings(meter)}
+
+
+async def test_rows_of_a_desk_register_nothing_anew_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, meter = VirtualClock(), Meter()
+    store = metered_store(Stolen(clock), meter, clock)
+    watched: list[str] = []
+    watch = meter.watch
+
+    def noted(name: str, *args: Any, **more: Any) -> None:
+        watched.append(name)
+        watch(name, *args, **more)
+
+    monkeypatch.setattr(meter, "watch", noted)
+
+    async def written(open_orders: int) -> float:
+        row = Put("desks", "practice", {"open_orders": open_orders, "unknown_orders": 0})
+        writing = asyncio.ensure_future(store.append([], node="a", fence=FENCE, puts=[row]))
+        await clock.advance(0.1)
+        await writing
+        return readings(meter)["trading_desk_open_orders{'desk': 'practice'}"]
+
+    assert [3, 5, 4] == [await written(count) for count in (3, 5, 4)]
+    assert ["trading_desk_open_orders", "trading_desk_unknown_orders"] == watched
+    await store.release_lease("desk/practice", holder="a", epoch=1)
+    assert not OF_THE_DESK & {*readings(meter)}
+    assert 7 == await written(7)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -44,7 +44,7 @@ def metered_store(store: FactStore, meter: Meter, clock: Clock) -> FactStore:
 
 
 class MeteredStore:
-    """Adds about 2 µs to an append. One event loop."""
+    """Adds about 2 µs to an append of one fact and its desk's row. One event loop."""
 
     def __init__(self, store: FactStore, meter: Meter, clock: Clock) -> None:
         self._store = store
@@ -53,6 +53,7 @@ class MeteredStore:
         self._waiting = 0
         self._counters: dict[tuple[str, str], Counter] = {}
         self._ends_ns: dict[str, int] = {}
+        self._rows: dict[str, Mapping[str, Any]] = {}
         self._intended_ns: OrderedDict[str, int] = OrderedDict()
         self._append_s = meter.histogram(
             "trading_journal_append_seconds", "From the call of an append until it is durable"
@@ -103,8 +104,10 @@ class MeteredStore:
     def _forget(self, lease: str) -> None:
         self._ends_ns.pop(lease, None)
         self._meter.forget(LEASE_AGE, lease=lease)
+        desk = lease.removeprefix("desk/")
+        self._rows.pop(desk, None)
         for metric, _ in OF_DESK.values():
-            self._meter.forget(metric, desk=lease.removeprefix("desk/"))
+            self._meter.forget(metric, desk=desk)
 
     def _renewed(self, lease: str, asked_ns: int, ttl_s: float) -> None:
         self._ends_ns[lease] = asked_ns + int(ttl_s * 1e9)
@@ -149,7 +152,15 @@ class MeteredStore:
     def _note_desks(self, puts: Sequence[Put]) -> None:
         for put in puts:
             if put.projection == DESKS and isinstance(put.value, dict):
-                for field, (name, described) in OF_DESK.items():
-                    value = float(put.value[field])
-                    held = self._while_held(f"desk/{put.key}", partial(float, value))
-                    self._meter.watch(name, described, held, desk=put.key)
+                is_new = put.key not in self._rows
+                self._rows[put.key] = put.value
+                if is_new:
+                    self._watch_desk(put.key)
+
+    def _watch_desk(self, desk: str) -> None:
+        for field, (name, described) in OF_DESK.items():
+            newest = partial(self._newest, desk, field)
+            self._meter.watch(name, described, self._while_held(f"desk/{desk}", newest), desk=desk)
+
+    def _newest(self, desk: str, field: str) -> float:
+        return float(self._rows[desk][field])
