@@ -12,7 +12,7 @@ import typer
 from trading_orchestrator.cli import channels, ladders, on_call, silences
 from trading_orchestrator.cli.alert_words import ByOption, NameArgument, NoteOption, find, me, seconds, tell
 from trading_orchestrator.cli.console_calls import UrlOption, call
-from trading_orchestrator.cli.display import Column, local_moment, screen, show_table
+from trading_orchestrator.cli.display import Column, counted, local_moment, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
 from trading_orchestrator.cli.reading import as_json as json_line
 from trading_orchestrator.errors import Refused
@@ -60,11 +60,11 @@ def list_(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOptio
         show_table(screen(), "Alerts", LIST, [_line(one) for one in found["alerts"]])
     means = found["mean_times"]
     if means["episodes"]:
-        took = [f"{name} {means[key]:.0f} s" for name, key in MEANS if means[key] is not None]
-        print(f"over {means['episodes']} that are over: {', '.join(took)}")
+        took = [f"{name} {means[key]:.0f} s in the mean" for name, key in MEANS if means[key] is not None]
+        print(f"{counted(means['episodes'], 'alert')} over before: {', '.join(took)}")
 
 
-MEANS = (("mean time to acknowledge", "to_acknowledge_s"), ("to resolve", "to_resolve_s"))
+MEANS = (("taken after", "to_acknowledge_s"), ("resolved after", "to_resolve_s"))
 
 
 def show(name: NameArgument, url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -102,6 +102,9 @@ def history(
     found = call(f"/api/alerts/history?limit={limit}", url=url, config=config)["messages"]
     if as_json:
         print(json_line(found))
+        return
+    if not found:
+        print("nothing was sent yet")
         return
     rows = [row for line in found for row in (_sent(line), *(_tried(line) if tries else ()))]
     show_table(screen(), "Sent", SENT, rows)
@@ -142,7 +145,7 @@ def reload(
 ) -> None:
     """Read the alert config anew; a wrong one changes nothing and is told."""
     said = call("/api/alerts/reload", {"by": me(by)}, url=url, config=config)
-    words = f"{said['rules']} rules and {len(said['receivers'])} receivers from {said['source']}"
+    words = f"{counted(said['rules'], 'rule')} and {counted(len(said['receivers']), 'receiver')} from {said['source']}"
     tell(said, words, as_json=as_json)
 
 
@@ -154,7 +157,9 @@ def try_routes(
     """Print who would hear of an alert with these labels, by the config file; nothing needs to run."""
     pairs = dict(_pair(label) for label in labels)
     found = [{"receiver": route.receiver, "route": route.key} for route in _plan(config).policy.tree.match(pairs)]
-    tell({"routes": found}, "\n".join(f"{one['receiver']}  ({one['route']})" for one in found), as_json=as_json)
+    tell(
+        {"routes": found}, "\n".join(f"{one['receiver']}, by {_route(one['route'])}" for one in found), as_json=as_json
+    )
 
 
 def check_rules(config: ConfigOption = None) -> None:
@@ -163,7 +168,8 @@ def check_rules(config: ConfigOption = None) -> None:
 
     plan = _plan(config)
     asyncio.run(try_out(plan, lambda plan: open_board(plan, SystemClock())))
-    print(f"{len(plan.rules)} rules, {len(plan.receivers)} receivers and {len(plan.channels)} channels are well")
+    rules, receivers = counted(len(plan.rules), "rule"), counted(len(plan.receivers), "receiver")
+    print(f"well: {rules}, {receivers}, {counted(len(plan.channels), 'channel')}")
 
 
 def export_rules(config: ConfigOption = None) -> None:
@@ -212,6 +218,10 @@ def _tried(line: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
         for answer in one["answers"]:
             how = "taken" if answer["is_taken"] else "not taken"
             yield local_moment(one["at_ns"]), f"  by {answer['channel']}", "", "", "", how, "", answer["said"]
+
+
+def _route(key: str) -> str:
+    return "the root route" if key == "{}" else f"route {key}"
 
 
 def _pair(label: str) -> tuple[str, str]:

@@ -33,8 +33,11 @@ NameArgument = Annotated[str, typer.Argument(help="The desk.")]
 ByOption = Annotated[str, typer.Option("--by", help="Who takes the decision; stands in the journal for ever.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Agree to what will happen, without being asked.")]
-HELP = """What a named person asks of a desk. Each request is a fact with name and reason; the desk follows it at once,
-or, while nobody holds it, before anything else at its next start."""
+HELP = (
+    "What a named person asks of a desk: modes, the kill switch, arming, corrections.\n\n"
+    "Each request is a fact with name and reason; the desk follows it at once, or, while nobody holds it, before "
+    "anything else at its next start."
+)
 
 
 def build() -> typer.Typer:
@@ -110,6 +113,8 @@ def kill(
 ) -> None:
     """Send nothing, cancel everything of ours, verify it twice; holds over restarts until `resume`."""
     _mode(name, "killed", by, reason, config, data_dir, as_json)
+    if not as_json:
+        print(f"back to trading with: trading-orchestrator desk resume {name} --by NAME --reason TEXT")
 
 
 def arm(

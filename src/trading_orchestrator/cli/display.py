@@ -72,6 +72,11 @@ def local_time(at_ns: int) -> str:
     return at.strftime("%H:%M:%S.") + f"{at.microsecond // 1000:03d}"
 
 
+def counted(count: int, thing: str) -> str:
+    """Return how many there are of a thing, in words that fit one as well."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
 def offset(ms: float) -> str:
     """Return a span since the beginning in a unit that fits."""
     sign, ms = ("-" if ms < 0 else "+"), abs(ms)

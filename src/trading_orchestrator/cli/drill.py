@@ -12,9 +12,9 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from trading_orchestrator.app import settings as hall
+from trading_orchestrator.cli.display import Column, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, JsonOption
 from trading_orchestrator.cli.reading import as_json as json_line
 from trading_orchestrator.drills.catalogue import DRILLS, drill_named
@@ -36,7 +36,7 @@ ReportOption = Annotated[
     ),
 ]
 KeepOption = Annotated[
-    Path | None, typer.Option("--keep", help="Keep journal and logs of the drill in this directory.")
+    Path | None, typer.Option("--keep", help="Keep journal and logs in this directory, not in one that goes away.")
 ]
 
 
@@ -60,10 +60,11 @@ def list_(as_json: JsonOption = False) -> None:
         told = [{"drill": one.name, "what": one.what, "by_hand": one.by_hand} for one in DRILLS]
         print(json_line({"drills": told}))
         return
-    table = Table("drill", "what happens", "must end in", box=None)
-    for drill in DRILLS:
-        table.add_row(drill.name, drill.what, f"a safe halt: {drill.by_hand}" if drill.by_hand else "trading again")
-    Console().print(table)
+    rows = [
+        (drill.name, drill.what, f"a safe halt: {drill.by_hand}" if drill.by_hand else "trading again")
+        for drill in DRILLS
+    ]
+    show_table(screen(), "Drills", [Column(title) for title in ("drill", "what happens", "must end in")], rows)
 
 
 def run(
@@ -138,11 +139,9 @@ def _line(outcome: Outcome) -> str:
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:
-    table = Table(HEADS[0], *HEADS[2:], box=None)
-    for outcome in outcomes:
-        table.add_row(outcome.drill, *figures(outcome))
-    console = Console()
-    console.print(table)
+    console = screen()
+    rows = [(outcome.drill, *figures(outcome)) for outcome in outcomes]
+    show_table(console, "Drills", [Column(title) for title in (HEADS[0], *HEADS[2:])], rows)
     console.print(percentiles(outcomes))
     for outcome in outcomes:
         if outcome.by_hand:

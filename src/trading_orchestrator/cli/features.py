@@ -8,11 +8,10 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from trading_orchestrator.app import settings as hall
 from trading_orchestrator.cli import reading
+from trading_orchestrator.cli.display import Column, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.perpetual_operations.feature_table import NAMES
@@ -48,10 +47,8 @@ def list_(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: 
     if not found:
         print("nothing was switched by hand: everything is as the config says")
         return
-    table = Table("feature", "is", "by", "reason", box=None)
-    for one in found:
-        table.add_row(one.feature, "on" if one.on else "off", one.by, one.reason)
-    Console().print(table)
+    rows = [(one.feature, "on" if one.on else "off", one.by, one.reason) for one in found]
+    show_table(screen(), "Features", [Column(title) for title in ("feature", "is", "by", "reason")], rows)
 
 
 def on(

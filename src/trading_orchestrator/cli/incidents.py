@@ -9,18 +9,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.table import Table
 
 from trading_orchestrator.app.impact import desk_impact
 from trading_orchestrator.cli import reading
+from trading_orchestrator.cli.display import Column, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
 from trading_orchestrator.perpetual_operations.incidents.correlation import one_per_cause
 from trading_orchestrator.perpetual_operations.incidents.incident import Incident
 from trading_orchestrator.perpetual_operations.incidents.read import incident_of, incidents_of, many_incidents
 from trading_orchestrator.perpetual_operations.incidents.report import report
-from trading_orchestrator.perpetual_operations.recovery.statistics import ClassStatistics, statistics
+from trading_orchestrator.perpetual_operations.recovery.statistics import ClassStatistics, StepStatistics, statistics
 from trading_orchestrator.storage.ports import FactStore
 
+LIST = (Column("id"), Column("opened (UTC)"), Column("part"), Column("failure"), Column("state"),
+        Column("took", number=True))  # fmt: skip
+CLASSES = (Column("failure"), *(Column(name, number=True) for name in ("all", "repaired", "by itself", "unproved",
+           "open", "detect p50", "recover p50", "p99")))  # fmt: skip
+STEPS = (Column("failure"), Column("step"), *(Column(name, number=True) for name in ("tried", "done", "failed",
+         "skipped", "repaired", "took p50", "p99")))  # fmt: skip
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, newest first.")]
 ID_SHOWN = 16  # begins with the time: as many characters name one incident among millions
 IdArgument = Annotated[str, typer.Argument(help="An incident's id, or an unambiguous beginning of it.")]
@@ -53,14 +59,7 @@ def list_(
     if not found:
         print("no incident yet")
         return
-    table = Table("id", "opened (UTC)", "part", "failure", "state", "took", box=None)
-    for column in table.columns[:2]:
-        column.no_wrap = True
-    for one in found:
-        opened = f"{datetime.fromtimestamp(one.opened_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}"
-        took = f"{one.recovered_after_s:.1f} s" if one.recovered_after_s is not None else ""
-        table.add_row(one.incident_id[:ID_SHOWN], opened, one.part, one.failure, _state(one), took)
-    Console().print(table)
+    show_table(screen(), "Incidents", LIST, [_line(one) for one in found])
 
 
 def show(
@@ -95,26 +94,32 @@ def show_statistics(config: ConfigOption = None, data_dir: DataDirOption = None,
     if as_json:
         print(reading.as_json(found))
         return
-    counted = ("all", "repaired", "by itself", "unproved", "open")
-    table = Table("failure", *counted, "detect p50", "recover p50", "p99", box=None)
-    for row in found:
-        counts = (row.incidents, row.repaired, row.by_themselves, row.unproved, row.open)
-        seconds = (row.detect.p50_s, row.recover.p50_s, row.recover.p99_s)
-        table.add_row(row.failure, *(str(count) for count in counts), *(_seconds(one) for one in seconds))
-    Console().print(table)
-    if any(row.steps for row in found):
-        Console().print(_steps(found))
+    if not found:
+        print("no incident yet")
+        return
+    console = screen()
+    show_table(console, "By class of failure", CLASSES, [_class(row) for row in found])
+    steps = [(row.failure, *_step(step)) for row in found for step in row.steps]
+    if steps:
+        console.print()
+        show_table(console, "Steps taken", STEPS, steps)
 
 
-def _steps(found: Sequence[ClassStatistics]) -> Table:
-    table = Table("failure", "step", "tried", "done", "failed", "skipped", "repaired", "took p50", "p99", box=None)
-    for row in found:
-        for step in row.steps:
-            counts = (step.attempts, step.done, step.failed, step.skipped, step.repaired)
-            took = (step.took.p50_ms, step.took.p99_ms)
-            times = ("" if ms is None else f"{ms:.0f} ms" for ms in took)
-            table.add_row(row.failure, step.action, *(str(count) for count in counts), *times)
-    return table
+def _line(one: Incident) -> tuple[object, ...]:
+    opened = f"{datetime.fromtimestamp(one.opened_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}"
+    took = _seconds(one.recovered_after_s)
+    return one.incident_id[:ID_SHOWN], opened, one.part, one.failure, _state(one), took
+
+
+def _class(row: ClassStatistics) -> tuple[object, ...]:
+    counts = (row.incidents, row.repaired, row.by_themselves, row.unproved, row.open)
+    seconds = (row.detect.p50_s, row.recover.p50_s, row.recover.p99_s)
+    return row.failure, *counts, *(_seconds(one) for one in seconds)
+
+
+def _step(step: StepStatistics) -> tuple[object, ...]:
+    times = ("" if ms is None else f"{ms:.0f} ms" for ms in (step.took.p50_ms, step.took.p99_ms))
+    return step.action, step.attempts, step.done, step.failed, step.skipped, step.repaired, *times
 
 
 def _state(incident: Incident) -> str:

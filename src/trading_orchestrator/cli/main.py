@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -45,6 +46,7 @@ def build() -> typer.Typer:
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_root)
     app.command("run")(run.run)
     app.command("init")(init.init)
     app.command("status")(status.status)
@@ -67,6 +69,20 @@ def build() -> typer.Typer:
     app.command("watchdog")(watchdog.watchdog)
     app.command("version")(version.version)
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        version.version()
+        raise typer.Exit
+
+
+def _root(
+    told: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="As the command `version`.")
+    ] = False,
+) -> None:
+    """The options before a command."""
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from trading_orchestrator.cli.display import (
     Column,
+    counted,
     local_moment,
     local_time,
     offset,
@@ -88,7 +89,8 @@ def list_orders(
         print("no such order" if desk or status else "no order yet")
         return
     console = screen()
-    show_table(console, f"{len(found)} order{'s' * (len(found) != 1)}, last changed first", COLUMNS, _cells(found))
+    more = "; --limit shows more" if len(found) == limit else ""
+    show_table(console, f"{counted(len(found), 'order')}, last changed first{more}", COLUMNS, _cells(found))
     console.print("the whole story of one: trading-orchestrator orders explain CL_ORD_ID", style="dim")
 
 

@@ -69,6 +69,9 @@ def silences(url: UrlOption = None, config: ConfigOption = None, as_json: JsonOp
     if as_json:
         print(json_line(found))
         return
+    if not found:
+        print("no silence")
+        return
     rows = [
         (_until(one), "yes" if one["active"] else "no", " ".join(one["matchers"]), one["created_by"], one["comment"],
          one["silence_id"])

@@ -64,8 +64,9 @@ def simulate(
 ) -> None:
     """Simulate venues, journal, leases and two nodes under faults, and judge orders by the venues' own records.
 
-    With --days 1 one seed lives for a day. CI runs 200 seeds of 500 orders and 200 faults; `make simulate`, which is
-    this with --complete and --table, runs 400.
+    With --days 1 one seed lives for a day. CI runs 200 seeds of 500 orders and 200 faults.
+
+    `make simulate` is this with --complete and --table, for 400 seeds.
     """
     play = partial(_quietly, span=Span(days, least_orders, least_faults), faults=faults.value)
     coverage = Coverage()

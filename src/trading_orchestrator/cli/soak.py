@@ -36,8 +36,8 @@ def soak(
     Ctrl-C ends it early, with a report.
     """
     from rich.console import Console
-    from rich.table import Table
 
+    from trading_orchestrator.cli.display import Column, screen, show_table
     from trading_orchestrator.drills.arena import arena
     from trading_orchestrator.drills.soak import SoakPlan
     from trading_orchestrator.drills.soak import soak as run_soak
@@ -70,12 +70,9 @@ def soak(
             shutil.rmtree(folder, ignore_errors=True)
     if report_to is not None:
         report_to.write_text(report(soaked))
-    table = Table(*HEADS, box=None)
     judged = [line for line in soaked.lines if line.slope_per_h is not None or line.wrong]
-    for line in judged or soaked.lines:
-        table.add_row(*cells(line))
-    out = Console(highlight=False)
-    out.print(table)
+    out = screen()
+    show_table(out, "Soak", [Column(title) for title in HEADS], [cells(line) for line in judged or soaked.lines])
     out.print(summary(soaked), soft_wrap=True)
     for wrong in soaked.broken:
         out.print(f"BROKEN: {wrong}", markup=False, soft_wrap=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from trading_orchestrator.app import settings as hall
+from trading_orchestrator.cli.display import Column, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
 from trading_orchestrator.journal.deaths import list_incarnations
 from trading_orchestrator.keeper.keeper import told_address
@@ -19,6 +20,11 @@ from trading_orchestrator.keeper.node_spec import incarnations_dir
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.perpetual_operations.incidents.incident_log import LEASES as OWN_LEASES
 from trading_orchestrator.storage.sqlite import open_store
+
+NODES = (Column("node"), Column("pid", number=True), Column("alive"))
+LEASES = (Column("lease"), Column("holder"), Column("epoch", number=True), Column("held"))
+DESKS = (Column("desk"), Column("mode", status=True), Column("open orders", number=True),
+         Column("unknown", number=True), Column("realized before fees", number=True))  # fmt: skip
 
 
 def status(config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
@@ -53,7 +59,7 @@ async def _read(data_dir: Path) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    console = Console()
+    console = screen()
     living = [node for node in found["nodes"] if node["alive"]]
     console.print(
         f"{len(living)} node{'s' * (len(living) != 1)} alive; journal at pos {found['journal']['pos']:,}"
@@ -62,28 +68,22 @@ def _show(found: dict[str, Any]) -> None:
     )
     if found["dashboard"]:
         console.print(f"dashboard: {found['dashboard']}")
-    _table(console, "Nodes", ["node", "pid", "alive"], living)
-    _table(console, "Leases", ["lease", "holder", "epoch", "held"], found["leases"])
-    _table(
-        console, "Desks", ["desk", "mode", "open orders", "unknown", "profit"], [_desk(row) for row in found["desks"]]
-    )
+    leases = [(row["lease"], row["holder"], row["epoch"], _spelled(row["held"])) for row in found["leases"]]
+    _table(console, "Nodes", NODES, [(node["node"], node["pid"], _spelled(node["alive"])) for node in living])
+    _table(console, "Leases", LEASES, leases)
+    _table(console, "Desks", DESKS, [_desk(row) for row in found["desks"]])
 
 
-def _desk(row: dict[str, Any]) -> dict[str, Any]:
-    profit = ", ".join(f"{Decimal(amount):,.2f} {asset}" for asset, amount in sorted(row["realized"].items())) or "0"
-    return {"open orders": row["open_orders"], "profit": profit, "unknown": row["unknown_orders"]} | {
-        key: row[key] for key in ("desk", "mode")
-    }
+def _desk(row: dict[str, Any]) -> tuple[object, ...]:
+    realized = ", ".join(f"{Decimal(amount):,.2f} {asset}" for asset, amount in sorted(row["realized"].items())) or "0"
+    return row["desk"], row["mode"], row["open_orders"], row["unknown_orders"], realized
 
 
-def _table(console: Console, title: str, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    table = Table(*columns, title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*(_spelled(row[column]) for column in columns))
-    console.print(table)
+def _table(console: Console, title: str, columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> None:
+    if rows:
+        console.print()
+        show_table(console, title, columns, rows)
 
 
-def _spelled(value: object) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+def _spelled(yes: bool) -> str:
+    return "yes" if yes else "no"

@@ -276,7 +276,7 @@ rotations = [{ people = ["anna"], start = "2020-01-01T00:00" }]
 async def test_a_reload_is_told_and_a_wrong_one_too(url: str, tmp_path: Path) -> None:
     at = f"--url={url}"
     (tmp_path / "alerts.toml").write_text(FILE)
-    assert f"receivers from {tmp_path}/alerts.toml" in await run("reload", at)
+    assert f"1 receiver from {tmp_path}/alerts.toml" in await run("reload", at)
     (tmp_path / "alerts.toml").write_text(FILE.replace('["paper"]', '["papre"]'))
     said = await run("reload", at, fails=True)
     assert f"{tmp_path}/alerts.toml: line 7: receivers.desk.channels: nothing under [channels]" in said
@@ -287,8 +287,8 @@ async def test_a_config_is_checked_where_nothing_runs(tmp_path: Path) -> None:
     (tmp_path / "alerts.toml").write_text("default_rules = false\n" + FILE)
     main = tmp_path / "main.toml"
     main.write_text(f'[perpetual_operations.alerts]\npath = "{tmp_path}/alerts.toml"\n')
-    assert "0 rules, 1 receivers and 1 channels are well" in await run("rules", "check", f"--config={main}")
-    assert "desk  ({})" in await run("routes", "test", "severity=critical", f"--config={main}")
+    assert "well: 0 rules, 1 receiver, 1 channel" in await run("rules", "check", f"--config={main}")
+    assert "desk, by the root route" in await run("routes", "test", "severity=critical", f"--config={main}")
     (tmp_path / "alerts.toml").write_text(FILE.replace('receiver = "desk"', 'receiver = "dask"'))
     said = await run("rules", "check", f"--config={main}", fails=True)
     assert "alerts.toml: line 3: route.receiver: nothing under [receivers] is named 'dask'" in said

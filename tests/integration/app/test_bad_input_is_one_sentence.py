@@ -297,6 +297,10 @@ def test_what_init_wrote_is_not_run_on_the_real_exchange(tmp_path: Path) -> None
     assert ["trading-orchestrator.toml"] == [path.name for path in tmp_path.iterdir()]
 
 
+def test_the_version_is_told_as_everywhere(tmp_path: Path) -> None:
+    assert run(tmp_path, "version") == run(tmp_path, "--version")
+
+
 def test_wrong_use_is_exit_code_2(tmp_path: Path) -> None:
     assert 2 == run(tmp_path, "run", "--no-such-option")[0]
     assert 2 == run(tmp_path, "fly")[0]

@@ -39,6 +39,8 @@ def test_orders_are_picked_by_status_desk_and_number(cli: Cli, traded: TradedJou
     assert [traded.absent] == picked("--status", "abandoned")
     assert [] == picked("--status", "open")
     assert 2 == len(picked("--limit", "2"))
+    assert "--limit" not in cli("orders", "list").stdout
+    assert "2 orders, last changed first; --limit shows more" in cli("orders", "list", "--limit", "2").stdout
     assert 4 == len(picked("--desk", "paper"))
 
 
@@ -58,6 +60,13 @@ def test_numbers_stand_under_each_other_at_the_right(cli: Cli) -> None:
 def test_a_pipe_gets_no_colours(cli: Cli, traded: TradedJournal) -> None:
     for arguments in (("orders", "list"), ("orders", "explain", traded.ghost), ("desks",), ("journal", "tail")):
         assert "\x1b" not in cli(*arguments).stdout
+
+
+def test_a_status_tells_what_was_realized_and_not_the_profit_of_the_page(cli: Cli) -> None:
+    said = cli("status").stdout
+
+    assert "realized before fees" in said
+    assert "profit" not in said
 
 
 def test_positions_and_desks_agree_with_the_journal(cli: Cli) -> None:

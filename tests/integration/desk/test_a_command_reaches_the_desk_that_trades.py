@@ -72,7 +72,8 @@ def test_a_live_desk_is_armed_by_a_command_that_is_agreed_to(tmp_path: Path) -> 
 
 def test_a_killed_desk_is_loud_in_the_list_of_desks(tmp_path: Path) -> None:
     asyncio.run(trade(tmp_path))
-    command(tmp_path, "kill", "paper", *BY)
+    said = command(tmp_path, "kill", "paper", *BY)
+    assert "back to trading with: trading-orchestrator desk resume paper --by NAME --reason TEXT" in said
     asyncio.run(trade(tmp_path))
     shown = CliRunner().invoke(build(), ["desks", "--data-dir", str(tmp_path)], catch_exceptions=False).output
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from trading_orchestrator.cli.display import amounts, local_moment, local_time, offset, rounded, toned
+from trading_orchestrator.cli.display import amounts, counted, local_moment, local_time, offset, rounded, toned
 
 
 @pytest.fixture
@@ -38,6 +38,10 @@ def test_amounts_are_rounded_for_the_eye_only() -> None:
     assert "-0.16985233" == rounded("-0.1698523254930210966368840952")
     assert "0" == rounded("-0.000000001")
     assert "0.65 EUR, 0.631516 USDT" == amounts({"USDT": "0.631516", "EUR": "0.65"})
+
+
+def test_one_thing_is_no_plural() -> None:
+    assert ["0 rules", "1 rule", "1,200 rules"] == [counted(count, "rule") for count in (0, 1, 1200)]
 
 
 def test_a_status_keeps_its_word_under_the_colour() -> None:

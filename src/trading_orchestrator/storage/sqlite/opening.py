@@ -92,7 +92,10 @@ def _prepare_place(path: Path, create: bool) -> None:
     if path.exists():
         return
     if not create:
-        raise JournalMissing(f"there is no journal at {path}: start the program once to make one", path=str(path))
+        raise JournalMissing(
+            f"there is no journal at {path}: name the data directory of a system, or start one to make it",
+            path=str(path),
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
