@@ -13,6 +13,8 @@ from trading_orchestrator.practice_venue.market_streams import MarketStreams
 from trading_orchestrator.practice_venue.user_streams import UserStreams
 
 LOOK_FOR_GONE_CLIENT_S = 0.5
+CLIENT_LEFT = 499
+"""Read by nobody, as nginx logs it."""
 
 
 class Front:
@@ -24,6 +26,12 @@ class Front:
         self._user_streams = user_streams
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._serve(request)
+        except ConnectionResetError:  # who asked has left, perhaps while we were stopped: no error of the venue
+            return web.Response(status=CLIENT_LEFT)
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
         row = BY_REST.get((request.method, path))
         if row is not None:
