@@ -17,7 +17,7 @@ from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.monitoring.gauge import Gauge
 from trading_orchestrator.perpetual_operations.monitoring.resources.clean_up import CleanUp
 from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
-from trading_orchestrator.perpetual_operations.monitoring.resources.pressure import Resource
+from trading_orchestrator.perpetual_operations.monitoring.resources.pressure import FULL_BYTES, Resource
 from trading_orchestrator.perpetual_operations.monitoring.resources.resource_monitor import (
     Lever,
     NothingLeft,
@@ -295,3 +295,10 @@ async def test_below_the_floor_caches_and_the_oldest_logs_make_room_though_no_fa
     assert not logs[2].exists()
     assert fresh.exists()
     assert "disk.low" == host.monitor.health_of(Resource.DISK).failure
+
+
+@pytest.mark.parametrize(("free_bytes", "failure"), [(FULL_BYTES, "disk.low"), (FULL_BYTES - 1, "disk.full")])
+async def test_a_disk_is_full_when_it_may_take_no_write(host: Host, free_bytes: int, failure: str) -> None:
+    await host.live(8, disk_free_bytes=free_bytes)
+
+    assert failure == host.monitor.health_of(Resource.DISK).failure

@@ -82,7 +82,7 @@ HOST = {
 @pytest.mark.parametrize(
     ("cause", "failure", "part", "follows"),
     [
-        ("disk", "disk.low", "journal", "database.lost"),
+        ("disk", "disk.full", "journal", "database.lost"),
         ("cpu", "cpu.saturated", "event_loop", "event_loop.blocked"),
         ("leak", "memory.leak", "memory", "memory.pressure"),
     ],
@@ -97,7 +97,7 @@ def test_what_is_short_is_the_cause_of_what_it_brings_about(cause: str, failure:
 
 def test_a_full_disk_is_one_cause_up_to_the_strategy() -> None:
     readings = dict.fromkeys(HOST, WELL) | {
-        "disk": low("disk.low"), "journal": failed("database.lost"), "desk": failed("desk.down"),
+        "disk": low("disk.full"), "journal": failed("database.lost"), "desk": failed("desk.down"),
     }  # fmt: skip
 
     findings = {finding.name: finding for finding in diagnose(readings, HOST)}
@@ -109,8 +109,10 @@ def test_a_full_disk_is_one_cause_up_to_the_strategy() -> None:
 @pytest.mark.parametrize(
     "readings",
     [
-        {"disk": low("disk.low"), "journal": failed("database.locked")},  # another program keeps it
-        {"disk": low("disk.low"), "journal": failed("")},
+        {"disk": low("disk.full"), "journal": failed("database.locked")},  # another program keeps it
+        {"disk": low("disk.full"), "journal": failed("")},
+        {"disk": low("disk.low"), "journal": failed("database.lost")},  # there is room for what it writes
+        {"disk": low("disk.low", elsewhere=True), "journal": failed("database.lost")},
         {"disk": low(""), "journal": failed("database.lost")},
         {"cpu": low("cpu.saturated"), "journal": failed("database.lost")},
     ],
@@ -129,7 +131,7 @@ def test_what_is_short_marks_nobody_who_is_well() -> None:
 
 
 def test_what_another_node_answers_for_explains_here_and_is_told_there() -> None:
-    elsewhere = low("disk.low", elsewhere=True)
+    elsewhere = low("disk.full", elsewhere=True)
     quiet = diagnose({"disk": elsewhere, "journal": WELL}, HOST)
     loud = diagnose({"disk": elsewhere, "journal": failed("database.lost")}, HOST)
 

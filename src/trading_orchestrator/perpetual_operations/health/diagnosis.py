@@ -11,12 +11,13 @@ from trading_orchestrator.kernel.component import Health, HealthState
 WELL = frozenset({HealthState.HEALTHY, HealthState.STARTING})
 DOWN = frozenset({HealthState.UNHEALTHY, HealthState.UNKNOWN, HealthState.STOPPED})
 BRINGS_ABOUT: Mapping[str, tuple[str, ...]] = {
-    "disk.low": ("database.lost",),
+    "disk.full": ("database.lost",),
     "cpu.saturated": ("event_loop.blocked",),
     "memory.leak": ("memory.pressure",),
 }
 """Failures of parts that still work, and what follows from them where a part depends on theirs. Any other failure of
-such a part has a reason of its own: a journal that another program locks is not the full disk's."""
+such a part has a reason of its own: a journal that another program locks is not the full disk's, and one that is lost
+while the disk is merely below its floor is not the disk's either."""
 SPOKEN: Mapping[str, str] = {"cpu": "CPU", "dead_mans_switch": "dead man's switch"}
 BAD_FIRST = (
     HealthState.UNHEALTHY,

@@ -93,6 +93,13 @@ DEFAULT_LADDERS: tuple[Ladder, ...] = (
         halts_safely="The journal keeps its reserve until the last; below it no new order leaves. " + _PAGED,
     ),
     Ladder(
+        failure="disk.full",
+        outranks=("disk.low",),
+        degraded_too=True,
+        steps=(Step(action="clean_up", deadline_s=60, proof_s=15), Step(action="shed_load", proof_s=60)),
+        halts_safely="No new order leaves without a journal; cancels do. " + _PAGED,
+    ),
+    Ladder(
         failure="cpu.saturated",
         parts=("cpu",),
         degraded_too=True,

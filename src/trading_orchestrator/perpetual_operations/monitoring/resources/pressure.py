@@ -11,6 +11,8 @@ from trading_orchestrator.perpetual_operations.monitoring.resources.config impor
 from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 
 QUEUED_PER_CORE = 2
+FULL_BYTES = 16_000_000
+"""With less a write may fail for want of room: the journal's log and a checkpoint of it take a few MB."""
 
 
 class Resource(Enum):
@@ -46,6 +48,10 @@ class Reading(msgspec.Struct, frozen=True):
 
 class DiskReading(Reading, frozen=True):
     """Free space is turned round, so that more is worse here as well: `used` is the floor, `limit` what is free."""
+
+    @property
+    def is_full(self) -> bool:
+        return self.limit < FULL_BYTES
 
     @property
     def sentence(self) -> str:

@@ -18,7 +18,12 @@ from trading_orchestrator.perpetual_operations.monitoring.resources.clean_up imp
 from trading_orchestrator.perpetual_operations.monitoring.resources.config import ResourcesConfig
 from trading_orchestrator.perpetual_operations.monitoring.resources.facts import LoadEased, LoadMoved
 from trading_orchestrator.perpetual_operations.monitoring.resources.hysteresis import Hysteresis, Move
-from trading_orchestrator.perpetual_operations.monitoring.resources.pressure import Reading, Resource, readings
+from trading_orchestrator.perpetual_operations.monitoring.resources.pressure import (
+    DiskReading,
+    Reading,
+    Resource,
+    readings,
+)
 from trading_orchestrator.perpetual_operations.monitoring.resources.shedding import BUSY, STEPS, Step
 from trading_orchestrator.perpetual_operations.monitoring.sample import Sample
 
@@ -34,6 +39,7 @@ FAILURES = {
     Resource.LOOP: "event_loop.blocked",
     Resource.DESCRIPTORS: "descriptors.short",
 }
+DISK_FULL = "disk.full"
 TellFact = Callable[[str, object], Awaitable[None]]
 UNMEASURED = Reading(0.0, 0.0, "load", str)
 
@@ -150,7 +156,8 @@ class ResourceMonitor:
         said = reading.sentence
         if not self._waits[which].has_lasted:
             return Health(HealthState.HEALTHY, said)
-        return Health(HealthState.DEGRADED, said, FAILURES[which])
+        is_full = isinstance(reading, DiskReading) and reading.is_full
+        return Health(HealthState.DEGRADED, said, DISK_FULL if is_full else FAILURES[which])
 
     async def run(self) -> None:
         """Look at each sample until cancelled; then take everything back."""
