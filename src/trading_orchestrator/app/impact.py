@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 import msgspec
 
@@ -29,7 +30,7 @@ async def desk_impact(store: FactStore, incident: Incident) -> Sequence[str]:
         if head.stream.startswith("desk/"):
             desk = head.stream.removeprefix("desk/")
             since = await _since(store, head.stream, since_ns, until_ns)
-            told += _sentences(desk, since.window, (until_ns - since_ns) / 1e9)
+            told += _sentences(desk, since.window, since_ns, until_ns, is_over=bool(incident.ended_ns))
             told += await profit(store, desk, since)
     return told
 
@@ -52,19 +53,21 @@ async def _since(store: FactStore, stream: str, since_ns: int, until_ns: int) ->
     return found
 
 
-def _sentences(desk: str, facts: Sequence[Fact], seconds: float) -> Sequence[str]:
+def _sentences(desk: str, facts: Sequence[Fact], since_ns: int, until_ns: int, *, is_over: bool) -> Sequence[str]:
     count = Counter(fact.kind for fact in facts)
     intents_ns = [fact.at_ns for fact in facts if fact.kind == "order.intended"]
+    span, refused = f"{(until_ns - since_ns) / 1e9:.0f} s around it", f"{count['order.refused']} refused by the venue"
     orders = f"{count['order.intended']} orders intended, {count['order.accepted']} accepted"
-    said = [f"Desk {desk}, {seconds:.0f} s around it: {orders}, {count['order.refused']} refused by the venue."]
+    said = [f"Desk {desk}, {span}: {orders}, {refused}."]
     if count["order.doubted"]:
         said.append(
             f"{count['order.doubted']} orders were without an answer: {count['order.adopted']} found at the venue, "
             f"{count['order.abandoned']} proved never accepted, {count['order.quarantined']} quarantined."
         )
-    if len(intents_ns) > 1:
-        pause_s = max(later - earlier for earlier, later in zip(intents_ns, intents_ns[1:], strict=False)) / 1e9
-        said.append(f"The longest pause between two orders was {pause_s:.2f} s.")
+    if intents_ns:  # a pause may have begun before the window and go on behind it
+        moments = [since_ns, *intents_ns, *([until_ns] if is_over else ())]
+        pause_s = max(later - earlier for earlier, later in pairwise(moments)) / 1e9
+        said.append(f"The longest time within it without a new order was {pause_s:.2f} s.")
     said += _money([fact for fact in facts if fact.kind == BOOKED])
     modes = [fact for fact in facts if fact.kind in ("desk.mode_changed", "desk.killed", "desk.kill_lifted")]
     said += [_mode(fact) for fact in modes[:5]]

@@ -60,9 +60,9 @@ async def test_a_loss_is_what_cash_and_stock_lost_together(tmp_path: Path) -> No
         told = await window.impact()
 
         assert "Desk paper, 5 s around it: 1 orders intended, 1 accepted, 0 refused by the venue." == told[0]
-        assert "1 trades were booked: turnover 10.50 USDT, fees 0.01 USDT." == told[1]
+        assert "1 trades were booked: turnover 10.50 USDT, fees 0.01 USDT." == told[2]
         # ten that were worth 1.1001 each are worth 1.0501, and the fee of ten more
-        assert told[2].startswith("Loss in EUR/USDT: -0.51 USDT after fees; the position went from 10 to 20 EUR")
+        assert told[3].startswith("Loss in EUR/USDT: -0.51 USDT after fees; the position went from 10 to 20 EUR")
 
 
 async def test_what_was_bought_and_sold_within_is_told_as_gained(tmp_path: Path) -> None:
@@ -91,6 +91,20 @@ async def test_trades_after_the_window_do_not_count_for_it(tmp_path: Path) -> No
         assert ended[-1].startswith("Loss in EUR/USDT: -2.03 USDT after fees; the position went from 0 to 0 EUR")
 
 
+async def test_a_pause_that_began_before_the_window_is_one(tmp_path: Path) -> None:
+    async with await World.open(tmp_path) as world:
+        await trading(world, "bb")
+        await deal(world, "1.1000")
+        await world.run(3 * AROUND_S)
+        window = Window(world)
+        await world.run(5.0)
+        await deal(world, "1.1001")
+
+        told = await window.impact()
+
+        assert "The longest time within it without a new order was 7.00 s." in told
+
+
 async def test_orders_without_an_answer_pauses_and_modes_are_told(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         await trading(world, "bb")
@@ -108,5 +122,5 @@ async def test_orders_without_an_answer_pauses_and_modes_are_told(tmp_path: Path
         assert (
             "1 orders were without an answer: 0 found at the venue, 1 proved never accepted, 0 quarantined." == told[1]
         )
-        assert any(sentence.startswith("The longest pause between two orders was 8.") for sentence in told)
+        assert any(said.startswith("The longest time within it without a new order was 8.") for said in told)
         assert "The desk became reduce only, by ops: to look at it." in told
