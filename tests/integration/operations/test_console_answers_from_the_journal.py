@@ -197,7 +197,8 @@ async def test_a_journal_that_cannot_be_read_is_told_and_unready(
         orders.headers["retry-after"],
     )
     assert (503, "console.not_ready") == (ready.status_code, ready.json()["code"])
-    assert "journal is unhealthy: it cannot be used: journal journal.db: it is locked (affects " in ready.json()["detail"]
+    told = "journal is unhealthy: it cannot be used: journal journal.db: it is locked (affects "
+    assert told in ready.json()["detail"]
     assert 200 == (await client.get("/livez")).status_code
 
 
