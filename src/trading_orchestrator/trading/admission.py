@@ -9,6 +9,7 @@ from typing import NamedTuple
 from trading_orchestrator.brokers.port import NewOrder
 from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import Clock
+from trading_orchestrator.kernel.money import ZERO
 from trading_orchestrator.market.port import Instrument, Quote
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.order_terms import unfit
@@ -18,7 +19,7 @@ from trading_orchestrator.trading.risk.limits import RiskLimits, RiskRefused
 
 
 class Judged(NamedTuple):
-    """What an order would reserve, in the quote asset, and why it may not be sent; None: it may."""
+    """What an order would reserve, in the quote asset (0: refused), and why it may not be sent; None: it may."""
 
     notional: Decimal
     refusal: RiskRefused | None
@@ -54,7 +55,6 @@ class Admission:
             Refused: the symbol is none of the desk's.
         """
         instrument, quote = self.instrument(order.symbol), self.quote(order.symbol)
-        notional = reserved_notional(order, quote)
         refusal = check(
             order,
             self._book,
@@ -65,7 +65,10 @@ class Admission:
             is_held=self._is_held(order.symbol),
             is_spared=is_spared,
         )
-        return Judged(notional, refusal or unfit(order, instrument, notional))
+        if refusal is not None:
+            return Judged(ZERO, refusal)
+        notional = reserved_notional(order, quote)
+        return Judged(notional, unfit(order, instrument, notional))
 
     def instrument(self, symbol: str) -> Instrument:
         instrument = self._instruments.get(symbol)

@@ -16,7 +16,7 @@ import msgspec
 from trading_orchestrator.brokers.port import NewOrder, TradeReport
 from trading_orchestrator.errors import Broken, Refused
 from trading_orchestrator.kernel.clock import Clock
-from trading_orchestrator.kernel.money import plain
+from trading_orchestrator.kernel.money import ZERO, plain
 from trading_orchestrator.market.port import Bar, Instrument, Quote
 from trading_orchestrator.trading.admission import Admission
 from trading_orchestrator.trading.facts import (
@@ -30,6 +30,7 @@ from trading_orchestrator.trading.facts import (
 from trading_orchestrator.trading.orders.client_id import cl_ord_id, request_id
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.record import DeskRecord
+from trading_orchestrator.trading.risk.check import no_number
 from trading_orchestrator.trading.risk.limits import RiskLimits, RiskRefused
 from trading_orchestrator.trading.sender import OrderGateway
 from trading_orchestrator.trading.strategies.load import AnyStrategy
@@ -235,6 +236,8 @@ class TradingFloor:
         if order is None or order.is_closed or _is_asked(order):
             return
         new_qty, new_px = order.effective_qty if qty is None else qty, order.px if px is None else px
+        if (refusal := no_number(new_qty, new_px)) is not None:
+            raise refusal
         if (new_qty, new_px) == (order.effective_qty, order.px):
             return
         if new_qty <= order.cum_qty:
@@ -430,7 +433,7 @@ class TradingFloor:
                 intent_id=intent_id,
                 generation=0,
                 strategy=strategy,
-                order=order,
+                order=_storable(order),
                 code=refusal.rule,
                 text=refusal.message,
             )
@@ -459,6 +462,13 @@ class TradingFloor:
 
 def nothing_to_mark() -> None:
     """For an event that changes the state, and of which a successor is told anew."""
+
+
+def _storable(order: NewOrder) -> NewOrder:
+    """Return a denied order as it is kept: what is no number cannot be reckoned with later; the denial names it."""
+    qty = order.order_qty if order.order_qty.is_finite() else ZERO
+    px = order.px if order.px is None or order.px.is_finite() else ZERO
+    return msgspec.structs.replace(order, order_qty=qty, px=px)
 
 
 def _is_asked(order: Order) -> bool:

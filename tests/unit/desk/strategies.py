@@ -145,6 +145,32 @@ class Exiting(Buyer):
         super().on_quote(quote)
 
 
+class MiscountingParams(StrategyParams, frozen=True):
+    """`bad`: what it takes for a number, as a quantity or a price."""
+
+    of: str
+    bad: str
+
+
+class Miscounting(Strategy[MiscountingParams, BuyerState]):
+    """Sends an order on bad terms, then a good one, then wants the good one on bad terms."""
+
+    def wants(self) -> Wants:
+        return Wants(symbols=[SYMBOL])
+
+    def on_quote(self, quote: Quote) -> None:
+        bad = Decimal(self.params.bad)
+        self.state.sent += 1
+        good_qty, good_px = Decimal(10), Decimal("1.0900")
+        qty, px = (bad, good_px) if self.params.of == "qty" else (good_qty, bad)
+        if self.state.sent == 1:
+            self.submit(SYMBOL, Side.BUY, qty, px)
+        elif not self.orders():
+            self.submit(SYMBOL, Side.BUY, good_qty, good_px)
+        else:
+            self.replace(self.orders()[0].cl_ord_id, qty=qty, px=px)
+
+
 class Hasty(Buyer):
     """Submits and cancels in one breath."""
 

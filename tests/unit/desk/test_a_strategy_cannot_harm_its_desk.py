@@ -75,3 +75,24 @@ async def test_the_process_says_which_strategy_is_restored(tmp_path: Path) -> No
         await world.start(world.node("Buyer", now_running=running.append))
 
         assert ["s", ""] == running[:2]
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf"])
+@pytest.mark.parametrize("of", ["qty", "px"])
+async def test_a_number_that_is_none_denies_the_order_and_leaves_the_strategy_at_work(
+    tmp_path: Path, bad: str, of: str
+) -> None:
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Miscounting", {"of": of, "bad": bad}))
+        for bid_px in ("1.1000", "1.1001", "1.1002"):
+            await world.quote(bid_px)
+        await world.run(0.2)
+
+        assert "" == node.desk.health().reason
+        (denied,) = await world.facts("order.denied")
+        expected = "a quantity above 0" if of == "qty" else "a price above 0"
+        assert expected in denied.text  # type: ignore[attr-defined]
+        assert denied.text.endswith(str(Decimal(bad)))  # type: ignore[attr-defined]
+        assert ["new", "rejected"] == sorted(await world.order_states())
+        rejected = next(row for row in await world.rows("orders") if row["state"] == "rejected")
+        assert Decimal(rejected["order_qty"]).is_finite()

@@ -84,10 +84,21 @@ def check(
 
 def well_formed(case: Case) -> RiskRefused | None:
     order = case.order
+    if (refusal := no_number(order.order_qty, order.px)) is not None:
+        return refusal
     if order.order_qty <= ZERO:
         return RiskRefused("risk.order_qty", f"expected a quantity above 0, was {plain(order.order_qty)}")
     if order.ord_type is not OrdType.MARKET and (order.px is None or order.px <= ZERO):
         return RiskRefused("risk.px", f"expected a price above 0 for a {order.ord_type.value} order, was {order.px}")
+    return None
+
+
+def no_number(qty: Decimal, px: Decimal | None) -> RiskRefused | None:
+    """Return why terms are no terms: NaN and infinity come from a strategy's arithmetic, and cannot be compared."""
+    if not qty.is_finite():
+        return RiskRefused("risk.order_qty", f"expected a quantity above 0, was {qty}")
+    if px is not None and not px.is_finite():
+        return RiskRefused("risk.px", f"expected a price above 0, was {px}")
     return None
 
 
