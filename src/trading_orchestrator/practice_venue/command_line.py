@@ -33,6 +33,7 @@ DEFAULT_MARKET = "EUR/USDT"
 LOOPBACK = "127.0.0.1"
 PORT_MAX = 65535
 SPEED_MAX = 1_000_000
+STEP_SIZE_MAX, LEVEL_NOTIONAL_MAX = 1_000_000, 1_000_000_000
 EPILOG = """
 Prices are CSV with a header, or Parquet: time and open,high,low,close (bars), or bid,ask[,bid_qty,ask_qty] (quotes),
 or price[,qty,buyer_is_maker] (trades). Without --prices: EURUSD hours of 2017, a bar in 12 seconds.
@@ -104,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--prices", type=Path, help="CSV or Parquet with prices for the first market (default: EURUSD 2017)")
     add("--symbol", default=DEFAULT_MARKET, metavar="BASE/QUOTE", help=f"the first market (default {DEFAULT_MARKET})")
     add("--market", action="append", default=[], metavar="BASE/QUOTE=FILE", help="one more market; may be repeated")
-    add("--step-size", type=Decimal, help="finest quantity (default: 0.1, finer when the prices are coarse)")
+    add("--step-size", type=_quantity, help="finest quantity (default: 0.1, finer when the prices are coarse)")
     add("--speed", type=float, help="market seconds per second (default: 300 for bars, 1 for quotes and trades)")
     add(
         "--account",
@@ -112,15 +113,45 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME:KEY:SECRET:BALANCES",
         help=f"may be repeated (default {DEFAULT_ACCOUNT})",
     )
-    add("--maker-fee", type=Decimal, default=Decimal("0.001"), help="share of what is received (default 0.001)")
-    add("--taker-fee", type=Decimal, default=Decimal("0.001"), help="share of what is received (default 0.001)")
-    add("--level-notional", type=Decimal, default=Decimal(5000), help="mean value of a price level (default 5000)")
+    add("--maker-fee", type=_share, default=Decimal("0.001"), help="share of what is received (default 0.001)")
+    add("--taker-fee", type=_share, default=Decimal("0.001"), help="share of what is received (default 0.001)")
+    add("--level-notional", type=_notional, default=Decimal(5000), help="mean value of a price level (default 5000)")
     add("--seed", type=int, default=1, help="decides quantities and random faults (default 1)")
     add("--weight-limit", type=int, default=0, help="request weight a minute; beyond it -1003 (default 0: none)")
     add("--json", action="store_true", help="changes nothing: the line that says it is ready is JSON always")
     add("--ready-fd", type=int, help='where to write {"port", "control_port", "pid"} (default: standard output)')
     add("--parent-fd", type=int, help="leave when this pipe closes")
     return parser
+
+
+def _share(text: str) -> Decimal:
+    number = _number(text)
+    if number is None or not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 to below 1, was {text!r}")
+    return number
+
+
+def _quantity(text: str) -> Decimal:
+    return _above_0(text, STEP_SIZE_MAX)
+
+
+def _notional(text: str) -> Decimal:
+    return _above_0(text, LEVEL_NOTIONAL_MAX)
+
+
+def _above_0(text: str, most: int) -> Decimal:
+    number = _number(text)
+    if number is None or not 0 < number <= most:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most {most:,}, was {text!r}")
+    return number
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def _port(text: str) -> int:
