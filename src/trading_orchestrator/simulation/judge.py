@@ -298,7 +298,7 @@ class Judge:
 
     def _of_the_desk(self, body: f.Body, fact: Fact) -> None:
         if isinstance(body, f.DeskReconciled):
-            if fact.epoch != self.reconciled_epoch:  # it began anew, so the venue takes the key again
+            if body.trigger != "balances":  # it began anew, so the venue takes the key again
                 self._key_refused_s.pop(fact.node, None)
             self.reconciled_epoch = fact.epoch
         elif isinstance(body, f.DeskModeChanged):
