@@ -1,6 +1,6 @@
 """A shop with a database of its own and a price service that dies: operations find it, repair it, report it.
 
-python examples/shop.py                    then open http://127.0.0.1:8080/dashboard
+.venv/bin/python examples/shop.py          then open http://127.0.0.1:8080/dashboard
 pkill -9 -f quote_service.py               the price service dies
 curl -s http://127.0.0.1:8080/api/incidents
 """
