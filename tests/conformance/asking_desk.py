@@ -17,7 +17,7 @@ from trading_orchestrator.kernel.tenancy import Seat
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.book import Book
 from trading_orchestrator.trading.config import DeskConfig
-from trading_orchestrator.trading.intake import Intake
+from trading_orchestrator.trading.intake import Intake, NotFound
 from trading_orchestrator.trading.orders import evidence
 from trading_orchestrator.trading.orders.finding import Finding
 from trading_orchestrator.trading.resolve import Resolver
@@ -69,7 +69,7 @@ class JournalIntake:
     def book(self) -> Book:
         return self._journal.book
 
-    async def take_in(self, said: OrderReport | TradeReport, source: str) -> int:
+    async def take_in(self, said: OrderReport | TradeReport, source: str, not_found: NotFound | None = None) -> int:
         self._journal.now_ns = self._clock.wall_ns()
         if isinstance(said, OrderReport):
             self._journal.hear(lambda book, known: evidence.of_report(book, said, known=known))
