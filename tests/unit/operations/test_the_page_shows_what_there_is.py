@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -52,6 +53,16 @@ def test_prices_of_a_symbol_have_as_many_places_as_its_finest() -> None:
     shown = render(overview(trades=(fill("1.0466"), fill("1.04659"), fill("30000", "BTC/USDT"))))["fills"]
 
     assert [True, True, True] == [f">{px}<" in shown for px in ("1.04660", "1.04659", "30\u202f000")]
+
+
+def test_a_fill_that_was_found_late_stands_where_it_happened() -> None:
+    late, *others = ({**fill("1.05"), "desk": "practice", "at_ns": at_ns} for at_ns in (2_000, 9_000, 1_000))
+    seen = overview(desks=({"desk": "practice", "lease": None},), positions=(POSITION,), trades=(late, *others))
+
+    (points,) = re.findall(r'class="price" points="([^"]+)"', render(seen)["desks"])
+
+    xs = [float(point.partition(",")[0]) for point in points.split(" ")]
+    assert sorted(xs) == xs
 
 
 def test_what_is_unwell_comes_before_what_is_well() -> None:

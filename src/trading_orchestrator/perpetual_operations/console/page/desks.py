@@ -67,6 +67,7 @@ def _symbol(position: Row, trades: Sequence[Row]) -> Html:
     symbol = str(position["symbol"])
     quote = symbol.partition(":")[0].partition("/")[2]
     its = [trade for trade in trades if (trade.get("desk"), trade.get("symbol")) == (position["desk"], symbol)]
+    its.sort(key=lambda trade: -int(trade["at_ns"]))  # one that was found late is booked late
     points = profit_curve(position, its)
     title = f"{symbol}: price and profit over the last {len(points)} fills"
     return tag(

@@ -24,14 +24,15 @@ def incident_table(incidents: Sequence[Incident], part: str) -> Html:
     heading = tag("h1", f"Incidents of {part}" if part else "Incidents")
     if not incidents:
         return join((heading, tag("p", "None yet.", class_="empty")))
-    head = tag("tr", [tag("th", name, scope="col") for name in ("opened", "state", "part", "node", "reason", "report")])
+    columns = (("opened", ""), ("state", ""), ("part", ""), ("node", "minor"), ("reason", ""), ("report", ""))
+    head = tag("tr", [tag("th", name, scope="col", class_=kind or None) for name, kind in columns])
     rows = [
         tag(
             "tr",
             tag("td", f"{datetime.fromtimestamp(one.opened_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}"),
             tag("td", badge(_state(one))),
             tag("td", one.part),
-            tag("td", one.node),
+            tag("td", one.node, class_="minor"),
             tag("td", one.reason),
             tag("td", _report(one)),
         )
