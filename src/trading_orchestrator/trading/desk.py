@@ -413,6 +413,8 @@ def worry_of(book: Book) -> str:
     quarantined = [order.cl_ord_id for order in book.quarantined_orders()]
     unknown = len(book.unknown_orders()) - len(quarantined)
     said = [f"the desk is {book.mode.replace('_', ' ')}"] if book.mode != "normal" else []
+    if book.key_doubt and book.mode == "unarmed":
+        said = [f"the desk is unarmed: {book.key_doubt}"]
     said += [f"quarantined: {', '.join(quarantined)}"] if quarantined else []
     alive = [order.cl_ord_id for order in book.open_orders() if order.reopened and not order.foreign]
     said += [f"alive again after their end: {', '.join(alive)}"] if alive else []
