@@ -38,7 +38,9 @@ def incident_table(incidents: Sequence[Incident], part: str) -> Html:
         )
         for one in incidents
     ]
-    return join((heading, tag("div", tag("table", tag("thead", head), tag("tbody", rows)), class_="scroll")))
+    return join(
+        (heading, tag("div", tag("table", tag("thead", head), tag("tbody", rows), class_="stacked"), class_="scroll"))
+    )
 
 
 def _report(one: Incident) -> Html:

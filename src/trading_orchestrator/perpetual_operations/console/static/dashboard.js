@@ -36,12 +36,19 @@
     return !selection.isCollapsed && selection.containsNode(part, true);
   }
 
+  // Whoever came to a link or button by the keyboard stays there when its part changes.
+  function replace(part, html) {
+    const held = part.contains(document.activeElement) ? document.activeElement.outerHTML : "";
+    part.innerHTML = html;
+    if (held) [...part.querySelectorAll("a, button")].find((one) => one.outerHTML === held)?.focus({ preventScroll: true });
+  }
+
   function show(parts) {
     for (const [name, html] of Object.entries(parts)) waiting.set(name, html);
     for (const [name, html] of waiting) {
       const part = document.querySelector(`[data-part="${name}"]`);
       if (part && isSelected(part)) continue;
-      if (part) part.innerHTML = html;
+      if (part) replace(part, html);
       waiting.delete(name);
     }
   }
