@@ -113,3 +113,10 @@ async def test_a_step_nobody_can_check_outlasts_its_ladder_so_that_a_person_hear
     await clock.advance(most_s)
 
     assert OFF == said(watch)
+
+
+async def test_an_offset_too_small_to_tell_has_no_sign_of_being_behind(watch: ClockWatch) -> None:
+    watch.add_reference("venue", venue(-0.0002))
+    await watch.measure()
+
+    assert "+0.000 s from venue" == watch.health().reason

@@ -59,7 +59,7 @@ class ClockWatch:
         if age_s < HELD_S:
             said = f"the wall clock stepped by {self._step_s:+.1f} s, {age_s:.0f} s ago"
             return Health(HealthState.UNHEALTHY, said, FAILURE)
-        told = ", ".join(f"{offset_s:+.3f} s from {name}" for name, offset_s in self._known().items())
+        told = ", ".join(f"{offset_s:+z.3f} s from {name}" for name, offset_s in self._known().items())
         return Health(HealthState.HEALTHY, told or "it has not stepped")
 
     async def measure(self) -> str:
