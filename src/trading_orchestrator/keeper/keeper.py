@@ -314,12 +314,15 @@ class Keeper:
         self._service.progress(max(beats_ns, default=0), now_ns)
 
     def _watch_child(self, child: Child, now_ns: int) -> int:
-        """Kill a child that hangs; return its last sign of life, 0 when it gives none."""
+        """Kill a child that hangs; return its last sign of life, 0 when it gives none.
+
+        Of who is leaving, the stop deadline alone decides: on a busy machine the last writes take their time.
+        """
         beat_ns = self._last_beat_ns(child.spec.heartbeat_path) if child.spec.heartbeat_path is not None else None
         if child.phase is Phase.STARTING:
             if now_ns - child.started_ns > self._config.start_timeout_s * 1e9:
                 self._kill(child, f"was not ready within {self._config.start_timeout_s:g} s")
-        elif self._config.hang_kill_s > 0 and beat_ns is not None:
+        elif self._config.hang_kill_s > 0 and beat_ns is not None and self._stop_by_ns is None:
             silent_s = (now_ns - beat_ns) / 1e9
             if silent_s > self._config.hang_kill_s:
                 self._kill(child, f"has not turned its event loop for {silent_s:.2f} s")

@@ -66,6 +66,7 @@ class Performer:
     bars: dict[str, int] = field(default_factory=dict)
     unsaved: bool = False
     stopped_by: str = ""
+    refused_with: str = ""
     behind: bool = False
     progress: Progress = field(default_factory=Progress)
 
@@ -383,7 +384,9 @@ class TradingFloor:
         try:
             callback(*args)
         except Refused as refusal:
-            log.info("%s: %s", performer.name, refusal.message)
+            if refusal.message != performer.refused_with:  # each denial is in the journal; this is for whoever watches
+                log.info("%s: %s", performer.name, refusal.message)
+            performer.refused_with = refusal.message
         except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code: it must not take the desk with it
             if not self._record.is_lost:
                 self._stop(performer, error)
