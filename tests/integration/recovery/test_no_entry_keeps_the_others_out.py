@@ -18,6 +18,7 @@ from trading_orchestrator.storage.sqlite import SqliteStore
         ("cannot read /data/\udcff.csv", "cannot read /data/\\udcff.csv"),
         ("x" * (1 << 21), "x" * 2000 + "… (2095152 more characters)"),
     ],
+    ids=["no text", "too long"],
 )
 async def test_a_reason_that_cannot_be_stored_is_told_as_far_as_it_can(
     make_scene: MakeScene, reason: str, told: str
