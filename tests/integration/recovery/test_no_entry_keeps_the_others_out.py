@@ -25,9 +25,7 @@ from trading_orchestrator.storage.sqlite import SqliteStore
 async def test_a_reason_that_cannot_be_stored_is_told_as_far_as_it_can(
     make_scene: MakeScene, caplog: pytest.LogCaptureFixture, reason: str, told: str
 ) -> None:
-    caplog.set_level(
-        logging.CRITICAL
-    )  # pytest's workers cannot send what it tells
+    caplog.set_level(logging.CRITICAL)  # pytest's workers cannot send what it tells
     scene = make_scene()
     for part in ("first", "second"):
         scene.part(part)
