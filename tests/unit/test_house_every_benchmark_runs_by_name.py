@@ -7,10 +7,10 @@ import inspect
 
 import pytest
 
-from benchmarks.__main__ import LONG, TABLES
+from benchmarks.__main__ import TABLES
 
 
-@pytest.mark.parametrize("name", [*TABLES, *LONG])
+@pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_made_without_arguments(name: str) -> None:
     main = importlib.import_module(f"benchmarks.{name}").main
     demanded = [each.name for each in inspect.signature(main).parameters.values() if each.default is each.empty]
