@@ -44,6 +44,10 @@ class VenuePulse:
         self._mute_until_ns = 0
         self._told_offset: Callable[[float], None] = _nobody_asks
 
+    def now_ns(self) -> int:
+        """Return the monotonic time by which it judges."""
+        return self._clock.monotonic_ns()
+
     def on_offset(self, told: Callable[[float], None]) -> None:
         """Call `told` with each difference of clocks that the venue tells, in seconds."""
         self._told_offset = told
@@ -66,11 +70,15 @@ class VenuePulse:
         if not self._silences:
             self._banned_until_ns = 0
 
-    def failed(self, error: OrchestratorError, *, signed: bool = True) -> None:
-        """A request got no answer, or was refused for what we are: a key is refused to who signs."""
+    def failed(self, error: OrchestratorError, *, signed: bool = True, asked_ns: int | None = None) -> None:
+        """A request got no answer, or was refused for what we are: a key is refused to who signs.
+
+        asked_ns: when it was asked (monotonic): a venue that let a request run into its time-out was silent since.
+        """
         now_ns = self._clock.monotonic_ns()
         kind = signed or isinstance(error, KeyRefused)
-        since_ns = self._silences[kind].since_ns if kind in self._silences else now_ns
+        began_ns = asked_ns if asked_ns is not None and isinstance(error, Unknown) else now_ns
+        since_ns = self._silences[kind].since_ns if kind in self._silences else began_ns
         self._silences[kind] = Silence(since_ns, error)
         wait_s = error.retry_after_s if isinstance(error, Transient) else None
         if wait_s is not None and wait_s >= BAN_S:
@@ -119,6 +127,7 @@ class _HeardBroker:
         signed = name not in UNSIGNED
 
         async def asked(*args: Any, **named: Any) -> Any:
+            asked_ns = self._pulse.now_ns()
             try:
                 answer = await ask(*args, **named)
             except KeyRefused as error:
@@ -128,7 +137,7 @@ class _HeardBroker:
                 self._pulse.answered(signed=signed)
                 raise
             except OrchestratorError as error:
-                self._pulse.failed(error, signed=signed)
+                self._pulse.failed(error, signed=signed, asked_ns=asked_ns)
                 raise
             self._pulse.answered(signed=signed)
             if name == CLOCK:

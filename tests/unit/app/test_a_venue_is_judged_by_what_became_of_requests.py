@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
@@ -54,6 +55,26 @@ async def test_silence_counts_after_two_seconds_of_failed_requests(
 
     pulse.answered()
     assert WELL == said(pulse)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_told"), [(Unknown("no answer within 10 s"), True), (Transient("not sent: no budget"), False)]
+)
+async def test_a_request_that_ran_into_its_time_out_was_silence_from_its_beginning(
+    pulse: VenuePulse, clock: VirtualClock, error: OrchestratorError, is_told: bool
+) -> None:
+    """Of a request that waited for our own budget the wait tells nothing."""
+
+    class Silent:
+        async def balances(self) -> None:
+            await clock.advance(10.0)
+            raise error
+
+    with pytest.raises(type(error)):
+        await heard_broker(cast("Broker", Silent()), pulse).balances()
+
+    assert is_told == (pulse.health().state is HealthState.UNHEALTHY)
+    assert is_told == ("no answer for 10 s" in pulse.health().reason)
 
 
 async def test_a_quiet_account_is_no_fault(pulse: VenuePulse, clock: VirtualClock) -> None:
