@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 from msgspec import Meta
 
 from trading_orchestrator.errors import Transient
-from trading_orchestrator.kernel.circuit_breaker import CircuitBreaker, CircuitConfig
+from trading_orchestrator.kernel.circuit_breaker import Circuit, CircuitBreaker, CircuitConfig
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.deadline import Deadline
 from trading_orchestrator.storage.wait_times import WaitTimes
@@ -81,6 +81,19 @@ class Connector(Protocol[C]):
     async def close(self, connection: C) -> None: ...
 
 
+@runtime_checkable
+class Sessions(Protocol):
+    """What a connector offers besides when its connections keep something from one use to the next."""
+
+    def is_open(self, connection: Any) -> bool:
+        """Return at once, without asking, whether nothing tells yet that the connection was cut."""
+        ...
+
+    async def reset(self, connection: Any) -> None:
+        """Leave nothing of one use to the next; what cannot be reset within `ping_s` is closed."""
+        ...
+
+
 class Leak(msgspec.Struct, frozen=True):
     """A connection that was not given back in time, and who has it."""
 
@@ -131,6 +144,7 @@ class ConnectionPool(Generic[C]):
     ...     await connection.execute(...)
 
     An error inside the block closes the connection unless `is_harmless` says that it left it in order.
+    A connector that offers `Sessions` resets each one before it is lent again, and none that was cut is lent.
 
     Every connection that was opened is lent, idle, being asked for a sign of life, or closed, whoever is cancelled
     where: closing goes on by itself, and what is asked while it is nobody's is not forgotten.
@@ -153,6 +167,7 @@ class ConnectionPool(Generic[C]):
         self.breaker = breaker or CircuitBreaker(f"pool/{name}", config.circuit, clock)
         self.opened_total = self.closed_total = self.used_total = self.refused_total = 0
         self._connector = connector
+        self._sessions = connector if isinstance(connector, Sessions) else None
         self._clock = clock
         self._is_harmless = is_harmless
         self._idle: deque[Held[C]] = deque()
@@ -213,7 +228,10 @@ class ConnectionPool(Generic[C]):
             await self._give_back(held)
 
     async def tend(self) -> None:
-        """Close what is too old or idle for too long, and ping what has been silent; call it every few seconds."""
+        """Close what is cut, too old or idle for too long, ping what has been silent, and prove a circuit well again.
+
+        Call it every few seconds.
+        """
         now_ns = self._clock.monotonic_ns()
         for held in list(self._idle):
             if held not in self._idle:
@@ -228,6 +246,8 @@ class ConnectionPool(Generic[C]):
                 if await self._answers(held):
                     self._idle.appendleft(held)  # still the first to age out
                     self._wake()
+        if self.breaker.state is Circuit.HALF_OPEN and self._may_open() and not self._closed:
+            await self._open_idle()  # nobody may ask for one in a quiet hour
 
     def tune(self) -> str:
         """Move the size by what callers waited; return what was done, "" for nothing.
@@ -321,7 +341,7 @@ class ConnectionPool(Generic[C]):
         while self._idle:
             held = self._idle.pop()
             now_ns = self._clock.monotonic_ns()
-            if self._is_old(held, now_ns):
+            if self._is_old(held, now_ns) or self._is_cut(held):
                 await self._close(held)
             elif now_ns - held.used_ns <= self.config.ping_every_s * 1e9 or await self._answers(held):
                 return held
@@ -360,6 +380,18 @@ class ConnectionPool(Generic[C]):
         finally:
             self._opening -= 1
         return self._opened(connection)
+
+    async def _open_idle(self) -> None:
+        try:
+            held = await self._open()
+        except Exception as error:  # noqa: BLE001  # a library's own errors; the circuit has counted it
+            log.info("pool %s: still opens none (%s)", self.name, error)
+            return
+        if self._is_surplus(held, more=1):
+            await self._close(held)
+            return
+        self._idle.appendleft(held)
+        self._wake()
 
     def _opened(self, connection: C) -> Held[C]:
         self.opened_total += 1
@@ -401,13 +433,27 @@ class ConnectionPool(Generic[C]):
                 self._waiting.remove(turn)
 
     async def _give_back(self, held: Held[C]) -> None:
+        if not (self._is_to_keep(held) and await self._is_reset(held) and self._is_to_keep(held)):
+            await self._discard(held)
+            return
         self._out.discard(held)
         held.used_ns = self._clock.monotonic_ns()
-        if held.is_given_up or self._is_surplus(held, more=1):
+        self._idle.append(held)
+        self._wake()
+
+    async def _is_reset(self, held: Held[C]) -> bool:
+        """Return whether nothing of this use is left on it; it counts as lent meanwhile."""
+        if self._sessions is None:
+            return True
+        try:
+            await self._within(self._sessions.reset(held.connection), self.config.ping_s)
+        except Exception as error:  # noqa: BLE001  # a library's own errors: whatever it is, nobody else may get it
+            log.info("pool %s: what %s gave back cannot be reset (%s): closed", self.name, held.who, error)
+            return False
+        except BaseException:
             await self._discard(held)
-        else:
-            self._idle.append(held)
-            self._wake()
+            raise
+        return True
 
     async def _discard(self, held: Held[C]) -> None:
         self._out.discard(held)
@@ -456,10 +502,16 @@ class ConnectionPool(Generic[C]):
     async def _within(self, asked: Awaitable[T], seconds: float) -> T:
         return await Deadline(self._clock, seconds, what=f"pool {self.name}: the other side").run(asked)
 
+    def _is_to_keep(self, held: Held[C]) -> bool:
+        return not held.is_given_up and not self._is_surplus(held)
+
     def _is_surplus(self, held: Held[C], *, more: int = 0) -> bool:
         """Return whether it is to be closed rather than kept. `more`: it is not among the idle ones yet."""
         too_many = len(self._out) + len(self._idle) + more > self.size
-        return self._closed or too_many or self._is_old(held, self._clock.monotonic_ns())
+        return self._closed or too_many or self._is_cut(held) or self._is_old(held, self._clock.monotonic_ns())
+
+    def _is_cut(self, held: Held[C]) -> bool:
+        return self._sessions is not None and not self._sessions.is_open(held.connection)
 
     def _is_old(self, held: Held[C], now_ns: int) -> bool:
         return now_ns - held.opened_ns > self.config.age_max_s * 1e9

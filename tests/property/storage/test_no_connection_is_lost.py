@@ -16,19 +16,21 @@ from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.storage.connection_pool import ConnectionPool, PoolConfig
 
 SIZE = 3
-CALLS = st.sampled_from(("open", "ping", "close"))
+CALLS = st.sampled_from(("open", "ping", "reset", "close"))
+AT_ONCE = {"open": "at once", "ping": "at once", "reset": "at once", "close": "at once"}
 MANNERS = st.sampled_from(("at once", "slowly", "never", "fails", "deaf"))
 LATE_S = 0.4
 
 
 class Server:
-    """Counts what is open at its side; each call can be slow, mute, failing, or deaf to being cancelled."""
+    """Counts what is open at its side; all can be cut, each call slow, mute, failing or deaf to a cancel."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
-        self.does = {"open": "at once", "ping": "at once", "close": "at once"}
+        self.does = dict(AT_ONCE)
         self.opened = 0
         self.open_now: set[int] = set()
+        self.cut: set[int] = set()
 
     async def open(self) -> int:
         await self._answer("open")
@@ -38,6 +40,12 @@ class Server:
 
     async def ping(self, connection: int) -> None:
         await self._answer("ping")
+
+    def is_open(self, connection: int) -> bool:
+        return connection not in self.cut
+
+    async def reset(self, connection: int) -> None:
+        await self._answer("reset")
 
     async def close(self, connection: int) -> None:
         self.open_now.remove(connection)  # a second close of one connection is a failure of its own
@@ -117,12 +125,16 @@ class Pooled(RuleBasedStateMachine):
     def behave(self, call: str, how: str) -> None:
         self.server.does[call] = how
 
+    @rule()
+    def cut_all(self) -> None:
+        self.server.cut |= self.server.open_now
+
     @rule(seconds=st.sampled_from((0.0, 0.1, 0.4, 1.1, 3.0)))
     def pass_time(self, seconds: float) -> None:
         self.loop.run_until_complete(self._let_pass(seconds))
 
     def teardown(self) -> None:
-        self.server.does = {"open": "at once", "ping": "at once", "close": "at once"}
+        self.server.does = dict(AT_ONCE)
         self.loop.run_until_complete(self._let_pass(9.0))
         self.pool.reopen()
         status, opened, open_now = self.pool.status(), self.server.opened, len(self.server.open_now)

@@ -170,6 +170,23 @@ async def test_a_server_that_is_down_opens_the_circuit() -> None:
     assert "dependency.down" == scene.manager.health_of("db").failure
 
 
+async def test_a_circuit_closes_in_a_quiet_hour_when_the_server_is_back() -> None:
+    scene = Scene(circuit=CircuitConfig(min_calls=1, open_s=5))
+    scene.server.is_down = True
+    with pytest.raises(ConnectionRefusedError):
+        await scene.work(1, 0)
+
+    await scene.clock.advance(5)
+    await scene.pool.tend()
+    assert HealthState.UNHEALTHY is scene.manager.health_of("db").state
+    scene.server.is_down = False
+    await scene.clock.advance(10)
+    await scene.pool.tend()
+
+    assert HealthState.HEALTHY is scene.manager.health_of("db").state
+    assert ({1}, 1) == (scene.server.open_now, scene.pool.status().idle)
+
+
 async def test_it_grows_when_callers_wait_and_shrinks_when_they_do_not() -> None:
     scene = Scene(size=4, max_size=5, wait_s=60)
     async with scene.busy(20, takes_s=1):
