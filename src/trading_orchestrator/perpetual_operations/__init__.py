@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trading_orchestrator.perpetual_operations.recovery.ladder import Ladder, Step
     from trading_orchestrator.storage.connection_pool import PoolConfig
     from trading_orchestrator.storage.connection_pool_manager import ConnectionPoolManager
+    from trading_orchestrator.storage.postgres_connections import PostgresConnector
 
 _OPERATIONS = "trading_orchestrator.perpetual_operations"
 _HOMES = {  # imported when asked for: a node that only trades must not pay for all of them
@@ -35,6 +36,7 @@ _HOMES = {  # imported when asked for: a node that only trades must not pay for 
     "Ladder": f"{_OPERATIONS}.recovery.ladder",
     "PerpetualOperationsManager": f"{_OPERATIONS}.manager",
     "PoolConfig": "trading_orchestrator.storage.connection_pool",
+    "PostgresConnector": "trading_orchestrator.storage.postgres_connections",
     "RetryBudget": "trading_orchestrator.kernel.retry_budget",
     "Step": f"{_OPERATIONS}.recovery.ladder",
     "SystemMonitor": f"{_OPERATIONS}.monitoring.system_monitor",
@@ -54,6 +56,7 @@ __all__ = [
     "Ladder",
     "PerpetualOperationsManager",
     "PoolConfig",
+    "PostgresConnector",
     "RetryBudget",
     "Step",
     "SystemMonitor",
