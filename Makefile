@@ -34,7 +34,7 @@ run: setup ## trade on the practice venue and open the dashboard: PORT=8000 DATA
 	@exec $(BIN)/trading-orchestrator run --practice --port "$(PORT)" --data-dir "$(DATA)" $(if $(SPEED),--speed "$(SPEED)")
 
 test: setup-dev ## run the whole suite: CHAOS=long kills 40 times, SIMULATION=long is 200 seeds, ARGS='-k journal' picks
-	@$(if $(filter long,$(CHAOS)),CHAOS_KILLS=40) $(if $(filter long,$(SIMULATION)),SIMULATION_SEEDS=200) $(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	@$(if $(filter long,$(CHAOS)),CHAOS_KILLS=40) $(if $(filter long,$(SIMULATION)),SIMULATION_SEEDS=200) $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 simulate: setup ## break the trading wing on a virtual clock, twice as long as CI: SEED=1 SEEDS=400 ORDERS=500 FAULTS=heavy
 	@exec $(BIN)/trading-orchestrator simulate --seed "$(SEED)" --seeds "$(SEEDS)" --days "$(DAYS)" --faults "$(FAULTS)" \

@@ -29,20 +29,28 @@ settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the rung its folder stands for, so `-m 'not chaos'` needs no marks by hand."""
+    """Mark each test with the rung its folder stands for, so `-m 'not chaos'` needs no marks by hand.
+
+    Who wants the machine alone comes first: later it would keep a worker waiting for the other one's long test.
+    """
     for item in items:
         if item.get_closest_marker("long") is not None and not IS_LONG:
             item.add_marker(TAKES_LONG)
         for folder in MARKED_FOLDERS:
             if folder in item.path.relative_to(ROOT).parts:
                 item.add_marker(folder)
+    items.sort(key=lambda item: not is_alone(item))
+
+
+def is_alone(item: pytest.Item) -> bool:
+    """Return whether the test wants the machine to itself."""
+    return item.get_closest_marker("chaos") is not None and item.get_closest_marker("waits") is None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Wait for the test's turn on this machine, before its time-out begins to count."""
-    is_chaos, only_waits = (item.get_closest_marker(name) is not None for name in ("chaos", "waits"))
-    with turn(alone=is_chaos and not only_waits):
+    with turn(alone=is_alone(item)):
         return (yield)
 
 

@@ -19,6 +19,7 @@ STATES = {
     "FILLED": At.FILLED,
     "CANCELED": At.CANCELED,
     "EXPIRED": At.EXPIRED,
+    "EXPIRED_IN_MATCH": At.EXPIRED,  # it would have traded with another of ours
 }
 """The venue's words for where an order is, and ours."""
 

@@ -38,4 +38,4 @@ def test_another_state_than_the_venues_is_told(ours: Mapping[str, At], at_venue:
 
 
 def test_every_word_of_the_venue_is_known() -> None:
-    assert {"NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED"} == STATES.keys()
+    assert {"NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"} == STATES.keys()

