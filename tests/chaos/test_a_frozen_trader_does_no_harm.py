@@ -38,6 +38,7 @@ def test_a_frozen_trader_does_no_harm(system: RunningSystem, venue: VenueProcess
     settle_and_judge(system, venue)
 
 
+@pytest.mark.long
 def test_a_trader_frozen_inside_a_transaction_is_shot(system: RunningSystem, venue: VenueProcess) -> None:
     pid, zombie = trading(system)
     freeze(system, pid, in_transaction=True)
@@ -49,6 +50,7 @@ def test_a_trader_frozen_inside_a_transaction_is_shot(system: RunningSystem, ven
     settle_and_judge(system, venue)
 
 
+@pytest.mark.long
 def test_a_trader_that_hangs_is_killed_and_taken_over(system: RunningSystem, venue: VenueProcess) -> None:
     system.start()
     pid, node = system.wait_trading()

@@ -44,6 +44,7 @@ def test_f29_a_stop_beside_a_frozen_venue_ends_within_its_deadline(system: Runni
     settle_and_judge(system, venue, trades_on=False)
 
 
+@pytest.mark.long
 def test_f30_f31_a_strategy_that_keeps_the_loop_twice_stays_out(
     system: RunningSystem, venue: VenueProcess, root: Path
 ) -> None:

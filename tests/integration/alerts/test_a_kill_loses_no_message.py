@@ -286,6 +286,7 @@ async def test_a_successor_takes_over_from_one_that_died_while_it_started(point:
     assert (["firing"], 1, 1) == (list(told(one).values()), len(one.bodies), len(mails.mails))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", RULE_TO_END)
 async def test_what_a_rule_sees_is_told_though_its_watcher_is_killed_and_so_is_its_end(
     point: str, tmp_path: Path
@@ -304,6 +305,7 @@ async def test_what_a_rule_sees_is_told_though_its_watcher_is_killed_and_so_is_i
     assert (2, 2) == (len(one.bodies), len(mails.mails))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", DIGEST)
 async def test_a_storm_is_one_digest_though_its_teller_is_killed(point: str, tmp_path: Path) -> None:
     async with receiver(TAKEN) as one, mail_server() as mails:
@@ -313,6 +315,7 @@ async def test_a_storm_is_one_digest_though_its_teller_is_killed(point: str, tmp
     assert {f'"h{number}"' for number in range(8)} <= set(re.findall(r'"h\d"', one.bodies[0].decode()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", REFUSED)
 async def test_what_was_refused_is_told_anew_by_the_successor(point: str, tmp_path: Path) -> None:
     async with receiver(said("410 Gone"), TAKEN) as one, mail_server() as mails:
@@ -322,6 +325,7 @@ async def test_what_was_refused_is_told_anew_by_the_successor(point: str, tmp_pa
     assert 2 == len(one.bodies)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", OVER_BEFORE_TOLD)
 async def test_what_was_over_before_it_was_told_is_not_told(point: str, tmp_path: Path) -> None:
     async with receiver(TAKEN) as one, mail_server() as mails:
@@ -329,6 +333,7 @@ async def test_what_was_over_before_it_was_told_is_not_told(point: str, tmp_path
         assert [] == one.bodies
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", SILENCED)
 async def test_a_silence_that_was_accepted_holds(point: str, tmp_path: Path) -> None:
     async with receiver(TAKEN) as one, mail_server() as mails:
@@ -337,6 +342,7 @@ async def test_a_silence_that_was_accepted_holds(point: str, tmp_path: Path) -> 
     assert ([], []) == (one.bodies, mails.mails)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", FORGOTTEN)
 async def test_what_is_forgotten_was_told_and_is_news_when_it_comes_again(point: str, tmp_path: Path) -> None:
     async with receiver(TAKEN) as one, mail_server() as mails:
@@ -346,6 +352,7 @@ async def test_what_is_forgotten_was_told_and_is_news_when_it_comes_again(point:
     assert (3, 3) == (len(one.bodies), len(mails.mails))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", KEPT_OPEN)
 async def test_a_call_that_is_kept_open_is_closed_though_the_caller_is_killed(point: str, tmp_path: Path) -> None:
     async with receiver(TAKEN) as one, mail_server() as mails:

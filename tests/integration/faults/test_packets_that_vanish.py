@@ -116,8 +116,9 @@ async def test_f24_refused_connections_are_tried_until_one_is_taken(far_scene: S
 
 
 async def test_f11_packets_lost_at_random_lose_and_double_nothing(far_scene: Scene, wire: Wire) -> None:
-    wire.lose(far_scene.venue.port, percent=10)
     with DeskChild(far_scene, "trader") as child:
+        await far_scene.until(far_scene.moving(far_scene.accepted), what="the first order")
+        wire.lose(far_scene.venue.port, percent=10)  # nobody starts this process anew if its start fails by that
         await far_scene.until(far_scene.moving(lambda: len(far_scene.accepted()) > 40), what="orders", within_s=30.0)
         child.kill()
     met = wire.met()
