@@ -11,6 +11,8 @@ from trading_orchestrator.storage.ports import Fact, FactStore, NewFact, Project
 STREAM = "cluster"
 NODES = "nodes"
 
+Move = Literal["claimed", "released", "lost"]
+
 
 class NodeState(msgspec.Struct, frozen=True):
     """A node as its own facts tell it; a dead one stays `ready` here, so ask its incarnation file too."""
@@ -59,7 +61,7 @@ class Cluster:
         body = NodeState(self._node, state, self._pid, self._release, at_ns)
         await self._append(f"node.{state}", body, [Put(NODES, self._node, body)])
 
-    async def say_lease(self, move: Literal["claimed", "released", "lost"], body: LeaseMove) -> None:
+    async def say_lease(self, move: Move, body: LeaseMove) -> None:
         """Record what happened to a lease; it also wakes whoever waits for one."""
         await self._append(f"lease.{move}", body, [])
 

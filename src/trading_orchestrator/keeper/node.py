@@ -10,7 +10,7 @@ from typing import Any
 
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.journal.leases import LeaseKeeper
-from trading_orchestrator.keeper.cluster import Cluster, LeaseMove
+from trading_orchestrator.keeper.cluster import Cluster, LeaseMove, Move
 from trading_orchestrator.keeper.place import HeldSeat, Place
 from trading_orchestrator.keeper.succession import Deaths, Heirs
 from trading_orchestrator.kernel.clock import Clock
@@ -145,9 +145,9 @@ class Node:
         home = f"{self._homes[lease]}-"
         return any(node.startswith(home) for node in await self._cluster.others_ready(self._deaths.lives))
 
-    async def _say_lease(self, move: str, seat: HeldSeat, took_ms: float) -> None:
+    async def _say_lease(self, move: Move, seat: HeldSeat, took_ms: float) -> None:
         body = LeaseMove(seat.lease, seat.epoch, seat.succession.value, round(took_ms, 2))
-        await self._cluster.say_lease(move, body)  # type: ignore[arg-type]  # place.py says one of the three words
+        await self._cluster.say_lease(move, body)
 
 
 async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from trading_orchestrator.errors import Refused, Transient
 from trading_orchestrator.journal.leases import HeldLease
 from trading_orchestrator.keeper.backoff import Backoff
+from trading_orchestrator.keeper.cluster import Move
 from trading_orchestrator.keeper.succession import Heirs
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.tenancy import Succession, Tenancy
@@ -51,7 +52,7 @@ class Place:
     heirs: Heirs
     clock: Clock
     leave_deadline_s: float
-    said: Callable[[str, HeldSeat, float], Awaitable[None]]
+    said: Callable[[Move, HeldSeat, float], Awaitable[None]]
     may_fail_alone: bool = False
     tried: asyncio.Event = field(default_factory=asyncio.Event)
     settled: asyncio.Event = field(default_factory=asyncio.Event)

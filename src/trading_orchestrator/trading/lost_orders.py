@@ -31,10 +31,10 @@ FURTHER = (1, 2, 4, 8, 16)
 QUESTIONS_MOST = 40
 LOOK_WITHIN_S = 1.0
 """What is unanswered by then is left out, and so are the numbers it was about."""
-MARGIN = 1_000
-RANDOM_OCTETS = 4
-"""Numbers left out after the last one found, so that no id is ever given to two orders, gaps included. As many again
-are drawn: a journal put back twice, or to before a leap, would else leap to where it landed the first time."""
+LEAP_LEAST = 1_000
+"""Numbers left out after the last one found, so that no id is ever given to two orders, gaps included."""
+LEAP_OCTETS = 4
+"""So many random octets lengthen each leap: a journal put back to before one would else land where it landed before."""
 
 
 @dataclass
@@ -144,7 +144,7 @@ class LostOrders:
 
     def _beyond(self, ahead: int, strategy: str) -> int:
         """Return a number that no intent of any life of this journal had."""
-        leap = MARGIN + int.from_bytes(self._random_bytes(RANDOM_OCTETS), "big")
+        leap = LEAP_LEAST + int.from_bytes(self._random_bytes(LEAP_OCTETS), "big")
         return self._book.intent_count(strategy) + ahead + leap
 
     async def _search(self, strategy: str, lost: Lost) -> int | None:
