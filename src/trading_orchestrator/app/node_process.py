@@ -265,7 +265,7 @@ def _tenancies(
             live=account.moves_real_money,
             notes=notes,
         )
-        part = venues.watch(desk.broker, tenancy, pulse, partial(getattr, venue, "mute_streams_total"))
+        part = venues.watch(desk.broker, tenancy, pulse, partial(getattr, venue, "stream_state"))
         watch_desk(manager, tenancy, part, pulse, heard.clock_offset_s)
         repairs.watch(tenancy, part)
         tenancies.append(tenancy)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from trading_orchestrator.brokers.port import Broker, KeyRefused
+from trading_orchestrator.brokers.stream_watch import StreamState
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Health, HealthState
@@ -18,6 +19,8 @@ CLOCK = "clock_offset_s"
 UNSIGNED = frozenset((CLOCK, "connect"))
 SILENT_S = 2.0
 MUTE_SHOWN_S = 4.0
+STREAM_DOWN_S = 3.0
+"""A connection that ends by itself, as each does once a day, is there again in far less."""
 BAN_S = 1.0
 
 
@@ -40,7 +43,7 @@ class VenuePulse:
         self._clock = clock
         self._silences: dict[bool, Silence] = {}  # by whether the requests are signed
         self._banned_until_ns = 0
-        self._mute_seen = 0
+        self._stream = StreamState()
         self._mute_until_ns = 0
         self._told_offset: Callable[[float], None] = _nobody_asks
 
@@ -56,11 +59,11 @@ class VenuePulse:
         """The venue told its time."""
         self._told_offset(offset_s)
 
-    def streams_were_mute(self, total: int) -> None:
-        """The count of streams that were found mute; a new one is shown for a few seconds after it was opened anew."""
-        if total > self._mute_seen:
+    def stream_is(self, stream: StreamState) -> None:
+        """How the stream of our orders is; one that was mute is shown for a few seconds after it was opened anew."""
+        if stream.mute_total > self._stream.mute_total:
             self._mute_until_ns = self._clock.monotonic_ns() + int(MUTE_SHOWN_S * 1e9)
-        self._mute_seen = total
+        self._stream = stream
 
     def answered(self, *, signed: bool = True) -> None:
         """The venue answered, be it with a no; that it answers a signed request is proof of everything."""
@@ -90,7 +93,7 @@ class VenuePulse:
             said = "the stream of our orders was mute, and is opened anew"
             return Health(HealthState.UNHEALTHY, said, "broker.mute")
         if not self._silences:
-            return Health(HealthState.HEALTHY, "answers")
+            return self._of_stream()
         error = (self._silences.get(True) or self._silences[False]).error
         if isinstance(error, KeyRefused):
             return Health(HealthState.UNHEALTHY, error.message, "broker.key_revoked")
@@ -100,9 +103,16 @@ class VenuePulse:
             return Health(HealthState.UNHEALTHY, f"asks us to wait {left_s:.0f} s: {error.message}", "broker.banned")
         silent_s = (now_ns - min(each.since_ns for each in self._silences.values())) / 1e9
         if silent_s < SILENT_S:
-            return Health(HealthState.HEALTHY, f"{silent_s:.1f} s without an answer")
+            return self._of_stream(f"{silent_s:.1f} s without an answer")
         failure = "broker.mute" if isinstance(error, Unknown) else "broker.disconnected"
         return Health(HealthState.UNHEALTHY, f"no answer for {silent_s:.0f} s: {error.message}", failure)
+
+    def _of_stream(self, else_said: str = "answers") -> Health:
+        """Fills of resting orders are heard late without it: polls bring them."""
+        if self._stream.down_s < STREAM_DOWN_S:
+            return Health(HealthState.HEALTHY, else_said)
+        said = f"the stream of our orders has been down for {self._stream.down_s:.0f} s; orders are asked for meanwhile"
+        return Health(HealthState.UNHEALTHY, said, "broker.disconnected")
 
 
 def _nobody_asks(offset_s: float) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from trading_orchestrator.app.venue_pulse import VenuePulse
+from trading_orchestrator.brokers.stream_watch import StreamState
 from trading_orchestrator.kernel.component import Health, HealthState
 from trading_orchestrator.perpetual_operations.health.health_checker import AtOnce
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
@@ -17,15 +18,15 @@ STANDING_BY = Health(HealthState.HEALTHY, "standing by", elsewhere=True)
 
 @dataclass(frozen=True)
 class Ear:
-    """What one desk hears of the venue. `mute_streams`: how often a stream was found mute until now."""
+    """What one desk hears of the venue. `stream`: how the stream of its orders is."""
 
     desk: Desk
     pulse: VenuePulse
-    mute_streams: Callable[[], int]
+    stream: Callable[[], StreamState]
 
     def health(self) -> Health:
         """Return how the venue is for this desk; one that stands by asks nothing, and blames nobody."""
-        self.pulse.streams_were_mute(self.mute_streams())
+        self.pulse.stream_is(self.stream())
         return self.pulse.health() if self.desk.acts or self.desk.is_held_up else STANDING_BY
 
 
@@ -36,11 +37,11 @@ class VenueWatch:
         self._manager = manager
         self._ears: dict[str, list[Ear]] = {}
 
-    def watch(self, account: str, desk: Desk, pulse: VenuePulse, mute_streams: Callable[[], int]) -> str:
+    def watch(self, account: str, desk: Desk, pulse: VenuePulse, stream: Callable[[], StreamState]) -> str:
         """Listen to one more desk, and return the name of the part that its venue is."""
         part = f"broker/{account}"
         ears = self._ears.setdefault(part, [])
-        ears.append(Ear(desk, pulse, mute_streams))
+        ears.append(Ear(desk, pulse, stream))
         if len(ears) == 1:
             self._manager.add_probe(part, AtOnce(partial(self._health, part)), for_readiness=False)
         return part

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from trading_orchestrator.errors import OrchestratorError, Transient
 from trading_orchestrator.kernel.clock import Clock
@@ -16,6 +17,14 @@ LONG_S = 3600.0
 
 Probe = Callable[[], Awaitable[bool]]
 """Returns whether the venue's state is not what the stream told of. Raises as the broker port says."""
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """`mute_total`: how often the stream was found mute and opened anew. `down_s`: for how long it is not there now."""
+
+    mute_total: int = 0
+    down_s: float = 0.0
 
 
 class StreamWatch:
@@ -35,6 +44,7 @@ class StreamWatch:
         self._lag_ns = int(lag_s * 1e9)
         self._clock = clock
         self._is_up = False
+        self._lost_ns = clock.monotonic_ns()
         self._connected_ns = 0
         self._heard_ns = 0
         self._probed_ns = 0
@@ -58,7 +68,7 @@ class StreamWatch:
 
     def lost(self) -> None:
         """The connection ended by itself."""
-        self._is_up = False
+        self._went_down()
 
     def heard(self) -> None:
         """A frame of the stream arrived."""
@@ -72,6 +82,17 @@ class StreamWatch:
         if self._is_up and self._witness is None and at_ns > max(self._heard_ns, self._connected_ns):
             self._witness = at_ns, self._clock.monotonic_ns() + self._lag_ns
             self._news.set()
+
+    @property
+    def state(self) -> StreamState:
+        """Return how the stream is; a frame without word of a connection proves one."""
+        since_ns = max(self._lost_ns, self._heard_ns)
+        down_s = 0.0 if self._is_up else (self._clock.monotonic_ns() - since_ns) / 1e9
+        return StreamState(self.reconnects, down_s)
+
+    def _went_down(self) -> None:
+        if self._is_up:
+            self._is_up, self._lost_ns = False, self._clock.monotonic_ns()
 
     # -- what follows
 
@@ -117,7 +138,7 @@ class StreamWatch:
 
     def _give_up(self, why: str, reconnect: Callable[[str], None]) -> None:
         self.reconnects += 1
-        self._is_up = False
+        self._went_down()
         self._witness = None
         log.warning("%s is mute, so it is opened anew: %s", self._name, why)
         reconnect(why)

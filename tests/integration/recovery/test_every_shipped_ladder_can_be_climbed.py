@@ -18,6 +18,7 @@ from trading_orchestrator.app.venue_pulse import VenuePulse, heard_broker
 from trading_orchestrator.app.venue_watch import VenueWatch
 from trading_orchestrator.brokers.port import KeyRefused
 from trading_orchestrator.brokers.simulated.faults import Effect
+from trading_orchestrator.brokers.stream_watch import StreamState
 from trading_orchestrator.errors import OrchestratorError, Transient
 from trading_orchestrator.journal.deaths import Deaths
 from trading_orchestrator.journal.incarnation import Incarnation
@@ -107,8 +108,8 @@ class NodeLike:
         self.node = world.node("Moody", {"fails_at": BAD, "turns_at": "1.3000"})
         self.pulse = VenuePulse(world.clock)
         self.broker = heard_broker(self.node.broker, self.pulse)
-        self.mute_streams = 0
-        venue = VenueWatch(self.manager).watch("practice", self.node.desk, self.pulse, lambda: self.mute_streams)
+        self.stream = StreamState()
+        venue = VenueWatch(self.manager).watch("practice", self.node.desk, self.pulse, lambda: self.stream)
         watch_desk(self.manager, self.node.desk, venue, self.pulse, self.broker.clock_offset_s)
         strategies.watch(self.node.desk, venue)
         self.worker = Worker()
@@ -271,8 +272,8 @@ async def venue_away(host: NodeLike) -> tuple[str, Health]:
 
 async def venue_mute(host: NodeLike) -> tuple[str, Health]:
     await host.trades()
-    host.mute_streams += 1
-    host.pulse.streams_were_mute(host.mute_streams)
+    host.stream = StreamState(mute_total=host.stream.mute_total + 1)
+    host.pulse.stream_is(host.stream)
     return "broker/practice", host.pulse.health()
 
 

@@ -12,6 +12,7 @@ from trading_orchestrator.brokers.port import Broker, KeyRefused
 from trading_orchestrator.brokers.simulated.broker import SimulatedBroker
 from trading_orchestrator.brokers.simulated.faults import Effect, Fault, FaultScript
 from trading_orchestrator.brokers.simulated.venue import SimulatedVenue
+from trading_orchestrator.brokers.stream_watch import StreamState
 from trading_orchestrator.errors import OrchestratorError, Refused, Transient, Unknown
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.kernel.component import HealthState
@@ -140,11 +141,11 @@ async def test_an_answer_that_anybody_gets_ends_the_silence_of_such_questions(
 
 
 async def test_a_mute_stream_is_shown_for_a_while_and_counted_once(pulse: VenuePulse, clock: VirtualClock) -> None:
-    pulse.streams_were_mute(1)
+    pulse.stream_is(StreamState(mute_total=1))
     assert (HealthState.UNHEALTHY, "broker.mute") == said(pulse)
 
     await clock.advance(4.5)
-    pulse.streams_were_mute(1)
+    pulse.stream_is(StreamState(mute_total=1))
 
     assert WELL == said(pulse)
 
@@ -211,3 +212,16 @@ async def test_what_the_venue_says_of_its_clock_is_passed_on(broker: Broker, pul
     await broker.clock_offset_s()
 
     assert [0.0] == told
+
+
+@pytest.mark.parametrize(
+    ("down_s", "expected"), [(2.9, WELL), (3.0, (HealthState.UNHEALTHY, "broker.disconnected"))], ids=["moment", "long"]
+)
+def test_a_venue_that_answers_without_a_stream_is_not_well(
+    pulse: VenuePulse, down_s: float, expected: tuple[HealthState, str]
+) -> None:
+    pulse.answered()
+
+    pulse.stream_is(StreamState(down_s=down_s))
+
+    assert expected == said(pulse)

@@ -13,6 +13,7 @@ from tests.unit.desk.world import Node, World
 from trading_orchestrator.app.desk_watch import watch_desk
 from trading_orchestrator.app.venue_pulse import VenuePulse, heard_broker
 from trading_orchestrator.app.venue_watch import VenueWatch
+from trading_orchestrator.brokers.stream_watch import StreamState
 from trading_orchestrator.errors import Transient
 from trading_orchestrator.kernel.component import HealthState
 from trading_orchestrator.perpetual_operations.alerts.alert import Posted
@@ -46,7 +47,7 @@ class Watched:
         self.node: Node = world.node("Moody", {"fails_at": "9", "turns_at": "9"})
         self.pulse = VenuePulse(world.clock)
         broker = heard_broker(self.node.broker, self.pulse)
-        part = VenueWatch(self.operations).watch("practice", self.node.desk, self.pulse, lambda: 0)
+        part = VenueWatch(self.operations).watch("practice", self.node.desk, self.pulse, StreamState)
         watch_desk(self.operations, self.node.desk, part, self.pulse, broker.clock_offset_s)
         self.file = LiveFile(data_dir / "live" / name)
 

@@ -122,6 +122,21 @@ async def test_a_stream_that_is_down_is_neither_probed_nor_dropped(stream: Watch
     assert 1 == len(stream.dropped)
 
 
+async def test_it_is_down_from_its_loss_until_a_connection_or_a_frame(stream: Watched) -> None:
+    stream.watch.lost()
+    await stream.run(4.0)
+    stream.watch.lost()
+    assert 4.0 == stream.watch.state.down_s
+
+    stream.watch.heard()
+    await stream.run(1.0)
+    assert 1.0 == stream.watch.state.down_s
+    stream.watch.connected()
+    await stream.run(DAY_S)
+
+    assert 0.0 == stream.watch.state.down_s
+
+
 async def test_probes_without_an_answer_move_the_stream_once_until_one_is_answered(stream: Watched) -> None:
     stream.answer = NoAnswer("no answer")
 

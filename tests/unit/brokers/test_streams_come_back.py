@@ -139,6 +139,35 @@ async def test_after_a_long_life_the_first_wait_is_short_again(clock: VirtualClo
     await stream.close()
 
 
+@pytest.mark.parametrize(
+    ("lived_s", "frames", "wait_s"),
+    [
+        pytest.param(3.0, 1, 1.0, id="one that spoke begins anew"),
+        pytest.param(3.0, 0, 8.0, id="one that stayed silent does not"),
+        pytest.param(0.5, 1, 8.0, id="one that spoke and fell at once does not"),
+    ],
+)
+async def test_a_good_connection_ends_the_growth_of_the_wait(
+    clock: VirtualClock, lived_s: float, frames: int, wait_s: float
+) -> None:
+    heard = 0
+
+    async def up() -> None:
+        nonlocal heard
+        heard += frames
+        await clock.sleep(lived_s)
+        raise ConnectionError
+
+    watched = Watched(clock, *[lost] * 4, up)
+    stream = Stream([watched], lambda: None, lambda: None, CONFIG, clock, always_most, frames=lambda: heard)
+    stream.start()
+
+    await clock.advance(60)
+
+    assert lived_s + wait_s == pytest.approx(watched.called_at_s[-1] - watched.called_at_s[-2], abs=0.2)
+    await stream.close()
+
+
 async def test_closing_ends_the_watch_and_lets_the_reader_leave(clock: VirtualClock) -> None:
     left: list[str] = []
     watched = Watched(clock)

@@ -16,7 +16,7 @@ from trading_orchestrator.brokers.ccxt.key_rights import KeyCheck, KeyMayWithdra
 from trading_orchestrator.brokers.ccxt.probes import AccountProbe
 from trading_orchestrator.brokers.ccxt.streams import Stream
 from trading_orchestrator.brokers.port import Balance, Connected, NewOrder, OrderReport, TradeReport
-from trading_orchestrator.brokers.stream_watch import StreamWatch
+from trading_orchestrator.brokers.stream_watch import StreamState, StreamWatch
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes, system_random
 from trading_orchestrator.market.inbox import Inbox
@@ -61,9 +61,9 @@ class CcxtBroker:
         return self._client.budget
 
     @property
-    def mute_streams_total(self) -> int:
-        """Return how often the stream of our orders was found mute and opened anew."""
-        return self._watch.reconnects if self._watch is not None else 0
+    def stream_state(self) -> StreamState:
+        """Return how the stream of our orders is; nothing is wrong with one that nobody reads."""
+        return self._watch.state if self._watch is not None else StreamState()
 
     async def connect(self) -> None:
         check_client_ids(self._config.exchange, self._config.client_id_param)
@@ -150,6 +150,7 @@ class CcxtBroker:
             self._random_bytes,
             beside=[lambda: watch.keep(probe.differs, parts.drop)],
             lost=watch.lost,
+            frames=lambda: watch.frames,
         )
         async with self._client.holding(stream):
             async for report in inbox:

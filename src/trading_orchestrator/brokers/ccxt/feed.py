@@ -80,6 +80,7 @@ class CcxtFeed:
             self._random_bytes,
             beside=[keep_known, lambda: watch.keep(probe.differs, parts.drop)],
             lost=watch.connected,
+            frames=lambda: watch.frames,
         )
         taps = self._client.exchange.connect_taps
         taps.append(connected.set)

@@ -14,6 +14,8 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes
 
 _log = logging.getLogger(__name__)
+SETTLED_S = 2.0
+"""Reconnecting no oftener than this keeps within Binance's 300 connections in five minutes."""
 
 
 def backoff_s(attempt: int, *, first_s: float, most_s: float, chance: float) -> float:
@@ -30,12 +32,19 @@ def _nobody() -> None:
     """The default for `lost`."""
 
 
+def _silence() -> int:
+    """The default for `frames`."""
+    return 0
+
+
 class Stream:
     """Keeps a set of watches going in tasks of its own.
 
     Args:
         beside: runs as long as the stream does, such as its watch.
         lost: called when a watch ended, before the wait.
+        frames: returns how many frames came until now: a connection that told something and lived for `SETTLED_S` was
+            a good one, so the waits begin anew after it.
     """
 
     def __init__(
@@ -49,10 +58,12 @@ class Stream:
         *,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
         lost: Callable[[], None] = _nobody,
+        frames: Callable[[], int] = _silence,
     ) -> None:
         self._watches = watches
         self._beside = beside
         self._lost = lost
+        self._frames = frames
         self._stop = stop
         self._ended = ended
         self._config = config
@@ -77,14 +88,16 @@ class Stream:
         self._ended()
 
     async def _keep(self, watch: Watch) -> None:
-        attempt, began_ns = 0, self._clock.monotonic_ns()
+        attempt, began_ns, heard = 0, self._clock.monotonic_ns(), self._frames()
         while True:
             lost = await _outcome(watch())
             if lost is None:
                 continue
             self._lost()
-            # A venue that takes every connection and drops it at once must meet the long wait too.
-            if self._clock.monotonic_ns() - began_ns > self._config.reconnect_most_s * 1e9:
+            # A venue that takes every connection and drops it at once, or says nothing, must meet the long wait too.
+            lived_s = (self._clock.monotonic_ns() - began_ns) / 1e9
+            was_good = lived_s >= SETTLED_S and self._frames() > heard
+            if was_good or lived_s > self._config.reconnect_most_s:
                 attempt = 0
             wait_s = backoff_s(
                 attempt,
@@ -102,7 +115,7 @@ class Stream:
                 wait_s,
             )
             await self._clock.sleep(wait_s)
-            began_ns = self._clock.monotonic_ns()
+            began_ns, heard = self._clock.monotonic_ns(), self._frames()
 
 
 async def _outcome(watching: Coroutine[Any, Any, None]) -> str | None:
