@@ -57,14 +57,10 @@ def build() -> typer.Typer:
 def list_(as_json: JsonOption = False) -> None:
     """List the drills."""
     if as_json:
-        told = [{"drill": one.name, "what": one.what, "by_hand": one.by_hand} for one in DRILLS]
-        print(json_line({"drills": told}))
+        print(json_line({"drills": [{"drill": one.name, "what": one.what} for one in DRILLS]}))
         return
-    rows = [
-        (drill.name, drill.what, f"a safe halt: {drill.by_hand}" if drill.by_hand else "trading again")
-        for drill in DRILLS
-    ]
-    show_table(screen(), "Drills", [Column(title) for title in ("drill", "what happens", "must end in")], rows)
+    rows = [(drill.name, drill.what) for drill in DRILLS]
+    show_table(screen(), "Drills", [Column(title) for title in ("drill", "what happens")], rows)
 
 
 def run(
@@ -143,6 +139,3 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     rows = [(outcome.drill, *figures(outcome)) for outcome in outcomes]
     show_table(console, "Drills", [Column(title) for title in (HEADS[0], *HEADS[2:])], rows)
     console.print(percentiles(outcomes))
-    for outcome in outcomes:
-        if outcome.by_hand:
-            console.print(f"{outcome.drill} was ended by hand: {outcome.by_hand}")

@@ -78,12 +78,9 @@ DRILLS: tuple[Drill, ...] = (
     Drill("fill-quota", "the trader may not write for 4 s", faults.fill_quota, _NODE_DEATH),
     Drill(
         "revoke-key",
-        "the venue refuses our key (-2015)",
+        "the venue refuses our key (-2015) for 4 s, and the desk is halted",
         faults.revoke_key,
         (incident("broker.key_revoked"),),
-        by_hand="only a person can bring a key that works",
-        stops=said("desk.mode_changed", mode="halted", by="desk"),
-        repair=faults.give_key_back,
     ),
     Drill(
         "leak-memory",

@@ -22,8 +22,6 @@ class Drill:
     within_s: after the fault has ended, the system must trade again within this time.
     answered_by: the answer of the system that ends the fault, for one that does not end by itself.
     more: config of its own; the drill then gets an arena of its own.
-    by_hand: why a person must end it, "" when the system does so itself; it must then stop safely (`stops`), and
-        `repair` is what the person does.
     """
 
     name: str
@@ -34,9 +32,6 @@ class Drill:
     within_s: float = 30.0
     answered_by: Sign | None = None
     more: str = ""
-    by_hand: str = ""
-    stops: Sign | None = None
-    repair: Injection | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class Outcome:
 
     recognized_as: the first of its names that was said, "" when none was. incidents: every class that was opened.
     takeover_after_s: when another node took the desk, None when none did.
-    recovered_after_s: without anybody's help; None when it did not, or when `by_hand` says why a person had to.
+    recovered_after_s: without anybody's help; None when it did not.
     """
 
     drill: str
@@ -57,10 +52,8 @@ class Outcome:
     lost: int
     doubled: int
     wrongs: tuple[str, ...]
-    by_hand: str = ""
     incidents: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        is_over = self.recovered_after_s is not None or self.by_hand != ""
-        return self.detected_after_s is not None and is_over and not self.wrongs
+        return self.detected_after_s is not None and self.recovered_after_s is not None and not self.wrongs

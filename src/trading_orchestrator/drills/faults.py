@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import apsw
 
-from trading_orchestrator.drills.arena import ACCOUNT, DESK, ENDLESS_RATIO, SLOW_RATIO, SYMBOL, Arena
+from trading_orchestrator.drills.arena import ACCOUNT, ENDLESS_RATIO, SLOW_RATIO, SYMBOL, Arena
 from trading_orchestrator.kernel.clock import Stopwatch
 
 PULSES, PULSE_S = 3, 1.5
@@ -116,14 +116,10 @@ def fill_quota(arena: Arena) -> None:
 
 
 def revoke_key(arena: Arena) -> None:
-    """The venue knows our key no more (-2015)."""
+    """The venue knows our key no more (-2015), until somebody makes it work again there."""
     arena.venue.control("POST", "keys", {"account": ACCOUNT, "revoked": True})
-
-
-def give_key_back(arena: Arena) -> None:
-    """A person makes the key work again and lets the desk trade."""
+    Stopwatch().pause(OUTAGE_S)
     arena.venue.control("POST", "keys", {"account": ACCOUNT, "revoked": False})
-    arena.operator("desk", "resume", DESK)
 
 
 def nothing_more(arena: Arena) -> None:

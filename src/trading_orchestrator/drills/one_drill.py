@@ -61,7 +61,6 @@ class _Run:
     ended_ns: int = 0
     detected: JournalFact | None = None
     recovered: JournalFact | None = None
-    by_hand: str = ""
     missed: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
@@ -77,21 +76,7 @@ class _Run:
             if answer is None:
                 return
             self.ended_ns = max(self.ended_ns, answer.happened_ns)
-        if drill.by_hand:
-            self._repair_by_hand()
-        else:
-            self.recovered = self._trades_again()
-
-    def _repair_by_hand(self) -> None:
-        """A stop that is safe and told is all that the system can do; then a person acts, and it trades."""
-        drill = self.drill
-        stops, what = drill.stops, f"a safe halt after {drill.name}"
-        if stops is not None and self._wait(stops, self.after_pos, drill.within_s, what) is None:
-            return
-        if drill.repair is not None:
-            drill.repair(self.arena)
-        if self._trades_again() is not None:
-            self.by_hand = drill.by_hand
+        self.recovered = self._trades_again()
 
     def _trades_again(self) -> JournalFact | None:
         """The first order accepted whose intent is younger than the end of the fault."""
@@ -132,7 +117,6 @@ class _Run:
             lost=sum(finding.kind == "lost" for finding in findings),
             doubled=sum(finding.kind == "doubled" for finding in findings),
             wrongs=(*self.missed, *(finding.sentence for finding in findings)),
-            by_hand=self.by_hand,
             incidents=tuple(dict.fromkeys(opened)),
         )
 

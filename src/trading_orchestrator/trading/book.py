@@ -239,6 +239,16 @@ class Book:
         return self._desk.state.key_doubt
 
     @property
+    def mode_before_refusal(self) -> str:
+        """Return the mode that the desk left because the venue refuses its key, "" when a person has decided since."""
+        return self._desk.state.mode_before_refusal
+
+    @property
+    def key_is_refused(self) -> bool:
+        """Return whether the venue refused the key to questions, and has not answered one since."""
+        return self._desk.state.key_is_refused
+
+    @property
     def day_loss(self) -> DayLoss:
         """Return what the day's loss counts from."""
         return self._desk.state.day_loss

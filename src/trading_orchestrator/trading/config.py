@@ -54,6 +54,8 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     A lock or a slow disk is over by then; an order that nobody may decide about should not rest for much longer.
     `snapshot_every_facts` 2000: a start-up folds at most this many facts beyond the snapshot, about 0.1 s.
     `bars_kept` 500: closed bars held in memory per symbol and length, for `warm_up`.
+    `resume_when_key_works` false: a desk whose key the venue refused (−2015) waits for `desk resume`: somebody may have
+    revoked it to stop us. True: once the venue answers questions again it reconciles and goes on by itself.
     `isolation` shared: desks share the trading node; "process" gives this one a node of its own (80 MB), so that no
     other desk's strategy can hold it up. The console's node stands by for it either way.
     `nice` 0, `cpu_max_ratio` 0: of that node: how far it yields to others, and its share of one core at most (0: all).
@@ -78,6 +80,7 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     emergency_cancel_after_s: Seconds = 5.0
     snapshot_every_facts: Annotated[int, msgspec.Meta(ge=1)] = SNAPSHOT_EVERY_FACTS
     bars_kept: Annotated[int, msgspec.Meta(ge=1)] = 500
+    resume_when_key_works: bool = False
     isolation: Literal["shared", "process"] = "shared"
     nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
     cpu_max_ratio: Annotated[float, msgspec.Meta(ge=0, le=1024)] = 0.0

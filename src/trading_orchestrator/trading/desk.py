@@ -277,7 +277,13 @@ class Desk:
         began_ns = self._clock.monotonic_ns()
         follower = await self._follow()
         self._has_begun = False
-        self._shift = shift = Shift(self._around, follower, seat, lambda error: self._on_lost(shift, error))
+        self._shift = shift = Shift(
+            self._around,
+            follower,
+            seat,
+            on_lost=lambda error: self._on_lost(shift, error),
+            begin_anew=lambda: self._begin_anew(shift),
+        )
         self._follower = None  # its Book belongs to the shift now
         try:
             await follower.stop_at_head()
@@ -319,20 +325,32 @@ class Desk:
         begun = self._shift is shift and self._has_begun
         if begun and self._seat is not None and not isinstance(error, StaleEpoch):
             self._begin_emergency(shift, self._seat)
-            again = self._begin_again(shift, self._seat, is_damaged=isinstance(error, JournalCorrupt))
+            again = self._begin_again(
+                shift, self._seat, "journal failure", wait_s=0, is_damaged=isinstance(error, JournalCorrupt)
+            )
             self._again = asyncio.create_task(again, name=f"{self.lease} begins again")
 
-    async def _begin_again(self, shift: Shift, seat: Seat, *, is_damaged: bool) -> None:
+    def _begin_anew(self, shift: Shift) -> None:
+        """Nothing is wrong with this shift but that it could not hear the venue for a while."""
+        if self._shift is shift and self._has_begun and self._seat is not None:
+            again = self._begin_again(shift, self._seat, "key accepted", wait_s=self._broker.timeout_s)
+            self._again = asyncio.create_task(again, name=f"{self.lease} begins anew")
+
+    async def _begin_again(
+        self, shift: Shift, seat: Seat, trigger: str, *, wait_s: float, is_damaged: bool = False
+    ) -> None:
+        """Args: wait_s: for the answers under way and the journal; 0: nothing of the shift may be kept."""
         self._shift = None
-        await shift.end(0)
+        await shift.end(wait_s)
         tried = 0
         while self._seat is seat and not is_damaged:
             await self._clock.sleep(BEGIN_AGAIN_S[min(tried, len(BEGIN_AGAIN_S) - 1)])
             tried += 1
             try:
-                await self._begin(seat, "journal failure")
+                await self._begin(seat, trigger)
             except OrchestratorError as error:
                 log.warning("%s cannot begin again yet: %s", self.lease, error.message)
+                self._trouble = self._trouble or f"it cannot begin again: {error.message}"
                 await self._drop_follower()
                 is_damaged = isinstance(error, JournalCorrupt)
                 continue

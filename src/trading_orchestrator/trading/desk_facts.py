@@ -136,10 +136,19 @@ class DeskNumbersSkipped(Body, frozen=True):
 
 
 class DeskKeyRefused(Body, frozen=True):
-    """The venue refuses the account's key: the desk is halted by the same commit, a human is paged."""
+    """The venue refuses the account's key: the desk is halted by the same commit, a human is paged.
+
+    `questions`: it refuses questions too, so that an answer to one shows when it accepts the key again. A key that lost
+    the right to trade alone is told nothing by an answer.
+    """
 
     venue_code: str
     text: str
+    questions: bool = False
+
+
+class DeskKeyAccepted(Body, frozen=True):
+    """The venue answers questions signed with the key again."""
 
 
 class DeskKilled(Body, frozen=True):

@@ -217,7 +217,11 @@ def _numbers_skipped(body: f.DeskNumbersSkipped) -> str:
 
 
 def _key_refused(body: f.DeskKeyRefused) -> str:
-    return f"the venue refuses the account's key ({body.venue_code}: {body.text}): nothing is sent until a human acts"
+    return f"the venue refuses the account's key ({body.venue_code}: {body.text}): nothing is sent while it does"
+
+
+def _key_accepted(body: f.DeskKeyAccepted) -> str:
+    return "the venue accepts the account's key again"
 
 
 def _killed(body: f.DeskKilled) -> str:
@@ -276,6 +280,7 @@ _OF_DESK: dict[str, Callable[..., str]] = {
     "desk.found_behind": _found_behind,
     "desk.numbers_skipped": _numbers_skipped,
     "desk.key_refused": _key_refused,
+    "desk.key_accepted": _key_accepted,
     "desk.killed": _killed,
     "desk.kill_verified": _kill_verified,
     "desk.kill_lifted": _kill_lifted,

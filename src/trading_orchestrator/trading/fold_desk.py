@@ -72,6 +72,8 @@ def _desk_reconciled(desk: Desk, body: f.DeskReconciled, at_ns: int) -> None:
 
 
 def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:
+    if body.mode != "halted" or body.by != "desk":
+        desk.state.mode_before_refusal = ""  # who decides meanwhile decides for afterwards
     desk.state.mode = body.mode
     desk.state.mode_reason = f"{body.by}: {body.reason}"
     if body.mode == "normal":
@@ -85,7 +87,14 @@ def _desk_goes_on_after(desk: Desk, body: f.DeskFoundBehind | f.DeskNumbersSkipp
 
 
 def _desk_key_refused(desk: Desk, body: f.DeskKeyRefused, at_ns: int) -> None:
-    """It is for people; the desk stops by the change of mode beside it."""
+    """The desk stops by the change of mode beside it."""
+    desk.state.key_is_refused = body.questions
+    if desk.state.mode != "halted":
+        desk.state.mode_before_refusal = desk.state.mode
+
+
+def _desk_key_accepted(desk: Desk, body: f.DeskKeyAccepted, at_ns: int) -> None:
+    desk.state.key_is_refused = False
 
 
 def _desk_killed(desk: Desk, body: f.DeskKilled, at_ns: int) -> None:
@@ -118,6 +127,7 @@ FOLDS_OF_DESK: dict[type[f.Body], Fold] = {
     f.DeskFoundBehind: _desk_goes_on_after,
     f.DeskNumbersSkipped: _desk_goes_on_after,
     f.DeskKeyRefused: _desk_key_refused,
+    f.DeskKeyAccepted: _desk_key_accepted,
     f.DeskKilled: _desk_killed,
     f.DeskKillVerified: _desk_kill_verified,
     f.DeskKillLifted: _desk_kill_lifted,

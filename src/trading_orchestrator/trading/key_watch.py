@@ -20,11 +20,19 @@ T = TypeVar("T")
 
 
 class KeyWatch:
-    """A `Broker` that passes everything on and tells `on_refused` of each answer that refuses the key."""
+    """A `Broker` that passes everything on.
 
-    def __init__(self, broker: Broker, on_refused: Callable[[KeyRefused], None]) -> None:
+    Args:
+        on_refused: told of each answer that refuses the key, and whether it was to a question.
+        on_accepted: told of each answer to a signed question.
+    """
+
+    def __init__(
+        self, broker: Broker, on_refused: Callable[[KeyRefused, bool], None], on_accepted: Callable[[], None]
+    ) -> None:
         self._broker = self.inner = broker
         self._on_refused = on_refused
+        self._on_accepted = on_accepted
 
     @property
     def validity_s(self) -> float:
@@ -44,21 +52,21 @@ class KeyWatch:
         return await self._heard(self._broker.cancel(symbol, cl_ord_id))
 
     async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
-        return await self._heard(self._broker.order(symbol, cl_ord_id))
+        return await self._asked(self._broker.order(symbol, cl_ord_id))
 
     async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
-        return await self._heard(self._broker.open_orders(symbols))
+        return await self._asked(self._broker.open_orders(symbols))
 
     async def trades(
         self, symbol: str, *, after_id: str | None = None, since_ns: int | None = None
     ) -> Sequence[TradeReport]:
-        return await self._heard(self._broker.trades(symbol, after_id=after_id, since_ns=since_ns))
+        return await self._asked(self._broker.trades(symbol, after_id=after_id, since_ns=since_ns))
 
     async def trades_of(self, symbol: str, venue_order_id: str) -> Sequence[TradeReport]:
-        return await self._heard(self._broker.trades_of(symbol, venue_order_id))
+        return await self._asked(self._broker.trades_of(symbol, venue_order_id))
 
     async def balances(self) -> Sequence[Balance]:
-        return await self._heard(self._broker.balances())
+        return await self._asked(self._broker.balances())
 
     async def clock_offset_s(self) -> float:
         return await self._heard(self._broker.clock_offset_s())
@@ -69,9 +77,14 @@ class KeyWatch:
     async def close(self) -> None:
         await self._broker.close()
 
-    async def _heard(self, asking: Awaitable[T]) -> T:
+    async def _asked(self, asking: Awaitable[T]) -> T:
+        answer = await self._heard(asking, question=True)
+        self._on_accepted()
+        return answer
+
+    async def _heard(self, asking: Awaitable[T], *, question: bool = False) -> T:
         try:
             return await asking
         except KeyRefused as refused:
-            self._on_refused(refused)
+            self._on_refused(refused, question)
             raise

@@ -24,6 +24,7 @@ CIRCUMSTANCES = (
     "desk.found_behind",
     "desk.numbers_skipped",
     "desk.key_refused",
+    "desk.key_accepted",
     "desk.killed",
     "desk.kill_verified",
     "desk.kill_lifted",

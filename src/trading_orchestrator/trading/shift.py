@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trading_orchestrator.brokers.port import Broker, Connected, KeyRefused, OrderReport, TradeAmendment, TradeReport
+from trading_orchestrator.brokers.port import Broker, Connected, OrderReport, TradeAmendment, TradeReport
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.journal.emergency_notes import EmergencyNotes
 from trading_orchestrator.kernel.clock import Clock
@@ -22,14 +22,11 @@ from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.countdown import Countdown
 from trading_orchestrator.trading.emergency import journal_notes
-from trading_orchestrator.trading.facts import (
-    DeskKeyRefused,
-    DeskModeChanged,
-)
 from trading_orchestrator.trading.floor import NowRunning, TradingFloor
 from trading_orchestrator.trading.follower import Follower
 from trading_orchestrator.trading.intake import Intake, Listener
 from trading_orchestrator.trading.key_rights import KeyRights
+from trading_orchestrator.trading.key_stop import KeyStop
 from trading_orchestrator.trading.key_watch import KeyWatch
 from trading_orchestrator.trading.kill_switch import KillSwitch
 from trading_orchestrator.trading.loss_watch import LossWatch
@@ -80,11 +77,17 @@ class Shift:
     """Wires record, intake, gateway, resolver, polls and the staff of strategies for one seat.
 
     A failed append ends a shift (`on_lost`): its Book is ahead of the journal, so nothing of it may be kept. The next
-    one starts as after a crash: fold, reconcile, restore. There is one way to recover, and it is used every day.
+    one starts as after a crash: fold, reconcile, restore. There is one way to recover, and it is used every day; a desk
+    that heard nothing for a while asks for it (`begin_anew`).
     """
 
     def __init__(
-        self, around: Surroundings, follower: Follower, seat: Seat, on_lost: Callable[[OrchestratorError], None]
+        self,
+        around: Surroundings,
+        follower: Follower,
+        seat: Seat,
+        on_lost: Callable[[OrchestratorError], None],
+        begin_anew: Callable[[], None],
     ) -> None:
         self._around = around
         self._seat = seat
@@ -94,7 +97,6 @@ class Shift:
         self.began_ns = around.clock.monotonic_ns()
         self.reconciled_ms = 0.0
         clock, config = around.clock, around.config
-        broker = KeyWatch(around.broker, self._key_refused)
         self.record = DeskRecord(
             follower.book,
             around.store,
@@ -104,6 +106,8 @@ class Shift:
             fault=around.fault,
             on_lost=on_lost,
         )
+        self._key_stop = KeyStop(self.record, resumes=config.resume_when_key_works, begin_anew=begin_anew)
+        broker = KeyWatch(around.broker, self._key_stop.refused, self._key_stop.accepted)
         listener = Listener(self._on_fill, self._on_order, self._on_hole, self._on_sums)
         self._intake = Intake(self.record, around.store, broker, listener)
         self._gateway = OrderGateway(
@@ -184,6 +188,7 @@ class Shift:
         durable = await self._reconciler.start_up(trigger, self._drain)
         await self._around.fault("desk.reconciled")
         self.reconciled_ms = (self._around.clock.monotonic_ns() - began_ns) / 1e6
+        self._key_stop.reconciled()
         self._check_arming()
         self._key_rights.note()
         self.staff.blame(self._seat.hung_in)
@@ -269,16 +274,6 @@ class Shift:
         """The missing trade may be a frame behind: the poll asks now, the order itself is asked for a little later."""
         self._polls.fetch_trades()
         self._resolver.watch(hole.cl_ord_id, after_s=self._around.config.ask_first_s)
-
-    def _key_refused(self, refused: KeyRefused) -> None:
-        """Stop once: every other question of these moments hears the same."""
-        if self.record.is_lost or self.record.book.mode in ("halted", "killed"):
-            return
-        said = DeskKeyRefused(
-            venue_code=str(refused.facts.get("venue_code", "")), text=str(refused.facts.get("text", ""))
-        )
-        reason = f"the venue refuses the account's key ({said.venue_code})"
-        self.record.write(said, DeskModeChanged(mode="halted", by="desk", reason=reason))
 
     def _mark_px(self, symbol: str) -> Decimal | None:
         quote = self._around.quotes.get(symbol)

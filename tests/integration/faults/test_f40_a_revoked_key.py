@@ -44,6 +44,25 @@ async def test_f40_a_revoked_key_stops_the_desk_until_a_human_lifts_it(scene: Sc
     assert "filled: It is filled: 10 at" in story
 
 
+async def test_f40_a_desk_that_may_goes_on_by_itself_once_it_knows_what_it_missed(scene: Scene) -> None:
+    await scene.open(px=RESTING_PX, orders=50, settings={"resume_when_key_works": True})
+    scene.tick()
+    await scene.until(lambda: "order.accepted" in scene.kinds(), what="an order at the venue")
+    revoke(scene, revoked=True)
+    told = scene.moving(lambda: [one for one in scene.facts("desk.key_refused") if one.body.get("questions")])
+    await scene.until(told, what="a question to be refused")
+
+    scene.venue.control("POST", "streams/close", {"kind": "user"})
+    scene.cross()  # what rested at the venue fills meanwhile, and nobody can tell us
+    revoke(scene, revoked=False)
+    intended = scene.kinds().count("order.intended")
+    await scene.until(scene.moving(lambda: scene.kinds().count("order.intended") > intended), what="trading to go on")
+
+    kinds = scene.kinds()
+    assert kinds.index("trade.booked") < kinds.index("desk.key_accepted")
+    await scene.judge()
+
+
 async def test_f40_an_order_refused_for_the_key_is_refused_for_good(scene: Scene) -> None:
     await scene.open(orders=1, settings={"poll_trades_s": 60.0, "poll_orders_s": 30.0, "compare_s": 60.0})
     revoke(scene, revoked=True)

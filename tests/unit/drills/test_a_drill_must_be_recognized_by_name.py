@@ -14,9 +14,8 @@ from trading_orchestrator.drills.drill import Drill, Outcome
 from trading_orchestrator.drills.evidence import JournalFact
 from trading_orchestrator.drills.judge import Finding
 from trading_orchestrator.drills.one_drill import run_drill
-from trading_orchestrator.drills.report import percentiles, report
 from trading_orchestrator.drills.running_system import DESK, RunningSystem
-from trading_orchestrator.drills.sign import incident, said
+from trading_orchestrator.drills.sign import incident
 from trading_orchestrator.drills.venue_process import VenueProcess
 from trading_orchestrator.drills.waiting import DrillFailed
 from trading_orchestrator.kernel.clock import VirtualClock
@@ -136,27 +135,3 @@ def test_an_incident_that_stays_open_is_no_recovery() -> None:
 
     assert not outcome.passed
     assert ("expected no open incident within 45 s, was node.death",) == outcome.wrongs
-
-
-def test_what_a_person_had_to_end_is_not_called_recovered() -> None:
-    repaired: list[str] = []
-    drill = Drill(
-        "revoke-key",
-        "the venue refuses our key",
-        lambda arena: None,
-        (incident("broker.key_revoked"),),
-        by_hand="only a person can bring a key that works",
-        stops=said("desk.mode_changed", mode="halted"),
-        repair=lambda arena: repaired.append("key"),
-    )
-    halted = fact(103, "desk.mode_changed", 0.3, stream=DESK, mode="halted")
-    revoked = opened(104, "broker.key_revoked", 1.0)
-    by_hand = run(drill, Scripted([halted, revoked, *orders(105, at_s=5.0)]))
-    unsafe = run(drill, Scripted([revoked, *orders(105, at_s=5.0)]))
-
-    assert (True, None, drill.by_hand) == (by_hand.passed, by_hand.recovered_after_s, by_hand.by_hand)
-    assert (False, ("expected a safe halt after revoke-key within 30 s",)) == (unsafe.passed, unsafe.wrongs)
-    assert ["key"] == repaired
-    assert "| 1.00 s | - | by hand |" in report([drill], [by_hand])
-    assert "- revoke-key: by hand, because only a person can bring a key that works" in report([drill], [by_hand])
-    assert "recovered, from the end of the fault, p50 never, p99 never, 1 by hand" in percentiles([by_hand])
