@@ -9,11 +9,10 @@ from trading_orchestrator.perpetual_operations.health.health_checker import READ
 from trading_orchestrator.perpetual_operations.manager import PerpetualOperationsManager
 from trading_orchestrator.perpetual_operations.recovery.auto_recovery_manager import Failure
 from trading_orchestrator.trading.desk import Desk
-from trading_orchestrator.trading.mode_requests import mode_requested
+from trading_orchestrator.trading.mode_requests import MAY_REPLACE, RECOVERY, mode_requested
 
-BY = "recovery"
-LOOSER = {"reduce_only": ("normal",), "halted": ("normal", "reduce_only", "draining", "")}
-"""Which modes a step may replace; "": this node has not read the desk's facts, as while it cannot begin."""
+UNREAD = ""
+"""The mode of a desk whose facts this node has not read, as while it cannot begin: the desk judges when it answers."""
 
 
 class DeskRepairs:
@@ -44,11 +43,11 @@ class DeskRepairs:
         await self._check_it_still_fails(failure.part)
         store, said = self._manager.store, []
         for desk in desks:
-            if desk.mode not in LOOSER[mode]:
-                said.append(f"desk {desk.name} is {_words(desk.mode or 'in an unknown mode')} already")
+            if desk.mode not in (*MAY_REPLACE[mode], UNREAD):
+                said.append(f"desk {desk.name} is {_words(desk.mode)} already")
                 continue
             reason = f"{failure.part}: {failure.reason}" if failure.reason else failure.part
-            request = mode_requested(desk.name, mode, by=BY, reason=reason)
+            request = mode_requested(desk.name, mode, by=RECOVERY, reason=reason)
             await store.append([request], node=self._manager.node, fence=None)
             said.append(f"desk {desk.name} is to be {_words(mode)}; `desk resume {desk.name}` lets it trade again")
         return "; ".join(said)

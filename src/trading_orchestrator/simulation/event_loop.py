@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
-from collections import deque
-from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from collections import defaultdict, deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from trading_orchestrator.errors import Broken
 from trading_orchestrator.simulation.chance import Chance
@@ -24,6 +24,7 @@ IDLE_TURNS_MAX = 200_000
 
 
 CLOSINGS_MAX = 100
+T = TypeVar("T")
 
 
 class OutsideWorld(Broken):
@@ -60,6 +61,27 @@ class NumberedTask(asyncio.Task[Any]):
         return self._number
 
 
+class Turn(asyncio.TimerHandle):
+    """A callback that waits for its turn, and the strand it belongs to. The 60,000 of a seed carry nothing else."""
+
+    __slots__ = ("args", "callback", "context", "is_cancelled", "strand")
+
+    def __init__(self, callback: Callable[..., object], args: Sequence[Any], context: contextvars.Context) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self.strand: str = context.get(STRAND, WORLD)
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """A timer stays in the heap and is passed over when its time comes; what it holds is let go at once."""
+        self.is_cancelled = True
+        self.callback, self.args = _not_called, ()
+
+    def cancelled(self) -> bool:
+        return self.is_cancelled
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """Runs callbacks by the rule above. Time jumps to the next timer as soon as no strand can run.
 
@@ -71,16 +93,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._chance = chance
         self._now_s = 0.0
         self._numbers = 0
-        self._turns_since_time_moved = 0
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
-        self._waiting: dict[str, deque[asyncio.Handle]] = {}
-        self._halted: dict[str, deque[asyncio.Handle]] = {}
+        self._stuck_at_turn = IDLE_TURNS_MAX
+        self._timers: list[tuple[float, int, Turn]] = []
+        self._waiting: dict[str, deque[Turn]] = {}
+        self._halted: dict[str, deque[Turn]] = {}
         self._alarms: dict[str, tuple[int, Callable[[], None]]] = {}
-        self._tasks_of: dict[str, set[asyncio.Task[Any]]] = {}
+        self._tasks_of: defaultdict[str, set[asyncio.Task[Any]]] = defaultdict(set)
         self.turns = 0
         self.on_failure: Callable[[str, BaseException], None] = _not_told
-        self.set_task_factory(self._make_task)
-        self.set_exception_handler(_tell_of_callbacks)
+        self.set_exception_handler(_not_logged)
 
     # -- time
 
@@ -89,14 +110,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def call_at(  # type: ignore[override]  # typeshed pairs callback and arguments, asyncio does not
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+    ) -> Turn:
+        turn = Turn(callback, args, contextvars.copy_context() if context is None else context)
         self._numbers += 1
-        heapq.heappush(self._timers, (when, self._numbers, timer))
-        return timer
+        heapq.heappush(self._timers, (when, self._numbers, turn))
+        return turn
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It stays in the heap and is passed over when its time comes."""
+    def call_later(  # type: ignore[override]  # as above
+        self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> Turn:
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
 
     # -- strands
 
@@ -147,17 +170,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # it only refuses
         raise OutsideWorld(f"expected no thread in a simulation, was an executor for {func!r}")
 
-    def _make_task(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        work: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
-        context: contextvars.Context | None = None,
-    ) -> asyncio.Task[Any]:
+    def create_task(  # type: ignore[override]  # a coroutine is all that ours are made of
+        self, work: Coroutine[Any, Any, T], *, name: str | None = None, context: contextvars.Context | None = None
+    ) -> asyncio.Task[T]:
         strand = STRAND.get() if context is None else context.get(STRAND, WORLD)
-        task = NumberedTask(work, loop=self, context=context)
+        task = NumberedTask(work, loop=self, name=name, context=context)
         # Held here, or the collector would end tasks of a dead process, and run their `finally` as death does not.
-        of_strand = self._tasks_of.setdefault(strand, set())
-        of_strand.add(task)
+        self._tasks_of[strand].add(task)
         task.add_done_callback(self._forget, context=context)
         return task
 
@@ -167,47 +186,63 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not task.cancelled() and (error := task.exception()) is not None:
             self.on_failure(strand, error)
 
-    def _call_soon(self, callback: Any, args: Any, context: Any) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
-        self._add(handle)
-        return handle
+    def call_soon(  # type: ignore[override]  # as above
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> Turn:
+        turn = Turn(callback, args, contextvars.copy_context() if context is None else context)
+        self._add(turn)
+        return turn
+
+    def call_soon_threadsafe(  # type: ignore[override]  # as above
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> Turn:
+        """Wait for a turn as all do: there is no thread but ours."""
+        return self.call_soon(callback, *args, context=context)
 
     def _asyncgen_finalizer_hook(self, generator: Any) -> None:
         """Asynchronous generators go with their readers: none of ours waits while it ends."""
 
-    def _write_to_self(self) -> None:
-        """`call_soon_threadsafe` of our own thread: there is nobody to wake."""
-
-    def _add(self, handle: asyncio.Handle) -> None:
-        strand = _strand_of(handle)
+    def _add(self, turn: Turn) -> None:
+        strand = turn.strand
         queue = self._waiting.get(strand)
         if queue is None:
             queue = self._halted.get(strand)
             if queue is None:
                 queue = self._waiting[strand] = deque()
-        queue.append(handle)
+        queue.append(turn)
 
     def _run_once(self) -> None:
         """Take turns until the loop is to stop: asyncio asks for a turn at a time, and asking costs as much as one."""
-        waiting, timers, alarms = self._waiting, self._timers, self._alarms
+        waiting, timers, alarms, pick = self._waiting, self._timers, self._alarms, self._chance.pick
         while not self._stopping:  # type: ignore[attr-defined]  # asyncio's own flag
             if not waiting:
                 self._let_time_pass()
             while timers and timers[0][0] <= self._now_s:
-                timer = heapq.heappop(timers)[2]
-                if not timer.cancelled():
-                    self._add(timer)
+                due = heapq.heappop(timers)[2]
+                if not due.is_cancelled:
+                    self._add(due)
             if not waiting:
                 continue
-            strand = next(iter(waiting)) if len(waiting) == 1 else self._chance.pick(list(waiting))
-            if (strand in alarms and self._rings(strand)) or self._is_stuck(strand):
+            strand = next(iter(waiting)) if len(waiting) == 1 else pick(list(waiting))
+            if strand in alarms and self._rings(strand):
+                continue
+            self.turns += 1
+            if self.turns > self._stuck_at_turn:
+                self._end_stuck(strand)
                 continue
             queue = waiting[strand]
-            handle = queue.popleft()
+            turn = queue.popleft()
             if not queue:
                 del waiting[strand]
-            if not handle.cancelled():
-                handle._run()
+            if not turn.is_cancelled:
+                self._take(turn)
+
+    def _take(self, turn: Turn) -> None:
+        """Errors of tasks are told where the tasks end; a callback of the loop's own that fails is a bug."""
+        try:
+            turn.context.run(turn.callback, *turn.args)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it ends the callback, not the loop
+            self.on_failure(turn.strand, error)
 
     def _rings(self, strand: str) -> bool:
         turns, do = self._alarms[strand]
@@ -219,39 +254,30 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return True
 
     def _let_time_pass(self) -> None:
-        while self._timers and self._timers[0][2].cancelled():
+        while self._timers and self._timers[0][2].is_cancelled:
             heapq.heappop(self._timers)
         if not self._timers:
             raise Stuck("nothing will ever happen again: every task waits for another")
         self._now_s = max(self._now_s, self._timers[0][0])
-        self._turns_since_time_moved = 0
+        self._stuck_at_turn = self.turns + IDLE_TURNS_MAX
 
-    def _is_stuck(self, strand: str) -> bool:
-        """Count this turn; halt a strand that runs on and on while time stands still, as a hung process is ended."""
-        self.turns += 1
-        self._turns_since_time_moved += 1
-        if self._turns_since_time_moved <= IDLE_TURNS_MAX:
-            return False
+    def _end_stuck(self, strand: str) -> None:
+        """Halt a strand that runs on and on while time stands still, as a hung process is ended."""
         stuck = Stuck(f"{IDLE_TURNS_MAX} callbacks at {self._now_s:.6f} s and time does not go on")
         if strand == WORLD:
             raise stuck
-        self._turns_since_time_moved = 0
+        self._stuck_at_turn = self.turns + IDLE_TURNS_MAX
         self.halt(strand)
         self.on_failure(strand, stuck)
-        return True
 
 
 def _not_told(strand: str, error: BaseException) -> None:
     """The default of `on_failure`."""
 
 
-def _tell_of_callbacks(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A callback that failed is a bug; errors nobody retrieved are those of tasks whose node died before it could."""
-    error, handle = context.get("exception"), context.get("handle")
-    if isinstance(loop, VirtualLoop) and isinstance(error, Exception) and handle is not None:
-        loop.on_failure(_strand_of(handle), error)
+def _not_logged(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Errors that nobody retrieved are those of tasks whose node died before it could."""
 
 
-def _strand_of(handle: asyncio.Handle) -> str:
-    context: contextvars.Context = handle._context  # type: ignore[attr-defined]  # asyncio keeps it, typeshed does not
-    return context.get(STRAND, WORLD)
+def _not_called() -> None:
+    """What is left of a callback that was cancelled."""

@@ -166,22 +166,22 @@ class Judge:
         cl_ord_id = order.cl_ord_id
         self._sent_s[cl_ord_id] = self._now_s()
         self.sends[cl_ord_id] = self.sends.get(cl_ord_id, 0) + 1
-        self.demand(self.sends[cl_ord_id] == 1, "I1", f"{cl_ord_id} was sent {self.sends[cl_ord_id]} times")
-        self.demand(self._orders.get(cl_ord_id) == order, "I2", f"{cl_ord_id} left without a durable intent")
+        self.demand(self.sends[cl_ord_id] == 1, "I1", "{} was sent {} times", cl_ord_id, self.sends[cl_ord_id])
+        self.demand(self._orders.get(cl_ord_id) == order, "I2", "{} left without a durable intent", cl_ord_id)
         self._demand_lease(node, cl_ord_id)
-        self.demand(self.book.mode not in LATCHED, "latch", f"{cl_ord_id} left while the desk is {self.book.mode}")
+        self.demand(self.book.mode not in LATCHED, "latch", "{} left while the desk is {}", cl_ord_id, self.book.mode)
         refused_s = self._key_refused_s.get(node, self._now_s())
         late_s = self._now_s() - refused_s
-        self.demand(late_s <= KEY_STOPS_S, "latch", f"{cl_ord_id} left {late_s:.3f} s after the key was refused")
+        self.demand(late_s <= KEY_STOPS_S, "latch", "{} left {:.3f} s after the key was refused", cl_ord_id, late_s)
         under_way = {each: self._orders[each] for each in self.under_way() if each in self._orders}
         worst_qty, limit = self.exposures.worst_if_sent(order, under_way), self.terms.max_position_qty
-        self.demand(worst_qty <= limit, "I8", f"{order.side.value} exposure may become {worst_qty}, limit {limit}")
+        self.demand(worst_qty <= limit, "I8", "{} exposure may become {}, limit {}", order.side.value, worst_qty, limit)
 
     def cancel_sent(self, node: str, cl_ord_id: str) -> None:
         self.catch_up()
         if cl_ord_id in self._noted:  # in an emergency the note stands for the intent, and a claim may cross it
             return
-        self.demand(cl_ord_id in self._cancels, "I2", f"a cancel of {cl_ord_id} left without a durable intent")
+        self.demand(cl_ord_id in self._cancels, "I2", "a cancel of {} left without a durable intent", cl_ord_id)
         self._demand_lease(node, f"a cancel of {cl_ord_id}")
 
     def cancel_noted(self, cl_ord_id: str) -> None:
@@ -226,7 +226,7 @@ class Judge:
 
     def asked(self, node: str) -> None:
         spent = self._meter.count(node, self._now_s())
-        self.demand(not spent, "I10", f"{node} {spent}")
+        self.demand(not spent, "I10", "{} {}", node, spent)
 
     def holder(self) -> str:
         """Return who holds the desk's lease, by its row."""
@@ -234,7 +234,7 @@ class Judge:
 
     def _demand_lease(self, node: str, what: str) -> None:
         holder = self.holder()
-        self.demand(holder == node, "I9", f"{node} sent {what} while {holder} holds the lease")
+        self.demand(holder == node, "I9", "{} sent {} while {} holds the lease", node, what, holder)
 
     # -- what the venue records
 
@@ -247,9 +247,9 @@ class Judge:
         cl_ord_id = report.cl_ord_id
         if report.status in LIVE:
             closed = self._closed.get(cl_ord_id)
-            self.demand(closed is None, "I4", f"{cl_ord_id} is live at the venue and {closed} in the journal")
+            self.demand(closed is None, "I4", "{} is live at the venue and {} in the journal", cl_ord_id, closed)
         intended = cl_ord_id in self._orders
-        self.demand(intended, "I2", f"the venue has {cl_ord_id}, which the journal never intended")
+        self.demand(intended, "I2", "the venue has {}, which the journal never intended", cl_ord_id)
 
     def moved(self, asset: str, qty: Decimal) -> None:
         """A human moved money into the account, or out of it."""
@@ -264,8 +264,8 @@ class Judge:
             self._judge_fact(fact)
 
     def _judge_fact(self, fact: Fact) -> None:
-        self.demand(fact.seq == self._seq + 1, "chain", f"seq {fact.seq} follows {self._seq}")
-        self.demand(fact.epoch >= self._epoch, "I9", f"{fact.kind} with epoch {fact.epoch} after {self._epoch}")
+        self.demand(fact.seq == self._seq + 1, "chain", "seq {} follows {}", fact.seq, self._seq)
+        self.demand(fact.epoch >= self._epoch, "I9", "{} with epoch {} after {}", fact.kind, fact.epoch, self._epoch)
         self._epoch, self._seq = max(self._epoch, fact.epoch), fact.seq
         body = msgspec.json.decode(fact.body, type=f.KINDS[fact.kind])
         self._before(body, fact)
@@ -284,7 +284,7 @@ class Judge:
         elif isinstance(body, f.OrderRefused):
             was_sent = body.cl_ord_id in self._sent_s
             denied = body.cl_ord_id in self._denied_by_venue or not was_sent
-            self.demand(denied, "I4", f"{body.cl_ord_id} is refused in the journal, and nobody refused it")
+            self.demand(denied, "I4", "{} is refused in the journal, and nobody refused it", body.cl_ord_id)
         elif isinstance(body, f.OrderAbandoned):
             self._on_abandoned(body, fact.node)
         elif isinstance(body, f.TradeBooked):
@@ -292,7 +292,7 @@ class Judge:
         elif isinstance(body, f.AccountAdjusted):
             self._adjusted[body.asset, body.qty] += 1
             moved = self._adjusted[body.asset, body.qty] <= self._transfers[body.asset, body.qty]
-            self.demand(moved, "I3", f"{body.qty} {body.asset} are adjusted, and nobody moved them")
+            self.demand(moved, "I3", "{} {} are adjusted, and nobody moved them", body.qty, body.asset)
         else:
             self._of_the_desk(body, fact)
 
@@ -306,25 +306,27 @@ class Judge:
             if body.mode not in LATCHED:  # a human has looked
                 self._key_refused_s.clear()
         elif isinstance(body, f.DeskKillVerified):
-            self.demand(not self.exposures.open, "latch", f"verified with {list(self.exposures.open)[:5]} open")
+            self.demand(not self.exposures.open, "latch", "verified with {} open", list(self.exposures.open)[:5])
 
     def _on_latch(self, body: f.OrderIntended) -> None:
         mode = self.book.mode
-        self.demand(mode not in LATCHED, "latch", f"{body.order.cl_ord_id} is intended while the desk is {mode}")
-        self.demand(self.book.permit.armed, "latch", f"{body.order.cl_ord_id} is intended by a desk without permit")
+        self.demand(mode not in LATCHED, "latch", "{} is intended while the desk is {}", body.order.cl_ord_id, mode)
+        self.demand(self.book.permit.armed, "latch", "{} is intended by a desk without permit", body.order.cl_ord_id)
 
     def _on_intended(self, body: f.OrderIntended) -> None:
         order, limit = body.order, self.terms.max_position_qty
         key = (body.intent_id, body.generation)
-        self.demand(key not in self._intents, "I1", f"intent {key} has a second order")
+        self.demand(key not in self._intents, "I1", "intent {} has a second order", key)
         self._intents[key] = order.cl_ord_id
         self._orders[order.cl_ord_id] = order
         worst_qty = self.exposures.worst_reserved(self.book, order.side)
-        self.demand(worst_qty <= limit, "I8", f"{order.side.value} exposure reserved may be {worst_qty}, limit {limit}")
+        self.demand(
+            worst_qty <= limit, "I8", "{} exposure reserved may be {}, limit {}", order.side.value, worst_qty, limit
+        )
         if self.book.mode == "reduce_only" or self.book.day_loss.reached or self._is_blocked():
-            self.demand(worst_qty <= ZERO, "I8", f"{order.cl_ord_id} may add to the position, which may only shrink")
+            self.demand(worst_qty <= ZERO, "I8", "{} may add to the position, which may only shrink", order.cl_ord_id)
         held = len(self.book.orders())
-        self.demand(held <= HELD_MOST, "I10", f"{held} orders are held in memory")
+        self.demand(held <= HELD_MOST, "I10", "{} orders are held in memory", held)
 
     def _is_blocked(self) -> bool:
         quarantined = any(order.lack is At.QUARANTINED for order in self.book.open_orders())
@@ -334,17 +336,17 @@ class Judge:
         """Rule R4, by the answers that truly reached the node: enough of them, far enough apart, and late enough."""
         cl_ord_id, grace_s = body.cl_ord_id, self.terms.grace_s
         known, under_way = self.venue.known(cl_ord_id), cl_ord_id in self.under_way()
-        self.demand(known is None, "I4", f"{cl_ord_id} was abandoned, and the venue has it: {known}")
-        self.demand(not under_way, "R4", f"{cl_ord_id} was abandoned while its packet is under way")
+        self.demand(known is None, "I4", "{} was abandoned, and the venue has it: {}", cl_ord_id, known)
+        self.demand(not under_way, "R4", "{} was abandoned while its packet is under way", cl_ord_id)
         if body.request_pos:
             written_off = cl_ord_id in self.written_off
-            self.demand(written_off, "R5", f"{cl_ord_id} was written off, and nobody asked for it")
+            self.demand(written_off, "R5", "{} was written off, and nobody asked for it", cl_ord_id)
             return
         told_s = self._not_founds.get((node, cl_ord_id), [])
         enough = len(told_s) >= NOT_FOUNDS_NEEDED and told_s[-1] - told_s[0] >= grace_s
         late_s = self._sent_s.get(cl_ord_id, 0.0) + VALIDITY_S + grace_s
         proved = enough and (told_s[-1] >= late_s or cl_ord_id not in self._sent_s)
-        self.demand(proved, "R4", f"{cl_ord_id} was abandoned after not-founds at {told_s}, sent before {late_s}")
+        self.demand(proved, "R4", "{} was abandoned after not-founds at {}, sent before {}", cl_ord_id, told_s, late_s)
 
     def has_untold_fills(self, cl_ord_id: str) -> bool:
         """Return whether the order has filled at the venue, and the journal does not know it yet."""
@@ -356,8 +358,8 @@ class Judge:
     def _on_booked(self, body: f.TradeBooked) -> None:
         trade, found = body.trade, self.venue.trade(body.trade.trade_id)
         self.booked[trade.trade_id] = self.booked.get(trade.trade_id, 0) + 1
-        self.demand(self.booked[trade.trade_id] == 1, "I3", f"trade {trade.trade_id} is booked twice")
-        self.demand(_is_same(trade, found), "I3", f"trade {trade.trade_id} is not the venue's")
+        self.demand(self.booked[trade.trade_id] == 1, "I3", "trade {} is booked twice", trade.trade_id)
+        self.demand(_is_same(trade, found), "I3", "trade {} is not the venue's", trade.trade_id)
         if found is not None and not is_ours(found.cl_ord_id):
             self.exposures.booked_for_a_human(trade.last_qty * trade.side.sign)
 
@@ -367,7 +369,7 @@ class Judge:
         told = now is not None and report.cum_qty <= now.cum_qty
         if now is not None and report.status not in LIVE:
             told = told and report.status is now.status and report.cum_qty == now.cum_qty
-        self.demand(told, "I12", f"the journal quotes {report}, the venue has {now}")
+        self.demand(told, "I12", "the journal quotes {}, the venue has {}", report, now)
 
     def _after(self, body: f.Body) -> None:
         if isinstance(body, f.OrderIntended):
@@ -380,7 +382,7 @@ class Judge:
         if order is None or order.foreign:
             return
         cl_ord_id = order.cl_ord_id
-        self.demand(order.cum_qty >= self._cum.get(cl_ord_id, ZERO), "I5", f"cum_qty of {cl_ord_id} fell")
+        self.demand(order.cum_qty >= self._cum.get(cl_ord_id, ZERO), "I5", "cum_qty of {} fell", cl_ord_id)
         self._cum[cl_ord_id] = order.cum_qty
         if order.is_closed and cl_ord_id not in self._closed:
             self._ended.append((self._now_s(), cl_ord_id))
@@ -393,7 +395,7 @@ class Judge:
         if not order.is_closed:
             return
         live = cl_ord_id in self.exposures.open
-        self.demand(not live, "I4", f"{cl_ord_id} is {order.status.value} in the journal and lives at the venue")
+        self.demand(not live, "I4", "{} is {} in the journal and lives at the venue", cl_ord_id, order.status.value)
 
     def _spoken_of(self, body: f.Body, report: OrderReport | None) -> Order | None:
         cl_ord_id: str = getattr(body, "cl_ord_id", "") or (report.cl_ord_id if report is not None else "")
@@ -413,10 +415,15 @@ class Judge:
         """Note a violation that somebody else saw."""
         self.demand(False, invariant, sentence)
 
-    def demand(self, holds: bool, invariant: str, sentence: str) -> None:
-        """Note a violation unless it holds."""
+    def demand(self, holds: bool, invariant: str, sentence: str, *of: object) -> None:
+        """Note a violation unless it holds.
+
+        Args:
+            of: what the braces of the sentence stand for: most demands are met, and nobody reads their sentences.
+        """
         if not holds and not self._silent:
-            at = f"at {self._now_s():.6f} s: {self.terms.desk}: {invariant}: {sentence}"
+            told = sentence.format(*of) if of else sentence
+            at = f"at {self._now_s():.6f} s: {self.terms.desk}: {invariant}: {told}"
             self.violations.append(Violation(at, invariant=invariant))
             self.on_violation()
 

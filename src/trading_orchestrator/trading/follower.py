@@ -80,9 +80,12 @@ class Follower:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _pos_before(self, row_pos: int) -> int:
-        """Return a position before the first fact the snapshot lacks; facts it has are skipped by their seq."""
-        page = await self._store.read_before(stream=self._stream, before_pos=row_pos + 1, limit=PAGE)
-        return next((fact.pos for fact in page if fact.seq <= self.book.seq), 0)
+        """Return a position before the first fact the snapshot lacks; facts it has are skipped by their seq.
+
+        A snapshot is written with the last of its facts, so that one's place is enough.
+        """
+        last = await self._store.read_before(stream=self._stream, before_pos=row_pos + 1, limit=1)
+        return next((fact.pos for fact in last if fact.seq <= self.book.seq), 0)
 
     async def _follow(self) -> None:
         seen_pos = self._pos

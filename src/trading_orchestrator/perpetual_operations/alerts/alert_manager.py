@@ -139,7 +139,7 @@ class AlertManager:
         if engine is None:
             return Health(HealthState.STARTING, "reading what was told before")
         waiting = [outgoing for outgoing in engine.state.outbox.values() if outgoing.tries]
-        said = f"{len(engine.state.alerts)} alerts, {len(engine.state.outbox)} messages on their way"
+        said = f"alerts: {len(engine.state.alerts)}, messages on their way: {len(engine.state.outbox)}"
         if self._record.unread:
             lost = f"{said}; {self._record.unread} facts of its record cannot be read: what they said is not known"
             return Health(HealthState.DEGRADED, lost)

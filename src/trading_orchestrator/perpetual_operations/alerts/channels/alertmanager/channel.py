@@ -43,7 +43,7 @@ class Alertmanager:
         alerts = [*letter.message.alerts, *letter.unlisted()]
         headers = {**JSON, "Idempotency-Key": letter.idempotency_key}
         lasts_until_ns = max(letter.message.expires_at_ns, now_ns + LEAST_LASTS_NS)
-        return f"{await self._posted(alerts, lasts_until_ns, headers)}: {len(alerts)} alerts"
+        return f"{await self._posted(alerts, lasts_until_ns, headers)}, alerts: {len(alerts)}"
 
     async def tell_again(self, alerts: Sequence[Notified]) -> None:
         await self._posted(alerts, self._clock.wall_ns() + LEAST_LASTS_NS, JSON)
