@@ -226,7 +226,7 @@ def _node_maker(role: Role, common: NodeSpec, data_dir: Path) -> Callable[[], Sp
         argv = [
             sys.executable,
             "-m",
-            "trading_orchestrator.app.node_process",
+            "trading_orchestrator.app",
             "--ready-fd",
             READY_FD,
             "--keeper-fd",

@@ -12,12 +12,12 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from trading_orchestrator import __version__
 from trading_orchestrator.app.cpu_ceiling import tell_unlimited, wanted_here, watch_ceilings
 from trading_orchestrator.app.desk_watch import (
     TradingRepairs,
@@ -49,7 +49,7 @@ from trading_orchestrator.keeper.node import Node
 from trading_orchestrator.keeper.node_spec import NodeSpec, incarnations_dir
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.faultpoint import FaultPoint, HoldingFaultPoint, no_fault
-from trading_orchestrator.kernel.garbage import begin_without_collecting, collect_seldom
+from trading_orchestrator.kernel.garbage import collect_seldom
 from trading_orchestrator.kernel.log import start_logging
 from trading_orchestrator.kernel.tenancy import Tenancy
 from trading_orchestrator.perpetual_operations.console.server import ConsoleServer
@@ -79,7 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     spec = msgspec.json.decode(sys.stdin.buffer.read(), type=NodeSpec)
     listener = start_logging(spec.node)
-    begin_without_collecting()
     try:
         import uvloop
 
@@ -138,7 +137,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         leave()
         return True
 
-    cluster = Cluster(store, node=spec.node, pid=os.getpid(), release=metadata.version("trading-orchestrator"))
+    cluster = Cluster(store, node=spec.node, pid=os.getpid(), release=__version__)
     manager = PerpetualOperationsManager(
         config.settings.perpetual_operations,
         store=store,
@@ -271,7 +270,3 @@ def _tenancies(
         tenancies.append(tenancy)
     offer_spared_strategies(manager, [each for each in tenancies if isinstance(each, Desk)])
     return tenancies
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trading_orchestrator import __version__
 from trading_orchestrator.errors import OrchestratorError
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.component import Component, HealthState
@@ -91,7 +91,7 @@ class PerpetualOperationsManager(Registry):
         self.config = config
         self.store = store
         self.node = node
-        self.version = metadata.version("trading-orchestrator")
+        self.version = __version__
         self.watching = NodeWatch(
             config.monitoring,
             config.history,

@@ -32,7 +32,6 @@ def test_it_says_it_in_one_line(error: Exception, expected: str, monkeypatch: py
     spec = msgspec.json.encode(NodeSpec("a-1", {}, "test", 0))
     monkeypatch.setattr(node_process, "_run", fail)
     monkeypatch.setattr(node_process, "start_logging", lambda _: SimpleNamespace(stop=lambda: None))
-    monkeypatch.setattr(node_process, "begin_without_collecting", lambda: None)
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(spec)))
     heard, said = os.pipe()
     code = node_process.main(["--ready-fd", str(said), "--keeper-fd", "0"])
