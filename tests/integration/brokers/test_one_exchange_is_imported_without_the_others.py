@@ -32,6 +32,30 @@ import ccxt.pro, json
 from trading_orchestrator.brokers.ccxt.lean_import import exchange_class
 print(json.dumps([exchange_class("binance") is ccxt.pro.binance]))
 """
+BLOCKING = """
+import json, sys
+from trading_orchestrator.brokers.ccxt.lean_import import exchange_class
+lean = exchange_class("binance")
+told, here = lean().userAgent, [name for name in sys.modules if name.split(".")[0] in ("requests", "urllib3")]
+import ccxt
+blocking = ccxt.kraken({"urls": {"api": {"public": "http://127.0.0.1:9"}}})
+import requests, ccxt.base.exchange as base
+try:
+    blocking.publicGetTime()
+except Exception as error:
+    raised = type(error).__name__
+print(json.dumps([
+    here, told == requests.utils.default_user_agent(), isinstance(blocking.session, requests.Session), raised,
+    [name for name, value in vars(base).items() if getattr(value, "__module__", "").endswith("requests_later")],
+]))
+"""
+HERE_ALREADY = """
+import json, requests
+from trading_orchestrator.brokers.ccxt.lean_import import exchange_class
+exchange_class("binance")
+import ccxt.base.exchange as base
+print(json.dumps([base.Session is requests.Session, base.Timeout is requests.exceptions.Timeout]))
+"""
 BROKEN = """
 import json
 from trading_orchestrator.brokers.ccxt import lean_import
@@ -77,6 +101,14 @@ def test_whoever_imports_ccxt_afterwards_gets_all_of_it(root: Path) -> None:
 
 def test_a_ccxt_that_is_already_there_is_used(root: Path) -> None:
     assert [True] == run(root, BEFORE)
+
+
+def test_requests_waits_for_the_first_exchange_that_blocks(root: Path) -> None:
+    assert [[], True, True, "NetworkError", []] == run(root, BLOCKING)
+
+
+def test_requests_is_used_where_it_is_here_already(root: Path) -> None:
+    assert [True, True] == run(root, HERE_ALREADY)
 
 
 def test_when_the_lean_way_fails_the_plain_one_is_taken(root: Path) -> None:

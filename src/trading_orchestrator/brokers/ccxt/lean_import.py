@@ -1,7 +1,7 @@
 """One ccxt.pro exchange class without importing the other hundred.
 
 `ccxt`, `ccxt.async_support` and `ccxt.pro` are packages whose `__init__` imports every exchange: 0.53 s and
-109 MB where one exchange needs 0.24 s and 54 MB (benchmarks/ccxt_import.py measures it again). We put faces
+109 MB where one exchange needs 0.2 s and 48 MB (benchmarks/ccxt_import.py measures it again). We put faces
 in their place that import a submodule only when it is asked for, and that become the whole package as soon as
 anybody asks for a name they cannot find, so other users of ccxt in the process see no difference.
 """
@@ -13,6 +13,8 @@ import importlib.util
 import sys
 from types import ModuleType
 from typing import Any
+
+from trading_orchestrator.brokers.ccxt.requests_later import import_base
 
 # Where the names live that ccxt's own submodules take from these packages.
 _HOMES = {
@@ -72,6 +74,7 @@ def exchange_class(exchange: str) -> type[Any]:
 def _lean(exchange: str) -> type[Any]:
     for name in _HOMES:
         _put_face(name)
+    import_base()
     return _find(exchange)
 
 
