@@ -31,6 +31,8 @@ class Purpose(Enum):
     ORDER = "order"
     POLL = "poll"
 
+    __hash__ = object.__hash__  # members are single; Enum's own hash is Python, and every request looks its purpose up
+
 
 ASKING: ContextVar[Purpose] = ContextVar("asking", default=Purpose.QUESTION)
 """What the questions of this task are for. Cancels and orders need not say: their call does."""

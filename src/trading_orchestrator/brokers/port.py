@@ -18,6 +18,8 @@ class Side(Enum):
     BUY = "buy"
     SELL = "sell"
 
+    __hash__ = object.__hash__  # members are single; Enum's own hash is Python, and sides are looked up all the time
+
     @property
     def sign(self) -> int:
         return 1 if self is Side.BUY else -1
@@ -58,6 +60,8 @@ class VenueStatus(Enum):
     TRIGGERED = "triggered"
     PENDING_CANCEL = "pending_cancel"
     PENDING_REPLACE = "pending_replace"
+
+    __hash__ = object.__hash__
 
 
 class NewOrder(msgspec.Struct, frozen=True):

@@ -26,9 +26,7 @@ def digest_base32(*parts: str, bits: int = 100) -> str:
 
     The parts are length-prefixed, so ("ab", "c") and ("a", "bc") differ.
     """
-    hasher = blake2b(digest_size=32)
-    for part in parts:
-        data = part.encode()
-        hasher.update(len(data).to_bytes(4, "big"))
-        hasher.update(data)
-    return base64.b32encode(hasher.digest()).decode().lower()[: bits // 5]
+    encoded = [part.encode() for part in parts]
+    data = b"".join([len(part).to_bytes(4, "big") + part for part in encoded])
+    enough = blake2b(data, digest_size=32).digest()[: -(-bits // 8)]
+    return base64.b32encode(enough).decode().lower()[: bits // 5]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 
 from trading_orchestrator.simulation.chance import Chance
 from trading_orchestrator.simulation.event_loop import VirtualLoop
@@ -33,15 +32,17 @@ class HostClock:
 
     async def sleep(self, seconds: float) -> None:
         wake = self._loop.create_future()
-        timer = self.call_later(seconds, partial(_wake, wake))
+        timer = self._loop.call_later(self._delay_s(seconds), _wake, wake)
         try:
             await wake
         finally:
             timer.cancel()
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-        late_s = self._chance.ratio() * LATE_MOST_S if seconds > 0 else 0.0
-        return self._loop.call_later(max(seconds, 0.0) + late_s, call)
+        return self._loop.call_later(self._delay_s(seconds), call)
+
+    def _delay_s(self, seconds: float) -> float:
+        return seconds + self._chance.ratio() * LATE_MOST_S if seconds > 0 else 0.0
 
     @property
     def stepped_ns(self) -> int:

@@ -1,4 +1,4 @@
-"""The fence around a simulation: no thread, no socket, and no collector that runs when it likes."""
+"""The fence around a simulation: no thread, no socket, no other process, no collector that runs when it likes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import apsw
 
 from trading_orchestrator.simulation.event_loop import OutsideWorld
 
@@ -30,6 +32,17 @@ def no_outside_world() -> Iterator[None]:
     finally:
         threading.Thread.start = start  # type: ignore[method-assign]
         socket.socket.__init__ = init  # type: ignore[method-assign]
+
+
+@contextmanager
+def no_other_process() -> Iterator[None]:
+    """Let SQLite keep its locks in memory until the end of the block: all nodes are this process."""
+    usual = apsw.vfs_names()[0]
+    apsw.set_default_vfs("unix-excl")
+    try:
+        yield
+    finally:
+        apsw.set_default_vfs(usual)
 
 
 @contextmanager

@@ -49,7 +49,9 @@ class ShakyStore:
         self.refusing = False
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+        """Hand on what needs no disk that writes; found once, it is the store's own from then on."""
+        found = self.__dict__[name] = getattr(self._store, name)
+        return found
 
     async def append(
         self, facts: Sequence[NewFact], *, node: str, fence: Fence | None, puts: Sequence[Put] = ()

@@ -22,7 +22,7 @@ from trading_orchestrator.simulation.event_loop import VirtualLoop
 from trading_orchestrator.simulation.exam import examine
 from trading_orchestrator.simulation.faults import RATES
 from trading_orchestrator.simulation.mischief import Mischief
-from trading_orchestrator.simulation.outside import no_collector, no_outside_world
+from trading_orchestrator.simulation.outside import no_collector, no_other_process, no_outside_world
 from trading_orchestrator.simulation.simulated_node import journal_path
 from trading_orchestrator.simulation.world import NODES, World
 
@@ -133,7 +133,12 @@ def simulate(
     chance = Chance(seed)
     replay = f"--seed {seed} {span.told()} --faults {faults}" + "".join(f" --aim {told_aim(cell)}" for cell in aims)
     folder = MEMORY_DISK if MEMORY_DISK.is_dir() and span.days <= MEMORY_DAYS else None
-    with tempfile.TemporaryDirectory(prefix="simulation-", dir=folder) as made, no_outside_world(), no_collector():
+    with (
+        tempfile.TemporaryDirectory(prefix="simulation-", dir=folder) as made,
+        no_outside_world(),
+        no_other_process(),
+        no_collector(),
+    ):
         loop = VirtualLoop(chance.fork("schedule"))
         try:
             return loop.run_until_complete(

@@ -20,6 +20,8 @@ class RequestAt(Enum):
     REFUSED = "refused"
     MOOT = "moot"
 
+    __hash__ = object.__hash__  # as in `life.At`
+
 
 class RequestOn(Enum):
     """What can happen to a request."""
@@ -29,6 +31,8 @@ class RequestOn(Enum):
     REFUSED = "refused"
     DOUBTED = "doubted"
     ORDER_CLOSED = "order_closed"
+
+    __hash__ = object.__hash__
 
 
 REQUEST_LIFE: Machine[RequestAt, RequestOn] = Machine(
