@@ -187,10 +187,10 @@ class Reconciler:
 
     async def _open_account(self) -> None:
         """Sums start here: trades up to the cursor are in these balances, later ones are ours to book."""
-        newest = {symbol: await self._newest_trade(symbol) for symbol in self._config.symbols}
+        newest = await self._newest_trades()
         while True:
             balances = await self._persistently(self._broker.balances)
-            newer = {symbol: await self._newest_trade(symbol) for symbol in self._config.symbols}
+            newer = await self._newest_trades()
             if newer == newest:
                 break
             newest = newer
@@ -203,6 +203,10 @@ class Reconciler:
                 trade_cursor_ns={symbol: trade.at_ns for symbol, trade in traded.items()},
             )
         )
+
+    async def _newest_trades(self) -> dict[str, TradeReport | None]:
+        symbols = self._config.symbols
+        return dict(zip(symbols, await asyncio.gather(*map(self._newest_trade, symbols)), strict=True))
 
     async def _newest_trade(self, symbol: str) -> TradeReport | None:
         for look_back_s in LOOK_BACK_S:

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.brokers.conftest import ACCOUNT, config_for
 from tests.venue_process import VenueProcess
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
+from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.client_ids import NoSpotMarket, NotAskedByClientId
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.key_rights import KeyMayWithdraw
@@ -49,6 +50,24 @@ async def test_a_venue_that_does_not_tell_leaves_a_doubt_until_it_does(
     assert "the API key of binance may withdraw" == broker.key_doubt
     own_venue.control("POST", "keys", {"account": ACCOUNT, "may_withdraw": False})
     await broker.ask_key_rights()
+    assert "" == broker.key_doubt
+    await broker.close()
+
+
+class Fast(SystemClock):
+    """Runs a minute ahead of the venue's."""
+
+    def wall_ns(self) -> int:
+        return super().wall_ns() + 60 * 10**9
+
+
+async def test_the_question_is_signed_by_the_venues_clock_on_a_host_whose_own_is_off(own_venue: VenueProcess) -> None:
+    client = CcxtClient(config_for(own_venue), clock=Fast())
+    client.exchange.milliseconds = lambda: client.clock.wall_ns() // 1_000_000
+    broker = CcxtBroker(client.config, clock=client.clock, client=client)
+
+    await broker.connect()
+
     assert "" == broker.key_doubt
     await broker.close()
 

@@ -67,8 +67,12 @@ class CcxtBroker:
 
     async def connect(self) -> None:
         check_client_ids(self._config.exchange, self._config.client_id_param)
-        await self._client.ready()
-        await asyncio.gather(self.clock_offset_s(), self._key_check.ask())
+        await asyncio.gather(self._client.ready(), self._ask_clock_and_key())
+
+    async def _ask_clock_and_key(self) -> None:
+        """One after the other: the question about the key is the first that is signed, by the venue's clock."""
+        await self.clock_offset_s()
+        await self._key_check.ask()
 
     @property
     def key_doubt(self) -> str:
