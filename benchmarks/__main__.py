@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import compileall
 import importlib
 import sys
+from pathlib import Path
 
+SOURCE = Path(__file__).resolve().parents[1] / "src"
 TABLES = {
     "journal": "the journal against bare SQLite in the same run",
     "orders": "the order path through the venue's process, and what a takeover costs",
@@ -27,6 +30,7 @@ def main(chosen: list[str]) -> int:
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; known are: {', '.join(TABLES)}", file=sys.stderr)
         return 2
+    compileall.compile_dir(SOURCE, quiet=1)  # as installed: PYTHONDONTWRITEBYTECODE has each start compile what changed
     for name in chosen or TABLES:
         print(f"\n== {name}: {TABLES[name]}", flush=True)
         importlib.import_module(f"benchmarks.{name}").main()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import first_order
 from benchmarks.disk import fsyncs_per_s
 from tests.running_system import RunningSystem, wait_until
 from tests.venue_process import VenueProcess
@@ -39,6 +40,7 @@ def main() -> None:
         print(f"disk: {fsyncs_per_s(folder):,.0f} fsync/s; cores: {os.cpu_count()}")
         venue = VenueProcess.start_new(folder / "venue", account=[ACCOUNT], speed="300")
         try:
+            first_order.measure(lambda number: _system(folder / f"start{number}", venue, 1, 0.02))
             for strategies, every_s, about in RATES:
                 _latency(folder / f"rate{about}", venue, strategies, every_s)
             _takeovers(folder / "takeover", venue)
@@ -50,8 +52,7 @@ def _latency(folder: Path, venue: VenueProcess, strategies: int, every_s: float)
     system = _system(folder, venue, strategies, every_s)
     system.start()
     try:
-        pid, _ = system.wait_trading()
-        _start_up(system, pid)
+        system.wait_trading()
         time.sleep(1.0)
         pos, began = system.last_pos(), time.monotonic()
         time.sleep(MEASURE_S)
@@ -61,12 +62,6 @@ def _latency(folder: Path, venue: VenueProcess, strategies: int, every_s: float)
         _memory(system, venue)
     finally:
         system.stop()
-
-
-def _start_up(system: RunningSystem, pid: int) -> None:
-    rows = system.query("SELECT min(at_ns) FROM facts WHERE kind = 'order.accepted'")
-    first_s = float(rows[0][0]) / 1e9
-    print(f"exec of the trader -> first acknowledged order: {first_s - psutil.Process(pid).create_time():.2f} s")
 
 
 def _memory(system: RunningSystem, venue: VenueProcess) -> None:
