@@ -4,40 +4,43 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from trading_orchestrator.cli import (
-    alerts,
-    capacity,
-    circuits,
-    config,
-    desk,
-    desks,
-    drill,
-    features,
-    incidents,
-    init,
-    journal,
-    orders,
-    positions,
-    run,
-    simulate,
-    soak,
-    status,
-    vault,
-    venue,
-    version,
-    watchdog,
-)
 from trading_orchestrator.errors import OrchestratorError
 
 FAILED, WRONG_USE = 1, 2
+COMMANDS = (
+    "run",
+    "init",
+    "status",
+    "desks",
+    "capacity",
+    "desk",
+    "orders",
+    "positions",
+    "journal",
+    "alerts",
+    "config",
+    "incidents",
+    "features",
+    "circuits",
+    "drill",
+    "soak",
+    "simulate",
+    "vault",
+    "venue",
+    "watchdog",
+    "version",
+)
+"""As help lists them. Each is a module here, with a function of its name, or with `build` when it has sub-commands."""
 
 
-def build() -> typer.Typer:
-    """Return the command tree."""
+def build(names: Sequence[str] = COMMANDS) -> typer.Typer:
+    """Return the command tree, or the part of it that has these commands."""
     app = typer.Typer(
         name="trading-orchestrator",
         help="Runs trading strategies for months without losing or doubling an order.",
@@ -47,33 +50,30 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    app.command("run")(run.run)
-    app.command("init")(init.init)
-    app.command("status")(status.status)
-    app.command("desks")(desks.desks)
-    app.command("capacity")(capacity.capacity)
-    app.add_typer(desk.build(), name="desk")
-    app.add_typer(orders.build(), name="orders")
-    app.command("positions")(positions.positions)
-    app.add_typer(journal.build(), name="journal")
-    app.add_typer(alerts.build(), name="alerts")
-    app.add_typer(config.build(), name="config")
-    app.add_typer(incidents.build(), name="incidents")
-    app.add_typer(features.build(), name="features")
-    app.add_typer(circuits.build(), name="circuits")
-    app.add_typer(drill.build(), name="drill")
-    app.command("soak")(soak.soak)
-    app.command("simulate")(simulate.simulate)
-    app.add_typer(vault.build(), name="vault")
-    app.command("venue", context_settings=venue.PASS_THROUGH)(venue.venue)
-    app.command("watchdog")(watchdog.watchdog)
-    app.command("version")(version.version)
+    for name in names:
+        _add(app, name)
     return app
+
+
+def _add(app: typer.Typer, name: str) -> None:
+    module = import_module(f"{__package__}.{name}")
+    if hasattr(module, "build"):
+        app.add_typer(module.build(), name=name)
+    else:
+        app.command(name, context_settings=getattr(module, "PASS_THROUGH", None))(getattr(module, name))
+
+
+def _asked_for(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the one command to import, so that a short answer does not wait for all; all where help may be needed."""
+    first = next((each for each in arguments if not each.startswith("-")), "")
+    return (first,) if first in COMMANDS else COMMANDS
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        version.version()
+        from trading_orchestrator.cli.version import version
+
+        version()
         raise typer.Exit
 
 
@@ -88,7 +88,7 @@ def _root(
 def main() -> None:
     """Run the command; exit 0 when well, 1 when it failed, 2 on wrong use."""
     try:
-        build()()
+        build(_asked_for(sys.argv[1:]))()
     except OrchestratorError as error:
         print(f"trading-orchestrator: {error.message}", file=sys.stderr)
         sys.exit(WRONG_USE if error.code.startswith("config.") else FAILED)
