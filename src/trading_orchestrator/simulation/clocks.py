@@ -22,13 +22,13 @@ class HostClock:
         self._stepped_ns = 0
 
     def wall_ns(self) -> int:
-        return START_WALL_NS + self._since_start_ns() + self._stepped_ns
+        return START_WALL_NS + self._loop.now_ns + self._stepped_ns
 
     def monotonic_ns(self) -> int:
-        return START_BOOT_NS + self._since_start_ns()
+        return START_BOOT_NS + self._loop.now_ns
 
     def boot_ns(self) -> int:
-        return START_BOOT_NS + self._since_start_ns()
+        return START_BOOT_NS + self._loop.now_ns
 
     async def sleep(self, seconds: float) -> None:
         wake = self._loop.create_future()
@@ -52,9 +52,6 @@ class HostClock:
     def set_off(self, by_ns: int) -> None:
         """Put the wall clock this far off the true time; the clocks since boot do not move."""
         self._stepped_ns = by_ns
-
-    def _since_start_ns(self) -> int:
-        return round(self._loop.time() * 1e9)
 
 
 class TrueClock(HostClock):

@@ -270,7 +270,7 @@ class Judge:
         body = msgspec.json.decode(fact.body, type=f.KINDS[fact.kind])
         self._before(body, fact)
         try:
-            self.book.apply_fact(fact)
+            self.book.apply_fact(fact, body)
         except Broken as error:
             self.demand(False, "I5", f"the journal does not fold at pos {fact.pos}: {error.message}")
             return

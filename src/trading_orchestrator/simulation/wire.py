@@ -275,12 +275,13 @@ class Wire:
         if fault is FaultKind.UNSENT:
             answer.set_exception(Transient(f"{on}: not sent", venue_code="", text="simulated"))
         else:
-            request = _Request(self, on, do, cl_ord_id, fault, answer, self._clock.wall_ns())
             if fault is not FaultKind.LOST:
-                network.under_way |= {cl_ord_id} if on == "submit" else set()
+                if on == "submit":
+                    network.under_way.add(cl_ord_id)
+                request = _Request(self, on, do, cl_ord_id, fault, answer, self._clock.wall_ns())
                 network.later(self._way_out_s(fault), request.arrive)
-            silence = NoAnswer(f"{on}: no answer within {TIMEOUT_S} s", venue_code="", text="simulated")
-            network.later(TIMEOUT_S, _fail, answer, silence)
+                del request
+            network.later(TIMEOUT_S, _time_out, answer, on)
         try:
             found = await answer
         except OrchestratorError as error:
@@ -289,6 +290,8 @@ class Wire:
                 self.budget.pause(error.retry_after_s)
             network.witness.answered(self._node, on, cl_ord_id, error)
             raise
+        finally:
+            del answer  # its error would hold this frame, and the frame the answer, until somebody collects
         network.witness.answered(self._node, on, cl_ord_id, found)
         return found
 
@@ -349,7 +352,7 @@ class _Request:
         try:
             outcome: object = self._at_the_venue()
         except OrchestratorError as error:
-            outcome = error
+            outcome = error.with_traceback(None)  # which would hold this frame, and the frame the error
         if self._fault in (FaultKind.GHOST, FaultKind.LATE):
             return
         if self._fault is FaultKind.GARBLED:
@@ -401,9 +404,10 @@ def _symbol(found: object) -> str:
     return found.symbol if isinstance(found, OrderReport) else ""
 
 
-def _fail(answer: asyncio.Future[Any], error: OrchestratorError) -> None:
+def _time_out(answer: asyncio.Future[Any], on: str) -> None:
     if not answer.done():
-        answer.set_exception(error)
+        silence = f"{on}: no answer within {TIMEOUT_S} s"
+        answer.set_exception(NoAnswer(silence, venue_code="", text="simulated"))
 
 
 def _noted(answer: asyncio.Future[Any]) -> None:

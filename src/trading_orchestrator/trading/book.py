@@ -115,8 +115,11 @@ class Book:
         """Return the rows of everything touched since they were last taken, and from time to time a snapshot."""
         return tuple(self._take_rows())
 
-    def apply_fact(self, fact: Fact) -> None:
+    def apply_fact(self, fact: Fact, body: Body | None = None) -> None:
         """Apply one fact of the desk's stream as read from the journal; one already applied is skipped.
+
+        Args:
+            body: the fact's, if the caller has decoded it already.
 
         Raises:
             StreamGap: facts before it are missing.
@@ -129,7 +132,7 @@ class Book:
                 expected=self.seq + 1,
                 was=fact.seq,
             )
-        self.apply(fact.kind, fact.body, fact.at_ns)
+        self.apply(fact.kind, fact.body if body is None else body, fact.at_ns)
         self._forget_touched()
 
     def apply(self, kind: str, body: bytes | Body, at_ns: int) -> None:

@@ -207,15 +207,16 @@ class TradingFloor:
     def submit(self, strategy: str, order: NewOrder) -> str:
         decisions = self._deciding()
         self._check_open(strategy)
+        notional, refusal = self._admission.judge(order, is_spared=self._is_spared(strategy))
+        if refusal is not None:
+            try:
+                self._deny(decisions, strategy, order, refusal)
+                raise refusal
+            finally:
+                del refusal  # it would hold this frame, and the frame it, until the collector comes
         intent_id, order = self._named(strategy, order)
-        judged = self._admission.judge(order, is_spared=self._is_spared(strategy))
-        if judged.refusal is not None:
-            self._deny(decisions, strategy, intent_id, order, judged.refusal)
-            raise judged.refusal
         self._record.stage(
-            OrderIntended(
-                intent_id=intent_id, generation=0, strategy=strategy, order=order, reserved_notional=judged.notional
-            )
+            OrderIntended(intent_id=intent_id, generation=0, strategy=strategy, order=order, reserved_notional=notional)
         )
         decisions.asked.append(order)
         return order.cl_ord_id
@@ -417,9 +418,7 @@ class TradingFloor:
             raise Broken(f"order {asked.cl_ord_id} left the book while its cancel was decided")
         return order.symbol
 
-    def _deny(
-        self, decisions: _Decisions, strategy: str, intent_id: str, order: NewOrder, refusal: RiskRefused
-    ) -> None:
+    def _deny(self, decisions: _Decisions, strategy: str, order: NewOrder, refusal: RiskRefused) -> None:
         """Journal what our own risk refused: it tells an operator why nothing is traded.
 
         A strategy may try again with every quote: of each reason, one a second is enough, or one a minute.
@@ -431,6 +430,7 @@ class TradingFloor:
             return
         self._denied_ns[reason] = now_ns
         decisions.told = True
+        intent_id, order = self._named(strategy, order)
         self._record.stage(
             OrderDenied(
                 intent_id=intent_id,

@@ -139,7 +139,8 @@ class WriteTransaction:
         kept = [(*at, value, pos) for at, (value, pos) in self._rows.items() if value is not None]
         gone = [at for at, (value, _) in self._rows.items() if value is None]
         self._connection.executemany(_PUT_ROW, kept)
-        self._connection.executemany("DELETE FROM projection WHERE name = ? AND key = ?", gone)
+        if gone:
+            self._connection.executemany("DELETE FROM projection WHERE name = ? AND key = ?", gone)
 
     def landed(self, connection: apsw.Connection) -> bool:
         """Return whether a fresh connection finds what this transaction wrote, after its COMMIT failed."""
