@@ -14,7 +14,6 @@ import typer
 
 from trading_orchestrator.app.keeper_process import PRACTICE_BROKER, lacks_its_venue
 from trading_orchestrator.app.settings import Configured, Layers, check_alert_channels, configured, read_layers
-from trading_orchestrator.cli.display import Column, screen, show_table
 from trading_orchestrator.cli.options import ConfigOption, DataDirOption, JsonOption
 from trading_orchestrator.cli.reading import as_json as json_line
 from trading_orchestrator.errors import OrchestratorError
@@ -27,7 +26,6 @@ _SECRET = re.compile(
 )
 _REFERENCE = re.compile(r"_(env|file)$")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
-COLUMNS = (Column("key"), Column("value"), Column("from"))
 PortOption = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="As it would be given to `run`: port of the dashboard.")
 ]
@@ -78,9 +76,12 @@ def show(
     if as_json:
         print(json_line({"source": layers.source, "settings": [one._asdict() for one in found]}))
         return
-    show_table(
-        screen(), f"Settings, from {layers.source}", COLUMNS, [(s.key, _spelled(s.value), s.origin) for s in found]
-    )
+    # Here, for `run` imports this module and stays: what draws tables is no load for a keeper.
+    from trading_orchestrator.cli.display import Column, screen, show_table
+
+    columns = (Column("key"), Column("value"), Column("from"))
+    rows = [(one.key, _spelled(one.value), one.origin) for one in found]
+    show_table(screen(), f"Settings, from {layers.source}", columns, rows)
 
 
 def check(
