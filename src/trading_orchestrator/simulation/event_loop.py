@@ -97,8 +97,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._numbers = 0
         self._stuck_at_turn = IDLE_TURNS_MAX
         self._timers: list[tuple[float, int, Turn]] = []
+        self._queues: defaultdict[str, deque[Turn]] = defaultdict(deque)
         self._waiting: dict[str, deque[Turn]] = {}
-        self._halted: dict[str, deque[Turn]] = {}
+        self._halted: set[str] = set()
         self._alarms: dict[str, tuple[int, Callable[[], None]]] = {}
         self._tasks_of: defaultdict[str, set[asyncio.Task[Any]]] = defaultdict(set)
         self.turns = 0
@@ -127,13 +128,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def halt(self, strand: str) -> None:
         """Run nothing of this strand from now on; what comes for it waits."""
-        self._halted.setdefault(strand, self._waiting.pop(strand, deque()))
+        self._halted.add(strand)
+        self._waiting.pop(strand, None)
 
     def go_on(self, strand: str) -> None:
         """Let a halted strand run again."""
-        came = self._halted.pop(strand, None)
-        if came:
-            self._waiting[strand] = came
+        self._halted.discard(strand)
+        if self._queues[strand]:
+            self._waiting[strand] = self._queues[strand]
 
     def after_turns(self, strand: str, turns: int, do: Callable[[], None]) -> None:
         """Call `do` instead of the strand's callback number `turns` from now: at any await, that is."""
@@ -157,7 +159,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 except Exception:  # noqa: BLE001 - what a torn down task dies of is nobody's business any more
                     break
                 break
-        self._halted[strand].clear()
+        self._queues[strand].clear()
 
     # -- what asyncio asks of a loop
 
@@ -206,11 +208,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _add(self, turn: Turn) -> None:
         strand = turn.strand
-        queue = self._waiting.get(strand)
-        if queue is None:
-            queue = self._halted.get(strand)
-            if queue is None:
-                queue = self._waiting[strand] = deque()
+        queue = self._queues[strand]
+        if not queue and strand not in self._halted:
+            self._waiting[strand] = queue
         queue.append(turn)
 
     def _run_once(self) -> None:

@@ -160,10 +160,11 @@ class Book:
         self._apply(decoded, decoded.at_ns or at_ns)
 
     def _apply(self, body: Body, at_ns: int) -> None:
+        state = self._desk.state
         FOLDS[type(body)](self._desk, body, at_ns)
-        self._desk.state.request_pos = max(self._desk.state.request_pos, getattr(body, "request_pos", 0))
-        self._desk.state.seq += 1
-        self._desk.state.at_ns = at_ns
+        state.request_pos = max(state.request_pos, getattr(body, "request_pos", 0))
+        state.seq += 1
+        state.at_ns = at_ns
 
     def take_rows(self) -> Iterator[Put]:
         """Yield the rows of everything touched since they were last taken."""

@@ -289,8 +289,9 @@ class SimulatedVenue:
         self._tell(order)
 
     def _tell(self, order: _Order, *trades: TradeReport) -> None:
+        report = self._report(order, "stream", trades)
         for listener in list(self.on_report):
-            listener(self._report(order, "stream", trades))
+            listener(report)
 
     def _tell_market(self, item: Quote | Trade) -> None:
         for listener in list(self.on_market):

@@ -44,6 +44,7 @@ PRECEDENCE: dict[OrdStatus, int] = {
 }
 """Source: FIX 4.4 volume 4 appendix D, "order state change matrices": the highest is reported."""
 
+_SETTLED = {at: OrdStatus[at.name] for at in At if at.name in OrdStatus.__members__}
 _PENDING = {RequestKind.CANCEL: OrdStatus.PENDING_CANCEL, RequestKind.REPLACE: OrdStatus.PENDING_REPLACE}
 
 
@@ -54,15 +55,12 @@ def ord_status(order: Order) -> OrdStatus:
     shows once the venue reported it pending, even on an order that filled meanwhile (FIX D.5), but not
     on one that ended otherwise.
     """
-    shown = [_settled_status(order)]
+    settled = OrdStatus.REJECTED if order.lack is At.ABANDONED else _SETTLED[order.confirmed_status]
+    if order.condition is None and not order.requests:
+        return settled
+    shown = [settled]
     if order.condition is not None:
         shown.append(OrdStatus[order.condition.name])
     if order.ended is None:
         shown += [_PENDING[request.kind] for request in order.requests if request.at is RequestAt.PENDING]
     return max(shown, key=PRECEDENCE.__getitem__)
-
-
-def _settled_status(order: Order) -> OrdStatus:
-    if order.lack is At.ABANDONED:
-        return OrdStatus.REJECTED
-    return OrdStatus[order.confirmed_status.name]

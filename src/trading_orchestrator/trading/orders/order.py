@@ -145,7 +145,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         """Return what `cum_qty` is worth in the quote asset."""
         return self.traded_quote + sum((part.qty * part.px for part in self.inferred), ZERO)
 
-    @derived
+    @property
     def hole_qty(self) -> Decimal:
         """Return how much the venue counts as filled beyond the trades we have."""
         return max(self.venue_cum - self.cum_qty, ZERO) if self.venue_cum else ZERO

@@ -99,6 +99,8 @@ class Shelf:
         return self._oldest_first(self._holes)
 
     def _oldest_first(self, marked: dict[str, None]) -> list[Order]:
+        if not marked:
+            return []
         orders = [self._orders[cl_ord_id] for cl_ord_id in marked]
         return sorted(orders, key=lambda order: (order.created_ns, order.cl_ord_id))
 
