@@ -139,7 +139,7 @@ def arena(folder: Path, *, orders_per_s: float, more: str = "") -> Iterator[Aren
         more: appended to the system's config.
     """
     venue = VenueProcess.start_new(folder / "venue", speed="60")
-    system = RunningSystem(folder, venue, every_s=1.0 / orders_per_s, more=OPERATIONS + more)
+    system = RunningSystem(folder, venue, every_s=1.0 / orders_per_s, resumes=True, more=OPERATIONS + more)
     try:
         system.start()
         place = Arena(venue, system)

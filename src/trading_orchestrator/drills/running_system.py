@@ -50,7 +50,7 @@ grace_s = 2.0
 poll_orders_s = 2.0
 poll_trades_s = 2.0
 poll_overlap_s = 3.0
-resume_when_key_works = true
+resume_when_key_works = {resumes}
 [trading.desk.practice.risk]
 max_order_qty = "1000"
 max_order_notional = "2000"
@@ -78,7 +78,8 @@ def free_port() -> int:
 class RunningSystem:
     """Keeper and nodes on one data directory, against a venue that outlives them.
 
-    `more`: appended to the config. `environ`: of the processes; None is ours.
+    `resumes`: whether the desk goes on by itself when its key works again. `more`: appended to the config.
+    `environ`: of the processes; None is ours.
     """
 
     folder: Path
@@ -88,6 +89,7 @@ class RunningSystem:
     hang_kill_s: float = 1.5
     lease_ttl_s: float = 3.0
     hold_dir: Path | None = None
+    resumes: bool = False
     more: str = ""
     environ: Mapping[str, str] | None = None
     nodes_ready: int = 2
@@ -114,6 +116,7 @@ class RunningSystem:
             port=self.port,
             hang_kill_s=self.hang_kill_s,
             lease_ttl_s=self.lease_ttl_s,
+            resumes=str(self.resumes).lower(),
             rest=self.venue.rest_url,
             ws=self.venue.ws_url,
         )
