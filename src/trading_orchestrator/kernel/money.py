@@ -45,5 +45,7 @@ def plain(value: Decimal) -> str:
     """Return digits without exponent or trailing zeros: the one spelling used in facts and on the wire."""
     if not value:
         return "0"
-    text = format(value, "f")
+    text = str(value)
+    if "E" in text:  # seldom: `format` alone would do, at twice the cost
+        text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -236,15 +236,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
             turn = queue.popleft()
             if not queue:
                 del waiting[strand]
-            if not turn.is_cancelled:
-                self._take(turn)
-
-    def _take(self, turn: Turn) -> None:
-        """Errors of tasks are told where the tasks end; a callback of the loop's own that fails is a bug."""
-        try:
-            turn.context.run(turn.callback, *turn.args)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it ends the callback, not the loop
-            self.on_failure(turn.strand, error)
+            try:
+                turn.context.run(turn.callback, *turn.args)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - tasks tell theirs: this one is a bug
+                self.on_failure(strand, error)
 
     def _rings(self, strand: str) -> bool:
         turns, do = self._alarms[strand]

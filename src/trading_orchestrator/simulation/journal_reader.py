@@ -27,7 +27,7 @@ class JournalReader:
 
     def new_facts(self) -> Sequence[Fact]:
         """Return the stream's facts written since the last call, oldest first."""
-        version = self._connection.execute("PRAGMA data_version").fetchall()[0][0]
+        version = self._connection.execute("PRAGMA data_version").get
         if version == self._version:
             return ()
         self._version = version
