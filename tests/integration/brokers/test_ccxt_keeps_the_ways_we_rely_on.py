@@ -22,6 +22,7 @@ from trading_orchestrator.brokers.ccxt.client_ids import ASKED_BY_CLIENT_ID, DER
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.lean_import import exchange_class
 from trading_orchestrator.brokers.ccxt.tapped import tapped
+from trading_orchestrator.brokers.ccxt.unified import TAKES_UNTIL
 from trading_orchestrator.brokers.ccxt.weights import ccxts_limit_per_min, words_of
 from trading_orchestrator.kernel.clock import SystemClock
 
@@ -268,6 +269,14 @@ def test_the_exchanges_asked_by_our_ids_are_those_that_ccxts_source_can() -> Non
     assert able == ASKED_BY_CLIENT_ID | DERIVATIVES_ONLY | UNFIT.keys()
     assert {name for name in able if not classes[name]().has.get("spot")} == DERIVATIVES_ONLY
     assert {name for name in able if not classes[name]().has.get("fetchMyTrades")} == {"bithumb"}
+
+
+def test_the_exchanges_asked_up_to_a_time_are_those_that_ccxts_source_can() -> None:
+    import ccxt.async_support as plain
+
+    sources = {name: inspect.getsource(getattr(plain, name).fetch_my_trades) for name in ASKED_BY_CLIENT_ID}
+
+    assert {name for name, source in sources.items() if "'until'" in source or "_until_" in source} == TAKES_UNTIL
 
 
 def test_ccxt_tells_how_much_time_a_page_of_trades_spans() -> None:

@@ -29,8 +29,12 @@ class WindowedVenue:
         self._window_ms = window_days * DAY_MS
         self.features = {"spot": {"fetchMyTrades": {"untilDays": window_days}}}
         self.asked = 0
+        self.id = "kucoin"
 
-    async def fetch_my_trades(self, symbol: str, since: int | None, limit: int) -> list[dict[str, Any]]:
+    async def fetch_my_trades(
+        self, symbol: str, since: int | None, limit: int, params: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        assert {} == params, "ccxt would pass it on, and the venue refuse it"
         self.asked += 1
         from_ms = NOW_MS - self._window_ms if since is None else since
         told = [number for number, at_ms in self.trades.items() if from_ms <= at_ms < from_ms + self._window_ms]
@@ -42,6 +46,18 @@ class WindowedVenue:
         at_ms = self.trades[number]
         return {"id": str(number), "order": "7", "symbol": symbol, "side": "buy", "amount": 1.0, "price": 1.1,
                 "timestamp": at_ms, "fee": {"cost": 0.0, "currency": "USDT"}, "info": {}}  # fmt: skip
+
+
+class NewestFirst(WindowedVenue):
+    """Tells trades as OKX documents it: of a time the newest hundred, whatever time that is."""
+
+    async def fetch_my_trades(
+        self, symbol: str, since: int | None, limit: int, params: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        self.asked += 1
+        until_ms = params.get("until", NOW_MS)
+        told = [number for number, at_ms in self.trades.items() if (since or 0) <= at_ms <= until_ms]
+        return [self._row(symbol, number) for number in told[-100:]]
 
 
 class Client:
@@ -101,6 +117,14 @@ async def test_what_lies_between_two_windows_and_now_is_found(window_days: int) 
     venue = WindowedVenue(trades, most=500, window_days=window_days, newest=1)
 
     assert [2, 3, 4, 5] == await found(venue, "1", from_ms)
+
+
+async def test_what_the_newest_of_a_time_push_out_is_asked_for() -> None:
+    since_ms = NOW_MS - 15_000
+    venue = NewestFirst({number: since_ms + number * 10 for number in range(1, 451)}, most=100)
+    venue.id = "okx"
+
+    assert list(range(1, 451)) == await found(venue, None, since_ms)
 
 
 async def test_a_long_quiet_is_walked_once() -> None:

@@ -37,6 +37,8 @@ _LONG_AGO_MS = 12 * 3600 * 1000
 """From a time so long ago on the newest page is asked for, too: a venue's window may be shorter than ccxt has it."""
 _LISTED_LATE_MS = 3600 * 1000
 """So far back a quiet time is asked for again: a trade may be listed late."""
+TAKES_UNTIL = frozenset({"aster", "binance", "binanceus", "bitget", "htx", "mexc", "myokx", "okx", "okxus", "weex"})
+"""Exchanges whose trades ccxt can ask for up to a time. Some of them tell the newest of a time first, and cut there."""
 _DAY_S = 86_400
 _DAY_MS = _DAY_S * 1000
 
@@ -136,9 +138,25 @@ class Unified:
             page = await self._page(exchange, symbol, from_ms)
             fresh = [trade for trade in page if trade.trade_id not in found]
             found.update((trade.trade_id, trade) for trade in fresh)
-            is_full = len(page) >= min(_PAGE, _LEAST_PAGE) and fresh
-            from_ms = max(trade.at_ns for trade in page) // 1_000_000 if is_full else from_ms + window_ms
+            if not (_is_full(page) and fresh):
+                from_ms += window_ms
+                continue
+            await self._walk_back(exchange, symbol, from_ms, page, found)
+            from_ms = _ms(max(trade.at_ns for trade in page))
         return found
+
+    async def _walk_back(
+        self, exchange: Any, symbol: str, from_ms: int, page: list[TradeReport], found: dict[str, TradeReport]
+    ) -> None:
+        """Add what a venue that tells the newest first cut off before a full page; one that does not has none."""
+        last_ms = from_ms + _window_ms(exchange)  # a longer time would be refused
+        while exchange.id in TAKES_UNTIL and _is_full(page):
+            oldest_ms = _ms(min(trade.at_ns for trade in page))
+            page = await self._page(exchange, symbol, from_ms, min(oldest_ms, last_ms))
+            fresh = {trade.trade_id: trade for trade in page if trade.trade_id not in found}
+            found.update(fresh)
+            if not fresh:
+                return
 
     def _from_ms(self, symbol: str, after_id: str | None, since_ms: int) -> int:
         """Return from when on to ask: trades beyond the same id cannot lie in what was quiet the last time."""
@@ -147,8 +165,11 @@ class Unified:
             return since_ms
         return max(since_ms, quiet.to_ms)
 
-    async def _page(self, exchange: Any, symbol: str, since_ms: int | None) -> list[TradeReport]:
-        raws = await self._ask_of(symbol, "trades", partial(exchange.fetch_my_trades, symbol, since_ms, _PAGE))
+    async def _page(
+        self, exchange: Any, symbol: str, since_ms: int | None, until_ms: int | None = None
+    ) -> list[TradeReport]:
+        until = {} if until_ms is None else {"until": until_ms}
+        raws = await self._ask_of(symbol, "trades", partial(exchange.fetch_my_trades, symbol, since_ms, _PAGE, until))
         with reading("trades"):
             return [words.trade_report(raw) for raw in raws]
 
@@ -309,6 +330,14 @@ class Unified:
 def _beyond(after_id: str | None, trades: Iterable[TradeReport]) -> list[TradeReport]:
     rows = sorted(trades, key=words.trade_order)
     return [trade for trade in rows if after_id is None or words.is_after(trade.trade_id, after_id)]
+
+
+def _is_full(page: Sequence[TradeReport]) -> bool:
+    return len(page) >= min(_PAGE, _LEAST_PAGE)
+
+
+def _ms(at_ns: int) -> int:
+    return at_ns // 1_000_000
 
 
 def _window_ms(exchange: Any) -> int:
