@@ -92,6 +92,21 @@ class Wish(msgspec.Struct, frozen=True):
     note: str = ""
 
 
+class Basket(msgspec.Struct, frozen=True):
+    """Wishes that hang together."""
+
+    wishes: list[Wish]
+
+
+def test_the_reference_shows_what_lies_within_lists() -> None:
+    paths = {"/api/baskets": {"post": {"tags": ["alerts"], "summary": "Wish", **body_of(list[Basket])}}}
+
+    page = reference({"info": {"title": "T", "version": "1"}, "paths": paths}, "http://h").decode()
+
+    assert """-d '[{"wishes":[{"by":"…","for_s":3600}]}]'""" in page
+    assert "<code>wishes</code> (body)" in page
+
+
 def test_the_reference_shows_a_command_with_its_method_and_what_it_must_be_sent() -> None:
     wish = {"tags": ["alerts"], "summary": "Wish", **body_of(Wish)}
     described = {"info": {"title": "T", "version": "1"}, "paths": {"/api/wish": {"post": wish}}}

@@ -14,14 +14,25 @@ T = TypeVar("T")
 BYTES_MAX = 1_000_000
 
 
-def body_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
+def body_of(kind: Any) -> dict[str, Any]:
     """Return what a route adds to its own description, so that the reference shows what to send.
 
     Args:
-        kind: as given to `read_json`, and made of plain values only.
+        kind: as given to `read_json`: a Struct, or a list of one.
     """
-    _, parts = msgspec.json.schema_components((kind,), ref_template="{name}")
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": parts[kind.__name__]}}}}
+    (schema,), parts = msgspec.json.schema_components((kind,), ref_template="{name}")
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": _whole(schema, parts)}}}}
+
+
+def _whole(schema: Any, parts: dict[str, Any]) -> Any:
+    """Return the schema with what it refers to in its place: each description stands for itself."""
+    if isinstance(schema, list):
+        return [_whole(each, parts) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _whole(parts[schema["$ref"]], parts)
+    return {key: _whole(value, parts) for key, value in schema.items()}
 
 
 class BodyRefused(Refused):

@@ -84,7 +84,8 @@ def _route(method: str, path: str, operation: Description, base_url: str) -> Htm
 
 
 def _keys(sent: Description) -> list[Description]:
-    """The keys of a body, described as parameters are."""
+    """The keys of a body, or of each of its items, described as parameters are."""
+    sent = sent.get("items", sent)
     needed = sent.get("required", ())
     return [
         {"name": name, "in": "body" if name in needed else "body, optional", "schema": schema}
@@ -97,12 +98,16 @@ def _command(method: str, url: str, sent: Description) -> str:
     how = "-N " if url.endswith("/live") else "" if method == "get" else f"-X {method.upper()} "
     if not sent:
         return f"curl -s {how}{url}"
-    body = {name: _filler(sent["properties"][name]) for name in sent.get("required", ())}
+    body = _filler(sent)
     return f"curl -s {how}{url} -H 'content-type: application/json' -d '{msgspec.json.encode(body).decode()}'"
 
 
 def _filler(schema: Description) -> object:
-    fillers: Mapping[str, object] = {"number": 3600, "boolean": True, "array": ["…"], "object": {"…": "…"}}
+    if "items" in schema:
+        return [_filler(schema["items"])]
+    if "properties" in schema:
+        return {name: _filler(schema["properties"][name]) for name in schema.get("required", ())}
+    fillers: Mapping[str, object] = {"number": 3600, "boolean": True, "object": {"…": "…"}}
     return fillers.get(schema.get("type", ""), "…")
 
 

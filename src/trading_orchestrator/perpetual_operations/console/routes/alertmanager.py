@@ -22,7 +22,7 @@ from trading_orchestrator.perpetual_operations.alerts.runtime import AlertsRunti
 from trading_orchestrator.perpetual_operations.alerts.silence import SilenceRefused
 from trading_orchestrator.perpetual_operations.alerts.standing import Standing, standing, standing_in_groups
 from trading_orchestrator.perpetual_operations.console.answers import JSON, json_answer
-from trading_orchestrator.perpetual_operations.console.bodies import BodyRefused
+from trading_orchestrator.perpetual_operations.console.bodies import BodyRefused, body_of
 
 T = TypeVar("T")
 POSTED_BYTES_MAX = 20_000_000
@@ -100,7 +100,11 @@ def _alert_routes(router: APIRouter, runtime: Runtime) -> None:
 
         return _said(found)
 
-    @router.post("/api/v2/alerts", summary="Take alerts in; durable before the answer")
+    @router.post(
+        "/api/v2/alerts",
+        summary="Take alerts in; durable before the answer",
+        openapi_extra=body_of(list[words.PostedWords]),
+    )
     async def post_alerts(request: Request) -> Response:
         try:
             posted = [words.posted(one) for one in await _body(request, list[words.PostedWords])]
@@ -115,7 +119,7 @@ def _silence_routes(router: APIRouter, runtime: Runtime, clock: Clock) -> None:
     async def silences(filter: Filter = None) -> Response:
         return _said(lambda: _silences(runtime().manager, words.filtered(filter or ())))
 
-    @router.post("/api/v2/silences", summary="Set or change a silence")
+    @router.post("/api/v2/silences", summary="Set or change a silence", openapi_extra=body_of(words.SilenceWords))
     async def post_silence(request: Request) -> Response:
         try:
             said = await _body(request, words.SilenceWords)
