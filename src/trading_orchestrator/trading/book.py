@@ -213,6 +213,11 @@ class Book:
         return self._desk.state.mode_in_force
 
     @property
+    def is_halted(self) -> bool:
+        """Return whether the desk was halted, whatever stands above that: the latch, a permit that is missing."""
+        return self._desk.state.mode == "halted"
+
+    @property
     def is_killed(self) -> bool:
         """Return whether the kill switch's latch is on."""
         return bool(self._desk.state.killed)

@@ -257,6 +257,7 @@ class Desk:
                 self._begin_emergency(shift, seat)
             await shift.end(deadline_s)
         self._trouble = ""
+        self._waiting.told("")
         await self._drop_follower()
 
     async def close(self) -> None:
@@ -328,11 +329,14 @@ class Desk:
             again = self._begin_again(
                 shift, self._seat, "journal failure", wait_s=0, is_damaged=isinstance(error, JournalCorrupt)
             )
+            if self._again is not None:
+                self._again.cancel()  # it may be at ending this very shift, with time to write
             self._again = asyncio.create_task(again, name=f"{self.lease} begins again")
 
     def _begin_anew(self, shift: Shift) -> None:
         """Nothing is wrong with this shift but that it could not hear the venue for a while."""
-        if self._shift is shift and self._has_begun and self._seat is not None:
+        if self._shift is shift and self._has_begun and self._seat is not None and not shift.floor.is_closed:
+            shift.floor.close()
             again = self._begin_again(shift, self._seat, "key accepted", wait_s=self._broker.timeout_s)
             self._again = asyncio.create_task(again, name=f"{self.lease} begins anew")
 
@@ -340,22 +344,27 @@ class Desk:
         self, shift: Shift, seat: Seat, trigger: str, *, wait_s: float, is_damaged: bool = False
     ) -> None:
         """Args: wait_s: for the answers under way and the journal; 0: nothing of the shift may be kept."""
-        self._shift = None
         await shift.end(wait_s)
+        self._shift = None  # not before: who leaves meanwhile has to end it
         tried = 0
         while self._seat is seat and not is_damaged:
             await self._clock.sleep(BEGIN_AGAIN_S[min(tried, len(BEGIN_AGAIN_S) - 1)])
             tried += 1
             try:
-                await self._begin(seat, trigger)
+                with asking_its_venue(self._config.broker, NotReconciled):
+                    await self._begin(seat, trigger)
             except OrchestratorError as error:
                 log.warning("%s cannot begin again yet: %s", self.lease, error.message)
-                self._trouble = self._trouble or f"it cannot begin again: {error.message}"
-                await self._drop_follower()
+                self._waiting.told(error.message)
                 is_damaged = isinstance(error, JournalCorrupt)
-                continue
-            self._trouble = ""
-            return
+            except Exception as error:  # nobody waits for this task: the desk would stand still, and look well
+                log.exception("%s cannot begin again, in a way nobody expected", self.lease)
+                self._trouble = f"it cannot begin again: {type(error).__name__}: {error}"
+            else:
+                self._trouble = ""
+                self._waiting.told("")
+                return
+            await self._drop_follower()
 
     def _begin_emergency(self, shift: Shift, seat: Seat) -> None:
         around = self._around

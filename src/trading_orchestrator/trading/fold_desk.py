@@ -72,11 +72,11 @@ def _desk_reconciled(desk: Desk, body: f.DeskReconciled, at_ns: int) -> None:
 
 
 def _desk_mode_changed(desk: Desk, body: f.DeskModeChanged, at_ns: int) -> None:
-    if body.mode != "halted" or body.by != "desk":
+    if body.mode != "halted" or desk.state.mode == "halted":
         desk.state.mode_before_refusal = ""  # who decides meanwhile decides for afterwards
     desk.state.mode = body.mode
     desk.state.mode_reason = f"{body.by}: {body.reason}"
-    if body.mode == "normal":
+    if body.mode == "normal" and body.by != "desk":  # a desk that goes on by itself has looked at no strategy
         desk.state.blamed = {}
         desk.state.disabled = {}
 

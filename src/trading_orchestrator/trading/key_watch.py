@@ -23,12 +23,12 @@ class KeyWatch:
     """A `Broker` that passes everything on.
 
     Args:
-        on_refused: told of each answer that refuses the key, and whether it was to a question.
-        on_accepted: told of each answer to a signed question.
+        on_refused: told of each answer that refuses the key, and to which question, "" when it was to none.
+        on_accepted: told of each answer to a signed question, and to which.
     """
 
     def __init__(
-        self, broker: Broker, on_refused: Callable[[KeyRefused, bool], None], on_accepted: Callable[[], None]
+        self, broker: Broker, on_refused: Callable[[KeyRefused, str], None], on_accepted: Callable[[str], None]
     ) -> None:
         self._broker = self.inner = broker
         self._on_refused = on_refused
@@ -52,21 +52,21 @@ class KeyWatch:
         return await self._heard(self._broker.cancel(symbol, cl_ord_id))
 
     async def order(self, symbol: str, cl_ord_id: str) -> OrderReport:
-        return await self._asked(self._broker.order(symbol, cl_ord_id))
+        return await self._asked("order", self._broker.order(symbol, cl_ord_id))
 
     async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
-        return await self._asked(self._broker.open_orders(symbols))
+        return await self._asked("open_orders", self._broker.open_orders(symbols))
 
     async def trades(
         self, symbol: str, *, after_id: str | None = None, since_ns: int | None = None
     ) -> Sequence[TradeReport]:
-        return await self._asked(self._broker.trades(symbol, after_id=after_id, since_ns=since_ns))
+        return await self._asked("trades", self._broker.trades(symbol, after_id=after_id, since_ns=since_ns))
 
     async def trades_of(self, symbol: str, venue_order_id: str) -> Sequence[TradeReport]:
-        return await self._asked(self._broker.trades_of(symbol, venue_order_id))
+        return await self._asked("trades_of", self._broker.trades_of(symbol, venue_order_id))
 
     async def balances(self) -> Sequence[Balance]:
-        return await self._asked(self._broker.balances())
+        return await self._asked("balances", self._broker.balances())
 
     async def clock_offset_s(self) -> float:
         return await self._heard(self._broker.clock_offset_s())
@@ -77,12 +77,12 @@ class KeyWatch:
     async def close(self) -> None:
         await self._broker.close()
 
-    async def _asked(self, asking: Awaitable[T]) -> T:
-        answer = await self._heard(asking, question=True)
-        self._on_accepted()
+    async def _asked(self, question: str, asking: Awaitable[T]) -> T:
+        answer = await self._heard(asking, question)
+        self._on_accepted(question)
         return answer
 
-    async def _heard(self, asking: Awaitable[T], *, question: bool = False) -> T:
+    async def _heard(self, asking: Awaitable[T], question: str = "") -> T:
         try:
             return await asking
         except KeyRefused as refused:

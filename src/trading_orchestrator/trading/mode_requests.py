@@ -98,6 +98,9 @@ def answers_to(book: Book, request: Request, stakes: Stakes, pos: int) -> tuple[
         return answers_to_act(book, request, stakes, pos)
     if isinstance(request, AdjustmentRequested):
         return (f.AccountAdjusted(asset=request.asset, qty=request.qty, by=by, reason=reason, request_pos=pos),)
+    if by == RECOVERY and book.mode == "halted" and book.mode_before_refusal in MAY_REPLACE.get(request.mode, ()):
+        # It would go on by itself once its key works.
+        return (f.DeskModeChanged(mode="halted", by=by, reason=reason, request_pos=pos),)
     if by == RECOVERY and book.mode not in MAY_REPLACE.get(request.mode, ()):
         # Whoever asked may not have known what the desk was asked for before.
         return (RequestDeclined(text=f"the desk is {book.mode.replace('_', ' ')} already", by=by, request_pos=pos),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from trading_orchestrator.brokers.budget import Purpose, asking
 from trading_orchestrator.brokers.port import Broker, OrderReport, TradeReport
@@ -88,6 +88,12 @@ class Polls:
         """Reports may have been missed: ask for trades and orders without waiting for their turn."""
         self._trades_due.set()
         self._orders_due.set()
+
+    def ask_soon(self, kinds: Iterable[str]) -> None:
+        """Ask without waiting for their turn; kinds: "trades", "open_orders", "balances"."""
+        due = {"trades": self._trades_due, "open_orders": self._orders_due, "balances": self._balances_due}
+        for kind in kinds:
+            due[kind].set()
 
     def fetch_trades(self) -> None:
         """A trade is known to be missing."""

@@ -14,13 +14,13 @@ from trading_orchestrator.errors import OrchestratorError, Transient, Unknown
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes
 from trading_orchestrator.trading.balance_check import BalanceCheck
+from trading_orchestrator.trading.caution import until_a_person_looks
 from trading_orchestrator.trading.config import DeskConfig
 from trading_orchestrator.trading.each_symbol import EachSymbol
 from trading_orchestrator.trading.facts import (
     AccountOpened,
     CursorAdvanced,
     DeskFoundBehind,
-    DeskModeChanged,
     DeskNumbersSkipped,
     DeskReconciled,
 )
@@ -173,8 +173,7 @@ class Reconciler:
         log.error("the journal is behind the venue: %d orders of ours are not in it", len(lost.reports))
         behind = DeskFoundBehind(orders=len(lost.reports), intents=lost.intents)
         reason = f"the journal was restored: {len(lost.reports)} orders of ours at the venue are not in it"
-        careful = self._intake.book.mode == "normal"
-        stops = [DeskModeChanged(mode="reduce_only", by="desk", reason=reason)] if careful else []
+        stops = until_a_person_looks(self._intake.book, reason)
         for report in lost.reports:
             await self._intake.take_in(report, report.source)
         self._record.write(behind, *stops)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -106,7 +106,12 @@ class Shift:
             fault=around.fault,
             on_lost=on_lost,
         )
-        self._key_stop = KeyStop(self.record, resumes=config.resume_when_key_works, begin_anew=begin_anew)
+        self._key_stop = KeyStop(
+            self.record,
+            resumes=config.resume_when_key_works,
+            ask_soon=self._ask_soon,
+            begin_anew=begin_anew,
+        )
         broker = KeyWatch(around.broker, self._key_stop.refused, self._key_stop.accepted)
         listener = Listener(self._on_fill, self._on_order, self._on_hole, self._on_sums)
         self._intake = Intake(self.record, around.store, broker, listener)
@@ -285,6 +290,9 @@ class Shift:
     def _left_open(self, cl_ord_id: str) -> None:
         """Its end may be a frame behind."""
         self._resolver.watch(cl_ord_id, after_s=self._around.config.ask_first_s)
+
+    def _ask_soon(self, kinds: Iterable[str]) -> None:
+        self._polls.ask_soon(kinds)
 
     def _venue_answers(self) -> None:
         self._resolver.nudge()

@@ -11,7 +11,8 @@ from trading_orchestrator.errors import Refused
 from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.market.port import Bar
 from trading_orchestrator.storage.ports import FactStore
-from trading_orchestrator.trading.facts import DeskModeChanged, StrategyBlamed, StrategyDisabled, StrategyRestarted
+from trading_orchestrator.trading.caution import until_a_person_looks
+from trading_orchestrator.trading.facts import StrategyBlamed, StrategyDisabled, StrategyRestarted
 from trading_orchestrator.trading.floor import NowRunning, Performer, TradingFloor
 from trading_orchestrator.trading.orders.order import Order
 from trading_orchestrator.trading.record import DeskRecord
@@ -104,15 +105,13 @@ class Staff:
         times = self._record.book.times_blamed(strategy) + 1
         log.error("strategy %s was at work when the predecessor hung or crashed, for the %d. time", strategy, times)
         reason = f"strategy {strategy} was at work when {times} nodes hung or crashed"
-        stops = times >= BLAMED_MOST and self._record.book.mode == "normal"
-        mode = [DeskModeChanged(mode="reduce_only", by="desk", reason=reason)] if stops else []
+        mode = until_a_person_looks(self._record.book, reason) if times >= BLAMED_MOST else []
         self._record.write(StrategyBlamed(strategy=strategy, times=times), *mode)
 
     def disable(self, name: str, failure: str, reason: str, *, reduce_only: bool) -> None:
         """Let one strategy decide nothing more until a human says "normal", and cancel what it left open."""
         self._floor.stop(name, reason)
-        reduces = reduce_only and self._record.book.mode == "normal"
-        mode = [DeskModeChanged(mode="reduce_only", by="desk", reason=reason)] if reduces else []
+        mode = until_a_person_looks(self._record.book, reason) if reduce_only else []
         self._record.write(StrategyDisabled(strategy=name, failure=failure, reason=reason), *mode)
 
     async def restart(self, name: str, reason: str) -> None:
