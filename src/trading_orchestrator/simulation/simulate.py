@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from trading_orchestrator.app.journal_check import verify
 from trading_orchestrator.errors import Refused
@@ -139,16 +140,20 @@ def simulate(
         no_other_process(),
         no_collector(),
     ):
-        loop = VirtualLoop(chance.fork("schedule"))
         try:
-            return loop.run_until_complete(
-                _play(loop, chance, Path(made), seed, span, faults, Aims(seed, aims), replay, stop_early, told)
-            )
+            return _run(chance, Path(made), seed, span, faults, Aims(seed, aims), replay, stop_early, told)
         except Exception as error:
             error.add_note(f"replay: trading-orchestrator simulate {replay}")
             raise
-        finally:
-            loop.close()
+
+
+def _run(chance: Chance, *of_play: Any) -> Outcome:
+    """Play in a frame of its own: nobody may hold the loop, and with it the world, when the collector comes."""
+    loop = VirtualLoop(chance.fork("schedule"))
+    try:
+        return loop.run_until_complete(_play(loop, chance, *of_play))
+    finally:
+        loop.close()
 
 
 async def _play(
