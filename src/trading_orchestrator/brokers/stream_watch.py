@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from trading_orchestrator.errors import OrchestratorError, Transient
+from trading_orchestrator.errors import OrchestratorError, Refused, Transient
 from trading_orchestrator.kernel.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -74,6 +74,9 @@ class StreamWatch:
         """A frame of the stream arrived."""
         self.frames += 1
         self._heard_ns = self._clock.monotonic_ns()
+        if not self._is_up:  # not every library says when a connection that it kept carries the stream again
+            self._is_up = True
+            self._news.set()
         if self._witness is not None and self._heard_ns >= self._witness[0]:
             self._witness = None
 
@@ -85,9 +88,8 @@ class StreamWatch:
 
     @property
     def state(self) -> StreamState:
-        """Return how the stream is; a frame without word of a connection proves one."""
-        since_ns = max(self._lost_ns, self._heard_ns)
-        down_s = 0.0 if self._is_up else (self._clock.monotonic_ns() - since_ns) / 1e9
+        """Return how the stream is."""
+        down_s = 0.0 if self._is_up else (self._clock.monotonic_ns() - self._lost_ns) / 1e9
         return StreamState(self.reconnects, down_s)
 
     def _went_down(self) -> None:
@@ -130,8 +132,8 @@ class StreamWatch:
     def _after_no_answer(self, error: OrchestratorError) -> str:
         """A failed question is no information. Several in a row are a reason to try another connection, once."""
         log.info("%s: a probe brought no information: %s", self._name, error.message)
-        if isinstance(error, Transient) and error.retry_after_s is not None:
-            return ""  # the venue or our budget said when to ask again: nothing is wrong with the way
+        if isinstance(error, Refused) or (isinstance(error, Transient) and error.retry_after_s is not None):
+            return ""  # the venue said no, or it or our budget when to ask again: nothing is wrong with the way
         self._failures += 1
         has_to_move = self._failures == FAILURES_UNTIL_RECONNECT and self._is_up
         return f"{self._failures} probes in a row got no answer" if has_to_move else ""

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from trading_orchestrator.brokers.ccxt.probes import AccountProbe, MarketProbe
-from trading_orchestrator.brokers.port import Balance, NoAnswer
+from trading_orchestrator.brokers.port import Balance, KeyRefused, NoAnswer
 from trading_orchestrator.brokers.stream_watch import StreamWatch
 from trading_orchestrator.errors import OrchestratorError, Transient
 from trading_orchestrator.kernel.clock import VirtualClock
@@ -129,12 +129,24 @@ async def test_it_is_down_from_its_loss_until_a_connection_or_a_frame(stream: Wa
     assert 4.0 == stream.watch.state.down_s
 
     stream.watch.heard()
-    await stream.run(1.0)
-    assert 1.0 == stream.watch.state.down_s
+    await stream.run(DAY_S)
+    assert 0.0 == stream.watch.state.down_s
+    stream.watch.lost()
     stream.watch.connected()
     await stream.run(DAY_S)
 
     assert 0.0 == stream.watch.state.down_s
+
+
+async def test_a_stream_that_speaks_without_word_of_a_connection_is_probed(stream: Watched) -> None:
+    stream.watch.lost()
+    await stream.run(1.0)
+    stream.watch.heard()
+    stream.answer = True
+
+    await stream.run(QUIET_S + LAG_S + 1)
+
+    assert 1 == len(stream.dropped)
 
 
 async def test_probes_without_an_answer_move_the_stream_once_until_one_is_answered(stream: Watched) -> None:
@@ -154,6 +166,14 @@ async def test_probes_without_an_answer_move_the_stream_once_until_one_is_answer
 
 async def test_a_venue_that_asked_for_a_pause_is_not_a_broken_way(stream: Watched) -> None:
     stream.answer = Transient("banned", retry_after_s=60.0)
+
+    await stream.run(3600.0)
+
+    assert [] == stream.dropped
+
+
+async def test_a_key_that_is_refused_is_not_a_broken_way(stream: Watched) -> None:
+    stream.answer = KeyRefused("-2015 Invalid API-key")
 
     await stream.run(3600.0)
 

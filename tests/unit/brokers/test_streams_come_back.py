@@ -142,9 +142,9 @@ async def test_after_a_long_life_the_first_wait_is_short_again(clock: VirtualClo
 @pytest.mark.parametrize(
     ("lived_s", "frames", "wait_s"),
     [
-        pytest.param(3.0, 1, 1.0, id="one that spoke begins anew"),
-        pytest.param(3.0, 0, 8.0, id="one that stayed silent does not"),
-        pytest.param(0.5, 1, 8.0, id="one that spoke and fell at once does not"),
+        pytest.param(7.0, 1, 1.0, id="one that spoke begins anew"),
+        pytest.param(7.0, 0, 8.0, id="one that stayed silent does not"),
+        pytest.param(3.0, 1, 8.0, id="one that spoke and fell soon does not"),
     ],
 )
 async def test_a_good_connection_ends_the_growth_of_the_wait(

@@ -14,8 +14,8 @@ from trading_orchestrator.kernel.clock import Clock
 from trading_orchestrator.kernel.ids import RandomBytes
 
 _log = logging.getLogger(__name__)
-SETTLED_S = 2.0
-"""Reconnecting no oftener than this keeps within Binance's 300 connections in five minutes."""
+SETTLED_S = 6.0
+"""A desk's two nodes have six connections: dialed no oftener than this they keep within Binance's 300 in 5 minutes."""
 
 
 def backoff_s(attempt: int, *, first_s: float, most_s: float, chance: float) -> float:

@@ -8,6 +8,7 @@ poll trades as ORDER_PROTOCOL §6 says.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from trading_orchestrator.brokers.port import (
 from trading_orchestrator.kernel.money import plain
 from trading_orchestrator.market.port import Bar, Instrument, Quote
 
+_log = logging.getLogger(__name__)
 _PAGE = 500
 _LEAST_PAGE = 50
 """Venues cut pages at 50 to 1,000 rows whatever is asked for: a shorter one is the last."""
@@ -270,19 +272,20 @@ class Unified:
                 fresh = False
                 sink(Connected(self._client.clock.wall_ns()))
 
+        def take(read: Callable[[], OrderReport | TradeReport]) -> None:
+            heard()
+            first_news()
+            sink(_read(read) or Connected(self._client.clock.wall_ns()))
+
         async def watch_orders() -> None:
             await self._client.ready()
             for raw in await exchange.watch_orders():
-                heard()
-                first_news()
-                sink(words.order_report(raw, "stream", self._client.venue_now_ns()))
+                take(partial(words.order_report, raw, "stream", self._client.venue_now_ns()))
 
         async def watch_trades() -> None:
             await self._client.ready()
             for raw in await exchange.watch_my_trades():
-                heard()
-                first_news()
-                sink(words.trade_report(raw))
+                take(partial(words.trade_report, raw))
 
         exchange.connect_taps.append(connected)
         stop = partial(exchange.connect_taps.remove, connected)
@@ -325,6 +328,16 @@ class Unified:
                 sink(words.public_trade(raw, self._client.clock.monotonic_ns()))
 
         return watching
+
+
+def _read(read: Callable[[], OrderReport | TradeReport]) -> OrderReport | TradeReport | None:
+    """Return what a frame tells, None when it cannot be read: its watch must not end, since the stream is there."""
+    try:
+        with reading("a frame"):
+            return read()
+    except NoAnswer as error:
+        _log.info("%s; what it told is asked for", error.message)
+        return None
 
 
 def _beyond(after_id: str | None, trades: Iterable[TradeReport]) -> list[TradeReport]:
