@@ -108,7 +108,7 @@ class Unified:
         for symbol in symbols:
             raws = await self._ask_of(symbol, "open orders", partial(exchange.fetch_open_orders, symbol))
             with reading("open orders"):
-                found += [words.order_report(raw, "open_orders", self._client.venue_now_ns()) for raw in raws]
+                found += [words.listed_report(raw, self._client.venue_now_ns()) for raw in raws]
         return found
 
     async def trades(self, symbol: str, after_id: str | None, since_ns: int | None) -> list[TradeReport]:

@@ -34,6 +34,15 @@ def order_report(raw: Raw, source: str, now_ns: int) -> OrderReport:
     return _order(raw, raw["clientOrderId"], raw["symbol"], Side(raw["side"]), number(raw["amount"]), source, now_ns)
 
 
+def listed_report(raw: Raw, now_ns: int) -> OrderReport:
+    """Return an order of a list of open ones. Not every human names his orders: the id is "" then.
+
+    A frame without a name may be of an order of ours whose venue id is not known yet, so it is no report.
+    """
+    named = {**raw, "clientOrderId": raw["clientOrderId"] or ""}
+    return order_report(named, "open_orders", now_ns)
+
+
 def answer_report(raw: Raw, sent: NewOrder, now_ns: int) -> OrderReport:
     """Return the answer to a submit; what the venue left out is taken from what was sent, except the ids."""
     amount = raw.get("amount")
