@@ -24,6 +24,8 @@ from trading_orchestrator.simulation.faults import FaultKind
 from trading_orchestrator.simulation.simulate import Outcome, Span, simulate
 
 SHORT = 12
+REPLAYED = 12
+"""So many seeds are played again under each of two hash seeds."""
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", str(SHORT)))
 IS_LONG = SEEDS > SHORT
 SPAN = Span(0.0003, orders=500, faults=200) if IS_LONG else Span(0.0002)
@@ -76,6 +78,20 @@ def test_every_seed_is_500_orders_and_200_faults_long(outcomes: list[Outcome]) -
     short = [each.replay for each in outcomes[:SEEDS] if each.orders < SPAN.orders or each.faults < SPAN.faults]
 
     assert [] == short
+
+
+@pytest.mark.skipif(not IS_LONG, reason="some seconds more: SIMULATION_SEEDS=200 compares them")
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_other_processes_write_the_same_journals(
+    outcomes: list[Outcome], hash_seed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What walks through a set of words goes another way in each process."""
+    monkeypatch.setenv("PYTHONHASHSEED", hash_seed)
+    seeds = range(1 if hash_seed == "1" else 2, 2 * REPLAYED, 2)
+    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
+        again = list(pool.map(partial(quietly, span=SPAN), seeds))
+
+    assert [outcomes[seed - 1].journal_hash for seed in seeds] == [each.journal_hash for each in again]
 
 
 def coverage_of(outcomes: list[Outcome]) -> Coverage:

@@ -36,13 +36,13 @@ MEMORY_DISK = Path("/dev/shm")
 
 LONGEST = 6.0
 """So many times the span is waited for orders and faults that do not come."""
-LOOK_AGAIN_S = 0.5
+LOOK_AGAIN_S = 0.1
 STEPS = 20
 COLLECT_EVERY_S = 60.0
 """Virtual seconds: in a long simulation the collector runs, but at moments that are the same in every run."""
 MEMORY_DAYS = 0.02
 """Half an hour writes 150 MB."""
-SHARE_UNDER_FAULTS = 0.8
+SHARE_UNDER_FAULTS = 0.75
 
 
 @dataclass(frozen=True)

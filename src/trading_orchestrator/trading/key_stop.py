@@ -8,7 +8,7 @@ from trading_orchestrator.brokers.port import KeyRefused
 from trading_orchestrator.trading.facts import DeskKeyAccepted, DeskKeyRefused, DeskModeChanged
 from trading_orchestrator.trading.record import DeskRecord
 
-EVERY_KIND = frozenset(("open_orders", "trades", "balances"))
+EVERY_KIND = ("open_orders", "trades", "balances")
 
 
 class KeyStop:
@@ -60,7 +60,7 @@ class KeyStop:
         if not self._is_reconciled or self._record.is_lost or not self._record.book.key_is_refused:
             return
         self._answered.add(question)
-        if missing := EVERY_KIND - self._answered:
+        if missing := [kind for kind in EVERY_KIND if kind not in self._answered]:
             self._ask_soon(missing)
         elif self._goes_on():
             self._begin_anew()

@@ -11,6 +11,7 @@ import pytest
 from tests.integration.journal.engine import append_number
 from trading_orchestrator.kernel.clock import VirtualClock
 from trading_orchestrator.storage.sqlite import Bell, open_store
+from trading_orchestrator.storage.sqlite.watch import POLL_S
 
 
 @pytest.mark.parametrize("bell", [None, Bell()], ids=["polling", "bell"])
@@ -52,6 +53,9 @@ async def test_a_shared_bell_makes_months_of_silence_cheap(tmp_path: Path) -> No
     await clock.advance(9e7)
     assert not waiting.done()
     await append_number(theirs, 1, None, stream="cluster")
+    await clock.advance(POLL_S / 2)
+    assert not waiting.done(), "no process hears of another's commit before it looks"
+    await clock.advance(POLL_S)
 
     assert before.pos + 1 == await waiting
     for store in (ours, theirs):

@@ -12,9 +12,9 @@ from trading_orchestrator.brokers.ccxt.unified import Unified
 from trading_orchestrator.brokers.port import NoAnswer
 
 SYMBOL = "EUR/USDT"
-HUMANS: dict[str, Any] = {"id": "7", "clientOrderId": None, "symbol": SYMBOL, "side": "buy", "amount": 1.0, "price": 1.1,
-          "status": "open", "info": {}}  # fmt: skip
-OURS = HUMANS | {"id": "8", "clientOrderId": "tx-1"}
+TERMS: dict[str, Any] = {"symbol": SYMBOL, "side": "buy", "amount": 1.0, "price": 1.1, "status": "open", "info": {}}
+HUMANS = TERMS | {"id": "7", "clientOrderId": None}
+OURS = TERMS | {"id": "8", "clientOrderId": "tx-1"}
 
 
 class Exchange:

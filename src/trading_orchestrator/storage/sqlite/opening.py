@@ -69,13 +69,20 @@ def assemble(
     if inline:
         committer = InlineCommitter(writer)
         readers, upkeep = InlineLanes(path, read), InlineLanes(path, upkeep_connection)
-        poller = BellPoller(poll, bell) if bell else LoopPoller(poll, clock)
+        poller = BellPoller(poll, bell, clock) if bell else LoopPoller(poll, clock)
     else:
         committer = ThreadCommitter(writer)
         readers = ThreadLanes(path, read, name="journal-reader", size=READERS, size_max=READERS_MAX, clock=clock)
         upkeep = ThreadLanes(path, upkeep_connection, name="journal-upkeep", size=1, clock=clock)
         poller = ThreadPoller(poll, poll_s)
     watch = ChangeWatch(poller, clock)
+
+    def committed(pos: int) -> None:
+        """Our own waiters hear at once, those of other stores when they look."""
+        watch.saw(pos)
+        if bell is not None:
+            bell.ring(pos)
+
     return SqliteStore(
         opened.journal_id,
         writer=writer,
@@ -83,7 +90,7 @@ def assemble(
         readers=readers,
         upkeep=upkeep,
         watch=watch,
-        committed=bell.ring if bell else watch.saw,
+        committed=committed,
         guard=guard,
     )
 
