@@ -43,8 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def is_alone(item: pytest.Item) -> bool:
-    """Return whether the test wants the machine to itself."""
-    return item.get_closest_marker("chaos") is not None and item.get_closest_marker("waits") is None
+    """Return whether the test wants the machine to itself: chaos that measures, and what uses every core by itself."""
+    is_chaos = item.get_closest_marker("chaos") is not None and item.get_closest_marker("waits") is None
+    return is_chaos or item.get_closest_marker("alone") is not None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

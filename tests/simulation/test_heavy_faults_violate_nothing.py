@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -31,8 +32,24 @@ IS_LONG = SEEDS > SHORT
 SPAN = Span(0.0003, orders=500, faults=200) if IS_LONG else Span(0.0002)
 
 
+pytestmark = [pytest.mark.alone] if IS_LONG else []
+
+
+class Played(list[Outcome]):
+    """The outcomes, and how long all of them took."""
+
+    took_s = 0.0
+
+
 @pytest.fixture(scope="module")
-def outcomes() -> list[Outcome]:
+def outcomes() -> Played:
+    began_s = time.monotonic()
+    played = Played(_played())
+    played.took_s = time.monotonic() - began_s
+    return played
+
+
+def _played() -> list[Outcome]:
     play, cores = partial(quietly, span=SPAN), os.cpu_count() or 1
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         played = list(pool.map(play, range(1, SEEDS + 1)))
@@ -65,10 +82,10 @@ def test_no_fault_met_an_order_that_it_cannot_meet(outcomes: list[Outcome]) -> N
 
 
 @pytest.mark.skipif(not IS_LONG, reason="a dozen seeds cannot reach every pair: SIMULATION_SEEDS=200 does")
-def test_every_fault_met_every_order_state_that_it_can(outcomes: list[Outcome], figures: Figures) -> None:
+def test_every_fault_met_every_order_state_that_it_can(outcomes: Played, figures: Figures) -> None:
     coverage = coverage_of(outcomes)
     with figures():
-        print("\n".join([*coverage.table(), total(outcomes)]))
+        print("\n".join([*coverage.table(), f"{total(outcomes)}, in {outcomes.took_s:.0f} s"]))
 
     assert [] == coverage.unreached()
 
