@@ -14,7 +14,7 @@ from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.client_ids import NoSpotMarket, NotAskedByClientId
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
 from trading_orchestrator.brokers.ccxt.key_rights import KeyMayWithdraw
-from trading_orchestrator.errors import Refused
+from trading_orchestrator.errors import Refused, Transient
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.trading.orders.client_id import cl_ord_id
 
@@ -134,3 +134,14 @@ async def test_binance_spot_offers_no_countdown() -> None:
     assert [0.0, 60.0, 0.0] == [broker.countdown_s for broker in (spot, other, never)]
     for broker in (spot, other, never):
         await broker.close()
+
+
+async def test_a_venue_that_is_away_can_be_asked_again(own_venue: VenueProcess) -> None:
+    broker = CcxtBroker(config_for(own_venue), clock=SystemClock())
+    own_venue.kill()
+
+    for _ in range(3):
+        with pytest.raises(Transient):
+            await broker.connect()
+
+    await broker.close()

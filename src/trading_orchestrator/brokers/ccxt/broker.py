@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
@@ -67,10 +66,9 @@ class CcxtBroker:
 
     async def connect(self) -> None:
         check_client_ids(self._config.exchange, self._config.client_id_param)
-        await asyncio.gather(self._client.ready(), self._ask_clock_and_key())
-
-    async def _ask_clock_and_key(self) -> None:
-        """One after the other: the question about the key is the first that is signed, by the venue's clock."""
+        # One after the other: of two that fail side by side the second one's error would come out of a later call, and
+        # the question about the key is the first that is signed, by the venue's clock.
+        await self._client.ready()
         await self.clock_offset_s()
         await self._key_check.ask()
 
