@@ -20,6 +20,7 @@ from trading_orchestrator.trading import (
     facts,
     foreign_orders,
     intake,
+    key_stop,
     kill_switch,
     lost_orders,
     mode_requests,
@@ -29,7 +30,6 @@ from trading_orchestrator.trading import (
     replacing,
     resolve,
     sender,
-    shift,
 )
 from trading_orchestrator.trading.balance_check import BalanceCheck
 from trading_orchestrator.trading.book import Book
@@ -399,7 +399,7 @@ def trade_on_at_the_days_loss(patch: Patch) -> None:
 
 def trade_on_with_a_refused_key(patch: Patch) -> None:
     """It may be accepted again at any moment, and meanwhile the venue bans the address for it."""
-    patch.setattr(shift.Shift, "_key_refused", lambda self, refused: None)
+    patch.setattr(key_stop.KeyStop, "refused", lambda self, refused, question: None)
 
 
 def take_a_humans_word_for_his_orders(patch: Patch) -> None:

@@ -12,9 +12,13 @@ import typer
 from trading_orchestrator.app import settings as hall
 from trading_orchestrator.errors import Refused, Transient
 from trading_orchestrator.keeper.keeper import told_address
+from trading_orchestrator.kernel.clock import Stopwatch
 from trading_orchestrator.kernel.config import environment, merged, read_toml
 
 TIMEOUT_S = 30.0
+ASK_AGAIN = "alerts.stopped"
+STARTS_WITHIN_S, AGAIN_S = 5.0, 0.25
+"""A console answers before its alert manager has read what was told before; what is to be asked again was not done."""
 UrlOption = Annotated[
     str | None,
     typer.Option(
@@ -47,15 +51,27 @@ def call(path: str, body: object | None = None, *, url: str | None = None, confi
     base = _address(url, config).rstrip("/")
     data = None if body is None else json.dumps(body).encode()
     asked = request.Request(base + path, data=data, headers={"content-type": "application/json"})
+    watch = Stopwatch()
+    try:
+        while True:
+            try:
+                return _answer(asked)
+            except ConsoleRefused as refused:
+                if refused.facts["code"] != ASK_AGAIN or watch.elapsed_s() > STARTS_WITHIN_S:
+                    raise
+            watch.pause(AGAIN_S)
+    except (error.URLError, TimeoutError, ConnectionError) as failed:
+        why = getattr(failed, "reason", failed)
+        sentence = f"nobody answers at {base} ({why}): start the system, or name another with --url or --data-dir"
+        raise ConsoleSilent(sentence, url=base) from None
+
+
+def _answer(asked: request.Request) -> Any:
     try:
         with request.urlopen(asked, timeout=TIMEOUT_S) as answer:
             return json.load(answer)
     except error.HTTPError as said:
         raise _refusal(said) from None
-    except (error.URLError, TimeoutError, ConnectionError) as failed:
-        why = getattr(failed, "reason", failed)
-        sentence = f"nobody answers at {base} ({why}): start the system, or name another with --url or --data-dir"
-        raise ConsoleSilent(sentence, url=base) from None
 
 
 def _refusal(said: error.HTTPError) -> ConsoleRefused:
