@@ -111,11 +111,12 @@ class Polls:
     async def _poll_trades_on(self, symbol: str) -> None:
         book = self._intake.book
         cursor, since_ns = book.trade_cursor(symbol), book.trade_cursor_ns(symbol)
+        asked_ns = self._clock.wall_ns()
         trades = await self._broker.trades(symbol, after_id=cursor, since_ns=since_ns)
         not_found: NotFound = {}
         for trade in trades:
             await self._intake.take_in(trade, "poll", not_found)
-        advanced = settled_cursor(trades, self._clock.wall_ns(), self._config)
+        advanced = settled_cursor(trades, asked_ns, self._config)
         if advanced is not None and not self._record.is_lost:
             self._record.write(advanced)
 
@@ -244,13 +245,14 @@ class Polls:
                 self._resolver.nudge()
 
 
-def settled_cursor(trades: Sequence[TradeReport], wall_ns: int, config: DeskConfig) -> CursorAdvanced | None:
+def settled_cursor(trades: Sequence[TradeReport], asked_ns: int, config: DeskConfig) -> CursorAdvanced | None:
     """Return the fact that all trades are booked up to the newest one so old that no lower id can still turn up.
 
     Args:
         trades: those of one symbol after its cursor, oldest first, all booked.
+        asked_ns: when they were asked for, wall: what turned up while they were booked is not among them.
     """
-    before_ns = wall_ns - int(config.poll_overlap_s * 1e9)
+    before_ns = asked_ns - int(config.poll_overlap_s * 1e9)
     old = [trade for trade in trades if trade.at_ns <= before_ns]
     if not old:
         return None

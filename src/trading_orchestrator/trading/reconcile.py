@@ -58,9 +58,11 @@ class NotReconciled(Transient):
 class Snapshot:
     """What the venue said at about one time.
 
-    `found`: the orders asked for by id; None: not found. `look`: whether it knows orders that we would send next.
+    `asked_ns`: when it was asked, wall. `found`: the orders asked for by id; None: not found. `look`: whether it knows
+    orders that we would send next.
     """
 
+    asked_ns: int
     offset_s: float
     open_orders: Sequence[OrderReport]
     trades: Sequence[TradeReport]
@@ -137,7 +139,7 @@ class Reconciler:
         self._balances.first_look(snapshot.balances, sums, self._config.symbols)
         unknown = self._watch_unsettled(snapshot)
         return self._record.write(
-            *self._cursors_advanced(snapshot.trades),
+            *self._cursors_advanced(snapshot),
             DeskReconciled(
                 trigger=trigger,
                 green=True,
@@ -178,10 +180,10 @@ class Reconciler:
             await self._intake.take_in(report, report.source)
         self._record.write(behind, *stops)
 
-    def _cursors_advanced(self, trades: Sequence[TradeReport]) -> list[CursorAdvanced]:
+    def _cursors_advanced(self, snapshot: Snapshot) -> list[CursorAdvanced]:
         """The next successor need not ask for these again."""
-        of_symbol = {symbol: [trade for trade in trades if trade.symbol == symbol] for symbol in self._config.symbols}
-        found = [settled_cursor(each, self._clock.wall_ns(), self._config) for each in of_symbol.values()]
+        of_symbol = [[trade for trade in snapshot.trades if trade.symbol == each] for each in self._config.symbols]
+        found = [settled_cursor(trades, snapshot.asked_ns, self._config) for trades in of_symbol]
         return [advanced for advanced in found if advanced is not None]
 
     async def _open_account(self) -> None:
@@ -218,7 +220,7 @@ class Reconciler:
 
     async def _ask_all(self) -> Snapshot:
         """Ask everything at once: a takeover waits for the slowest answer, not for their sum."""
-        book = self._intake.book
+        book, asked_ns = self._intake.book, self._clock.wall_ns()
         suspects = [order for order in book.unknown_orders() if not order.foreign][-ASK_AT_ONCE:]
         offset, open_orders, balances, trades, found, look = await asyncio.gather(
             self._persistently(self._venue_clock.checked_offset_s),
@@ -229,6 +231,7 @@ class Reconciler:
             self._lost_orders.look(),
         )
         return Snapshot(
+            asked_ns=asked_ns,
             offset_s=offset,
             open_orders=[report for of_symbol in open_orders for report in of_symbol],
             balances=balances,

@@ -117,6 +117,36 @@ async def test_trades_are_asked_for_from_the_cursors_time_on(tmp_path: Path) -> 
         assert 2 == len(await world.facts("trade.booked"))
 
 
+@pytest.mark.parametrize("asks", ["a poll", "a start"])
+async def test_a_slow_answer_takes_the_cursor_past_no_trade(tmp_path: Path, asks: str) -> None:
+    """A trade may turn up as late as `poll_overlap_s`; what an answer lacks may have turned up on its way here."""
+    async with await World.open(tmp_path) as world:
+        node = await world.start(world.node("Buyer", poll_orders_s=30.0, poll_trades_s=0.3))
+        await world.quote("1.1000")
+        if asks == "a start":
+            node.crash()
+            node = world.node("Buyer", poll_orders_s=30.0, poll_trades_s=0.3)
+        world.fault("report", Effect.DROPPED, times=1000)
+        for number in range(2):
+            world.venue.accept(NewOrder(f"human-{number}", SYMBOL, Side.SELL, OrdType.MARKET, Decimal(7)))
+        turns_up_ns = world.clock.monotonic_ns() + 4_500_000_000
+        honest, late_id = node.broker.trades, world.venue.trades(SYMBOL)[-2].trade_id
+
+        async def trades(symbol: str, **after: Any) -> Sequence[TradeReport]:
+            left_s = (turns_up_ns - world.clock.monotonic_ns()) / 1e9
+            told = [trade for trade in await honest(symbol, **after) if left_s <= 0 or trade.trade_id != late_id]
+            await world.clock.sleep(2.0 if 0 < left_s < 0.5 else 0.0)
+            return told
+
+        node.broker.trades = trades  # type: ignore[method-assign]
+        await world.run(4.1)
+        if asks == "a start":
+            await world.start(node, Succession.PROVED_DEATH)
+        await world.run(3.0)
+
+        assert world.venue_position_qty() == await world.position_qty()
+
+
 async def test_an_unexplained_difference_is_journaled_and_nothing_is_booked(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         await world.start(world.node("Buyer", compare_s=2.0))
