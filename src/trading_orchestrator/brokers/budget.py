@@ -235,6 +235,11 @@ class RequestBudget:
             raise BudgetSpent("not sent: the rest of the request budget is kept for cancels", retry_after_s=wait_s)
         else:
             await self._wait_for_turn(weight, purpose)
+            while self.paused_s:  # the venue said so between the turn and now
+                self._spend(-weight, purpose)
+                if purpose is not Purpose.CANCEL:
+                    raise self._paused()
+                await self._wait_for_turn(weight, purpose)
             try:
                 LAST_LOOK.get()()
             except BaseException:  # whatever keeps it from leaving, a cancellation too: nothing was spent

@@ -186,18 +186,20 @@ class Wire:
         await self._ask("connect", lambda: None)
 
     async def submit(self, order: NewOrder) -> OrderReport:
+        await self._may_be_stopped()
         await self._pass_budget("submit", order.cl_ord_id)
-        await self._stamp()
+        LAST_LOOK.get()()
         self._network.witness.sent(self._node, order)
         return await self._ask("submit", lambda: self._network.venue.accept(order), order.cl_ord_id)
 
     async def cancel(self, symbol: str, cl_ord_id: str) -> OrderReport:
+        await self._may_be_stopped()
         since_s = self._network.loop.time()
         await self._pass_budget("cancel")
         waited_s = self._network.loop.time() - max(since_s, self._banned_until_s, self.stood_still_until_s)
         if waited_s > CANCEL_MAY_WAIT_S:
             self._network.witness.cancel_waited(self._node, cl_ord_id, waited_s)
-        await self._stamp()
+        LAST_LOOK.get()()
         self._network.witness.cancel_sent(self._node, cl_ord_id)
         return await self._ask("cancel", lambda: self._network.venue.cancel(symbol, cl_ord_id), cl_ord_id)
 
@@ -252,10 +254,12 @@ class Wire:
         trades = [trade for trade in trades if not self._network.is_forgotten(trade.cl_ord_id, trades_too=True)]
         return trades if self._network.names_orders else [structs.replace(trade, cl_ord_id="") for trade in trades]
 
-    async def _stamp(self) -> None:
-        """A process may be stopped between its look and its stamp; whoever stamps looks again, as with ccxt."""
+    async def _may_be_stopped(self) -> None:
+        """A process may be stopped between its look and its stamp; whoever stamps looks again, as with ccxt.
+
+        Before the budget is passed: from there to the stamp ccxt lets nobody else run, who could hear of a ban.
+        """
         await self._clock.sleep(0.0)
-        LAST_LOOK.get()()
 
     async def _pass_budget(self, on: str, cl_ord_id: str = "") -> None:
         try:

@@ -146,6 +146,34 @@ async def test_in_a_ban_nothing_is_asked_and_cancels_leave_at_its_end() -> None:
     assert [VenuePaused] == [type(each) for each in outcomes if each is not None]
 
 
+async def test_nothing_leaves_in_a_ban_that_is_told_once_its_turn_has_come() -> None:
+    storm = Storm()
+    storm.budget.pause(1.0)
+    with last_look(lambda: storm.budget.pause(30.0)):  # as an answer read between the turns and the requests
+        storm.ask(Purpose.CANCEL)
+    storm.ask(Purpose.CANCEL, times=2)
+    await storm.clock.advance(1.1)
+    assert 1 == storm.count(Purpose.CANCEL)
+
+    await storm.clock.advance(30.0)
+
+    assert [1.0, 31.0, 31.0] == [round(at, 3) for at in storm.left_at_s[Purpose.CANCEL]]
+    assert 3.0 == storm.budget.state.spent[Purpose.CANCEL]
+    await storm.end()
+
+
+async def test_a_question_whose_turn_came_is_not_asked_in_a_ban_either() -> None:
+    storm = Storm()
+    storm.ask(Purpose.CANCEL, times=round(FULL))
+    with last_look(lambda: storm.budget.pause(30.0)):
+        storm.ask(Purpose.QUESTION, weight=0.0)
+    storm.ask(Purpose.QUESTION, weight=0.0)
+    await storm.clock.advance(20.0)
+
+    assert [VenuePaused] == [type(each) for each in await storm.end() if each is not None]
+    assert 1 == storm.count(Purpose.QUESTION)
+
+
 async def test_a_cancel_that_waited_leaves_only_if_it_still_may() -> None:
     storm, looks = Storm(), list[str]()
 
