@@ -64,12 +64,12 @@ def test_the_line_is_named_the_desk_is_handed_over_and_no_order_is_lost(
     system.start()
     _, trader = system.wait_trading()
 
-    def asked() -> bool:
+    def has_asked() -> bool:
         found = trader in {node for node, _ in facts(system, "memory.handover_asked")}
         assert found or trader in {node for _, node in system.nodes()}, system.log.read_text()[-3000:]
         return found
 
-    wait_until(asked, within_s=400, what=f"{trader} to hand over", every_s=0.5)
+    wait_until(has_asked, within_s=400, what=f"{trader} to hand over", every_s=0.5)
     heir, move = wait_until(lambda: taken_by_another(system, trader), within_s=15, what="the standby to take the desk")[
         0
     ]
