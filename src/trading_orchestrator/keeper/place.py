@@ -107,7 +107,7 @@ class Place:
         self._leave.clear()
         try:
             await self.tenancy.take(seat)
-        except BaseException:
+        except BaseException:  # a cancellation too: the lease must not outlive a tenancy that did not begin
             await self.tenancy.leave(0)
             await held.release()
             raise
