@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.running_system import RunningSystem
 from tests.venue_process import VenueProcess
+
+LOG_LINES = 60
 
 
 @pytest.fixture
@@ -29,3 +31,14 @@ def system(tmp_path: Path, venue: VenueProcess) -> Iterator[RunningSystem]:
     yield running
     if running.is_running():
         running.kill_all()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the system said beside a failure: where CI ran, nobody can look it up afterwards."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("system")
+    if report.when == "call" and report.failed and isinstance(running, RunningSystem) and running.log.exists():
+        lines = running.log.read_text().splitlines()[-LOG_LINES:]
+        report.sections.append(("the end of system.log", "\n".join(lines)))
+    return report

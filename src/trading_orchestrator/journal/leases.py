@@ -18,14 +18,15 @@ class HeldLease:
     """One lease, as long as it is ours.
 
     Law: act only while `may_act()`; it ends at three quarters of the TTL after the last confirmed renewal was
-    *asked for*, by the clock since boot, so a node that was stopped or whose disk hangs knows it on its first
-    instruction. A renewal that comes through later revives it: the epoch proves that nobody acted meanwhile.
+    *written*, as its row tells all, by the clock since boot, so a node that was stopped or whose disk hangs knows
+    it on its first instruction. What a renewal waited for the journal's lock is not counted. One that comes through
+    later revives it: the epoch proves that nobody acted meanwhile.
     When the whole TTL has passed, or another holder is seen, `lost` is set for good.
 
     Renewal runs as tasks on the caller's event loop, never on a thread: a blocked loop must stop renewing.
     """
 
-    def __init__(self, store: FactStore, clock: Clock, row: LeaseRow, *, asked_ns: int, ttl_s: float) -> None:
+    def __init__(self, store: FactStore, clock: Clock, row: LeaseRow, *, ttl_s: float) -> None:
         self.lease = row.name
         self.holder = row.holder
         self.epoch = row.epoch
@@ -35,7 +36,7 @@ class HeldLease:
         self._clock = clock
         self._ttl_s = ttl_s
         self._ttl_ns = int(ttl_s * 1e9)
-        self._asked_ns = asked_ns
+        self._expires_ns = row.expires_ns
         self._released = False
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -51,7 +52,7 @@ class HeldLease:
     @property
     def deadline_ns(self) -> int:
         """Return the instant (Clock.boot_ns) after which nothing may be sent under this lease."""
-        return self._asked_ns + self._ttl_ns * 3 // 4
+        return self._expires_ns - self._ttl_ns // 4
 
     def may_act(self) -> bool:
         """Return whether acting on the world is lawful at this instant."""
@@ -74,12 +75,12 @@ class HeldLease:
         await self._end_tasks()
 
     async def _renew(self) -> None:
-        due_ns = self._asked_ns + self._ttl_ns // 3
+        due_ns = self._expires_ns - self._ttl_ns * 2 // 3
         while True:
             await self._clock.sleep(max(due_ns - self._clock.boot_ns(), 0) / 1e9)
             asked_ns = self._clock.boot_ns()
             try:
-                await self._store.renew_lease(self.lease, holder=self.holder, epoch=self.epoch, ttl_s=self._ttl_s)
+                row = await self._store.renew_lease(self.lease, holder=self.holder, epoch=self.epoch, ttl_s=self._ttl_s)
             except (StaleEpoch, Broken) as error:
                 self._lose(error.message)
                 return
@@ -87,12 +88,12 @@ class HeldLease:
                 log.warning("lease %s: renewal failed, trying again: %s", self.lease, error)
                 due_ns = asked_ns + self._ttl_ns // 12
                 continue
-            self._asked_ns = asked_ns
+            self._expires_ns = row.expires_ns
             due_ns = asked_ns + self._ttl_ns // 3
 
     async def _watch_expiry(self) -> None:
         """A task of its own, because a renewal may hang for longer than the lease lives."""
-        while (rest_ns := self._asked_ns + self._ttl_ns - self._clock.boot_ns()) > 0:
+        while (rest_ns := self._expires_ns - self._clock.boot_ns()) > 0:
             await self._clock.sleep(rest_ns / 1e9)
         self._lose(f"not renewed within {self._ttl_s} s")
 
@@ -135,8 +136,7 @@ class LeaseKeeper:
             LeaseHeld: another holder's lease is unexpired.
             StorageUnavailable, CommitUnknown: claim again; a claim that did land only raised the epoch.
         """
-        asked_ns = self._clock.boot_ns()
         row = await self._store.claim_lease(
             lease, holder=self.holder, ttl_s=self.ttl_s, predecessor_dead=predecessor_dead
         )
-        return HeldLease(self._store, self._clock, row, asked_ns=asked_ns, ttl_s=self.ttl_s)
+        return HeldLease(self._store, self._clock, row, ttl_s=self.ttl_s)

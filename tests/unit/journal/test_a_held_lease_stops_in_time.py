@@ -1,4 +1,4 @@
-"""Who holds a lease stops acting at three quarters of its TTL after the last confirmed renewal was asked for."""
+"""Who holds a lease stops acting at three quarters of its TTL after the last confirmed renewal was written."""
 
 from __future__ import annotations
 
@@ -21,19 +21,27 @@ class Leases:
         self.clock = clock
         self.renewed_at_s: list[float] = []
         self.released = False
-        self.takes_s = 0.0
+        self.waits_s = self.takes_s = 0.0
+        """How long the journal's lock is waited for before the row is written, and its commit after that."""
         self.fails: Callable[[], OrchestratorError | None] = lambda: None
 
     async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
-        return LeaseRow(name, holder, 5, self.clock.boot_ns() + int(ttl_s * 1e9), "boot")
+        return await self._written(name, holder, 5, ttl_s)
 
     async def renew_lease(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow:
         self.renewed_at_s.append(self.clock.boot_ns() / 1e9)
-        if self.takes_s:
-            await self.clock.sleep(self.takes_s)
+        row = await self._written(name, holder, epoch, ttl_s)
         if error := self.fails():
             raise error
-        return LeaseRow(name, holder, epoch, self.clock.boot_ns() + int(ttl_s * 1e9), "boot")
+        return row
+
+    async def _written(self, name: str, holder: str, epoch: int, ttl_s: float) -> LeaseRow:
+        if self.waits_s:
+            await self.clock.sleep(self.waits_s)
+        row = LeaseRow(name, holder, epoch, self.clock.boot_ns() + int(ttl_s * 1e9), "boot")
+        if self.takes_s:
+            await self.clock.sleep(self.takes_s)
+        return row
 
     async def release_lease(self, name: str, *, holder: str, epoch: int) -> None:
         self.released = True
@@ -92,14 +100,28 @@ async def test_a_renewal_that_comes_through_at_last_revives_it(
     assert not held.lost.is_set()
 
 
-async def test_the_deadline_counts_from_when_a_renewal_was_asked_for(
+async def test_the_deadline_counts_from_when_a_renewal_was_written(
     held: HeldLease, leases: Leases, clock: VirtualClock
 ) -> None:
-    leases.takes_s = 1.2
+    leases.waits_s, leases.takes_s = 0.3, 0.9
     await clock.advance(2.2)
 
     assert [1.0] == leases.renewed_at_s[:1]
-    assert 1_000_000_000 + 2_250_000_000 == held.deadline_ns
+    assert 1_300_000_000 + 2_250_000_000 == held.deadline_ns
+
+
+async def test_a_claim_that_waited_for_the_journal_is_a_whole_ttl_long(leases: Leases, clock: VirtualClock) -> None:
+    """Its predecessor was stopped inside a transaction, so the lock came only after its death."""
+    leases.waits_s = 3.5
+    claiming = asyncio.create_task(LeaseKeeper(cast(FactStore, leases), clock, holder="n1").claim("desk/paper"))
+    await clock.advance(3.5)
+    held = await claiming
+    leases.waits_s = 0.0
+
+    await clock.advance(5.0)
+
+    assert held.may_act()
+    await held.abandon()
 
 
 async def test_a_renewal_that_never_returns_does_not_keep_it(
