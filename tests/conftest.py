@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.quiet import turn
+from tests.quiet import CORES, turn
 
 Figures = Callable[[], AbstractContextManager[None]]
 
@@ -42,16 +42,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not is_alone(item))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores, for tests that mostly wait; `turn` keeps the others to a core each."""
+    return CORES + 1
+
+
 def is_alone(item: pytest.Item) -> bool:
     """Return whether the test wants the machine to itself: chaos that measures, and what uses every core by itself."""
-    is_chaos = item.get_closest_marker("chaos") is not None and item.get_closest_marker("waits") is None
+    is_chaos = item.get_closest_marker("chaos") is not None and not is_idle(item)
     return is_chaos or item.get_closest_marker("alone") is not None
+
+
+def is_idle(item: pytest.Item) -> bool:
+    """Return whether the test mostly waits, so that others may work beside it."""
+    return item.get_closest_marker("waits") is not None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Wait for the test's turn on this machine, before its time-out begins to count."""
-    with turn(alone=is_alone(item)):
+    with turn(alone=is_alone(item), idle=is_idle(item)):
         return (yield)
 
 

@@ -1,12 +1,13 @@
-"""Of two workers, one that wants the machine alone waits for the other, and is not overtaken for ever."""
+"""Of two workers, one that wants the machine alone waits for the other; of many that share it, each has a core."""
 
 from __future__ import annotations
 
 import fcntl
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.quiet import turn
+from tests.quiet import CORES, turn
 
 
 def test_who_wants_it_alone_comes_before_those_who_share_it_later(tmp_path: Path) -> None:
@@ -23,6 +24,21 @@ def test_who_wants_it_alone_comes_before_those_who_share_it_later(tmp_path: Path
     late.join()
 
     assert ["first", "alone", "shared"] == said
+
+
+def test_of_those_that_share_it_no_more_work_than_there_are_cores(tmp_path: Path) -> None:
+    said: list[str] = []
+    with ExitStack() as busy:
+        for _ in range(CORES):
+            busy.enter_context(turn(alone=False, folder=tmp_path))
+        waiting = threading.Thread(target=hold, args=(said, "one more", tmp_path))
+        waiting.start()
+        with turn(alone=False, idle=True, folder=tmp_path):
+            waiting.join(0.1)
+            said.append("one that waits")
+    waiting.join()
+
+    assert ["one that waits", "one more"] == said
 
 
 def hold(said: list[str], name: str, folder: Path) -> None:

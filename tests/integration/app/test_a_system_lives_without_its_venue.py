@@ -63,6 +63,7 @@ def was_killed(system: RunningSystem) -> bool:
 
 
 @pytest.mark.long
+@pytest.mark.waits
 def test_f39_a_start_while_the_venue_is_away_serves_the_page_and_trades_when_it_comes(system: RunningSystem) -> None:
     system.venue.stop()
     system.start()

@@ -98,6 +98,7 @@ def test_what_rests_is_canceled_nobody_is_killed_and_people_hear_of_it(system: R
 
 
 @pytest.mark.long
+@pytest.mark.waits
 @pytest.mark.timeout(300)
 def test_a_journal_that_another_program_locks_for_a_minute(system: RunningSystem, people: Hook) -> None:
     system.wait_trading()

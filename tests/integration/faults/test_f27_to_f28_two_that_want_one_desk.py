@@ -15,7 +15,7 @@ from trading_orchestrator.journal.leases import TTL_S
 from trading_orchestrator.kernel.tenancy import Succession
 
 
-@pytest.mark.parametrize("frozen_s", [3 * TTL_S, pytest.param(60.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize("frozen_s", [3 * TTL_S, pytest.param(60.0, marks=[pytest.mark.long, pytest.mark.waits])])
 async def test_f27_a_trader_frozen_in_the_middle_of_a_send_wakes_up_and_sends_nothing(
     scene: Scene, frozen_s: float
 ) -> None:

@@ -18,6 +18,7 @@ CACHED_S = 10.0
 
 
 @pytest.mark.long
+@pytest.mark.waits
 async def test_f38_a_mute_name_server(far_scene: Scene, wire: Wire, tmp_path: Path) -> None:
     resolver = tmp_path / "resolv.conf"
     resolver.write_text(f"nameserver {wire.near}\noptions timeout:1 attempts:1\n")
