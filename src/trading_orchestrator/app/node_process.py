@@ -119,11 +119,11 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
     if spec.looks and is_alone(incarnations_dir(config.data_dir), spec.node):
         await asyncio.to_thread(look_through, journal, clock=clock)
     store = await open_store(journal, clock=clock)
-    lock_holders = partial(write_lock_holders, journal)
-    deaths = Deaths(incarnations_dir(config.data_dir), lock_holders)
+    deaths = Deaths(incarnations_dir(config.data_dir), partial(write_lock_holders, journal))
 
     async def ready() -> None:
         os.write(ready_fd, f"{READY}\n".encode())
+        collect_seldom()  # once more: what the console imported stays as well
         held = [row.holder for row in await store.leases()]
         await asyncio.to_thread(clear_dead, incarnations_dir(config.data_dir), keep=held)
         await tell_unlimited(cluster, ceilings, partial(ceiling_of, os.getpid()))

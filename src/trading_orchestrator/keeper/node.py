@@ -20,6 +20,9 @@ from trading_orchestrator.storage.ports import FactStore
 log = logging.getLogger(__name__)
 CONSOLE = "console"
 LOOK_FOR_HEIR_S = 0.25
+DESKS_FIRST_S, DESKS_WITHIN_S = 0.01, 0.5
+"""The console hears of a death when the desks do, and begins after them: both on one loop would delay the orders. A
+desk that takes longer to begin, because its venue does not answer, keeps nobody from the page."""
 
 
 class Node:
@@ -116,14 +119,24 @@ class Node:
         return any(place.seat is not None for place in self._places if place.lease != CONSOLE)
 
     async def _may_claim(self, lease: str) -> bool:
-        """A node that trades serves the console only while no other living node is ready to; and a lease that has a
-        home elsewhere is claimed only while nobody is at home.
+        """A node that trades serves the console only while no other living node is ready to, and begins it after its
+        desks; and a lease that has a home elsewhere is claimed only while nobody is at home.
         """
-        if lease in self._homes:
-            return not await self._is_somebody_at_home(lease)
-        if lease != CONSOLE or not self._trades():
-            return True
-        return not await self._others_for_console()
+        if lease != CONSOLE:
+            may = lease not in self._homes or not await self._is_somebody_at_home(lease)
+            self._place(lease).taking_since_ns = self._clock.monotonic_ns() if may else None
+            return may
+        await self._clock.sleep(DESKS_FIRST_S)
+        if self._is_taking_a_desk():
+            return False
+        return not self._trades() or not await self._others_for_console()
+
+    def _is_taking_a_desk(self) -> bool:
+        lately_ns = self._clock.monotonic_ns() - int(DESKS_WITHIN_S * 1e9)
+        return any(place.taking_since_ns is not None and place.taking_since_ns > lately_ns for place in self._places)
+
+    def _place(self, lease: str) -> Place:
+        return next(place for place in self._places if place.lease == lease)
 
     async def _hand_console_to_an_idle_node(self) -> None:
         console = next((place for place in self._places if place.lease == CONSOLE and place.seat is not None), None)

@@ -46,6 +46,7 @@ class Place:
     may_fail_alone: its failure does not end the node (the console); a desk's does, and a fresh process takes over.
     tried: set once its first start has ended, either way; READY and the places behind it wait for that and no longer.
     settled: set once the node either acts or stands by, warm: from then on it can take over.
+    taking_since_ns: the instant (Clock.monotonic_ns) since which it is about to act, claiming or beginning; else None.
     """
 
     tenancy: Tenancy
@@ -57,6 +58,7 @@ class Place:
     tried: asyncio.Event = field(default_factory=asyncio.Event)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     seat: HeldSeat | None = None
+    taking_since_ns: int | None = None
     _leave: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -84,6 +86,7 @@ class Place:
                 wait_s = max(backoff.next_s(), getattr(error, "retry_after_s", None) or 0.0)
                 log.warning("%s could not start (%s); trying again in %.2f s", self.lease, error, wait_s)
                 self.tenancy.held_up(error.message)
+                self.taking_since_ns = None
                 self.tried.set()
                 await self.clock.sleep(wait_s)
             except Exception:  # a page that fails must not end the node that trades
@@ -96,6 +99,7 @@ class Place:
 
     def _settle(self) -> None:
         self.tenancy.held_up("")
+        self.taking_since_ns = None
         self.settled.set()
         self.tried.set()
 

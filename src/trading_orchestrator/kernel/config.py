@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -162,7 +163,8 @@ def _with_names(kind: Any, value: Any, key: str) -> str:
     return key
 
 
-def _types_by_key(kind: Any) -> dict[str, Any]:
+@cache  # a standby reads its alerts' files while it may have to take a desk
+def _types_by_key(kind: Any) -> Mapping[str, Any]:
     """Return the types by the keys as they stand in a file: a field may be renamed there (`class_` → `class`)."""
     hints = get_type_hints(kind, include_extras=True)
     return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,21 @@ class RecordingTenancy:
         self.calls.append("close")
 
 
+class SlowTenancy(RecordingTenancy):
+    """One whose start takes a while, and is noted where others are when it is over."""
+
+    def __init__(self, lease: str, begun: list[str], clock: VirtualClock, takes_s: float) -> None:
+        super().__init__(lease)
+        self._begun = begun
+        self._clock = clock
+        self._takes_s = takes_s
+
+    async def take(self, seat: Seat) -> None:
+        await self._clock.sleep(self._takes_s)
+        await super().take(seat)
+        self._begun.append(self.lease)
+
+
 class ToldDeaths:
     """Deaths as the test tells them."""
 
@@ -73,14 +89,14 @@ class ToldDeaths:
         self.born: set[str] = set()
         self.dead: set[str] = set()
         self.words: dict[str, LastWords] = {}
-        self._told = asyncio.Event()
+        self._gone: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def words_of(self, node: str) -> LastWords | None:
         return self.words.get(node)
 
     def tell(self, node: str) -> None:
         self.dead.add(node)
-        self._told.set()
+        self._gone[node].set()
 
     def is_dead(self, node: str) -> bool:
         return node in self.dead
@@ -92,9 +108,7 @@ class ToldDeaths:
         self.tell(node)
 
     async def wait_death(self, node: str) -> None:
-        while node not in self.dead:
-            await self._told.wait()
-            self._told.clear()
+        await self._gone[node].wait()
 
 
 class Hall:
@@ -320,6 +334,24 @@ async def test_the_survivor_gives_the_console_to_the_replacement(hall: Hall) -> 
     hall.start("c", RecordingTenancy(DESK), RecordingTenancy(CONSOLE))
     await hall.pass_time(3)
     assert {DESK: "b", CONSOLE: "c"} == await hall.holders()
+
+
+@pytest.mark.parametrize(("takes_s", "first"), [(0.2, DESK), (5.0, CONSOLE)])
+async def test_the_heir_begins_its_desk_before_the_console_unless_that_lasts(
+    hall: Hall, takes_s: float, first: str
+) -> None:
+    """Both on one loop would delay the orders; a venue that does not answer keeps nobody from the page."""
+    begun: list[str] = []
+    hall.start("a", RecordingTenancy(DESK), RecordingTenancy(CONSOLE))
+    await hall.pass_time(1.05)  # so that b is ready just after a looked for somebody to give the console to
+    hall.start("b", SlowTenancy(DESK, begun, hall.clock, takes_s), SlowTenancy(CONSOLE, begun, hall.clock, 0.0))
+    await hall.pass_time(0.05)
+    hall.deaths.tell("a")
+    await hall.pass_time(1)
+
+    assert first == begun[0]
+    await hall.pass_time(5)
+    assert {DESK: "b", CONSOLE: "b"} == await hall.holders()
 
 
 async def test_a_console_that_fails_does_not_end_the_node_that_trades(hall: Hall) -> None:

@@ -24,6 +24,8 @@ LEASE = "console"
 _WEB = (
     "trading_orchestrator.perpetual_operations.console.console",
     "trading_orchestrator.perpetual_operations.console.serving",
+    "uvicorn.protocols.http.httptools_impl",  # what uvicorn imports by name, only when it serves
+    "uvicorn.lifespan.off",
     "trading_orchestrator.perpetual_operations.alerts.starting",  # 70 ms that a takeover of the console need not wait
     *HISTORY_MODULES,
 )

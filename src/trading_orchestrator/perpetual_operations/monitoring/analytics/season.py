@@ -15,7 +15,7 @@ class Season:
     __slots__ = ("_count", "_days", "_phase", "_sum")
 
     def __init__(self) -> None:
-        self._days: list[deque[float]] = [deque(maxlen=DAYS) for _ in range(PHASES)]
+        self._days: dict[int, deque[float]] = {}
         self._phase = -1
         self._sum = 0.0
         self._count = 0
@@ -25,11 +25,11 @@ class Season:
         phase = int(at_s % DAY_S / DAY_S * PHASES)
         if phase != self._phase:
             if self._count:
-                self._days[self._phase].append(self._sum / self._count)
+                self._days.setdefault(self._phase, deque(maxlen=DAYS)).append(self._sum / self._count)
             self._phase, self._sum, self._count = phase, 0.0, 0
         self._sum += value
         self._count += 1
-        if len(self._days[phase]) < DAYS_NEEDED:
+        if len(self._days.get(phase, ())) < DAYS_NEEDED:
             return None
-        near = [each for step in (-1, 0, 1) for each in self._days[(phase + step) % PHASES]]
+        near = [each for step in (-1, 0, 1) for each in self._days.get((phase + step) % PHASES, ())]
         return min(near), max(near)
