@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MARKED_FOLDERS = ("integration", "simulation", "chaos")
 IS_LONG = "CHAOS_KILLS" in os.environ  # make test CHAOS=long
 TAKES_LONG = pytest.mark.skip(reason="takes half a minute and more: make test CHAOS=long runs it, and so does .ci/run")
+BEFORE_IDLE = 200
+"""Tests of the rest: more than there are gaps between those that want the machine alone."""
 
 # A deadline per example times the machine, not the code; the blob repeats a failure anywhere.
 # New examples are sought at the desk; a merge is judged by the same ones every time.
@@ -31,7 +33,8 @@ settings.load_profile("house")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with the rung its folder stands for, so `-m 'not chaos'` needs no marks by hand.
 
-    Who wants the machine alone comes first: later it would keep a worker waiting for the other one's long test.
+    Who wants the machine alone comes first: later it would keep a worker waiting for the other one's long test. Who
+    mostly waits, and long, comes soon after those, but not while another worker may still have some of them to do.
     """
     for item in items:
         if item.get_closest_marker("long") is not None and not IS_LONG:
@@ -39,12 +42,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for folder in MARKED_FOLDERS:
             if folder in item.path.relative_to(ROOT).parts:
                 item.add_marker(folder)
-    items.sort(key=lambda item: not is_alone(item))
+    alone, idle = [each for each in items if is_alone(each)], [each for each in items if is_idle(each)]
+    rest = [each for each in items if not is_alone(each) and not is_idle(each)]
+    items[:] = [*alone, *rest[:BEFORE_IDLE], *idle, *rest[BEFORE_IDLE:]]
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than cores, for tests that mostly wait; `turn` keeps the others to a core each."""
-    return CORES + 1
+    """More workers than cores, for tests that mostly wait; `turn` keeps the others to a core each."""
+    return CORES + 2
 
 
 def is_alone(item: pytest.Item) -> bool:

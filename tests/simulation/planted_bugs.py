@@ -422,6 +422,7 @@ AIMED: Mapping[Plant, Sequence[Cell]] = {
     never_poll_trades: [(FaultKind.DROPPED, At.NEW)] * 40,
     verify_a_kill_without_a_look: [(FaultKind.KILL_SWITCHED, At.NEW)] * 6,
     book_a_difference_away: [(FaultKind.TRANSFERRED, At.NEW)] * 6,
+    mint_lost_ids_again: [(FaultKind.RESTORED, At.UNKNOWN)] * 3,
     abandon_whatever_the_balance_says: [(FaultKind.FORGOTTEN, At.UNKNOWN)] * 8,
     trade_without_a_permit: [(FaultKind.DISARMED, At.NEW)] * 6,
     trade_on_with_a_refused_key: [(FaultKind.KEY_REVOKED, At.NEW)] * 6,

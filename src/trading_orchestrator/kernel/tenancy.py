@@ -39,7 +39,7 @@ class Seat(Protocol):
         ...
 
     def may_act(self) -> bool:
-        """Return whether three quarters of the TTL have not passed since the last confirmed renewal began.
+        """Return whether three quarters of the TTL have not passed since the last confirmed renewal was written.
 
         Check it right before bytes leave; costs one clock read.
         """
