@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.quiet import CORES, turn
+from tests.quiet import CORES, turn, wait_for_lines
 
 Figures = Callable[[], AbstractContextManager[None]]
 
@@ -21,8 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MARKED_FOLDERS = ("integration", "simulation", "chaos")
 IS_LONG = "CHAOS_KILLS" in os.environ  # make test CHAOS=long
 TAKES_LONG = pytest.mark.skip(reason="takes half a minute and more: make test CHAOS=long runs it, and so does .ci/run")
-BEFORE_IDLE = 200
-"""Tests of the rest: more than there are gaps between those that want the machine alone."""
+ALONE = pytest.StashKey[int]()
 
 # A deadline per example times the machine, not the code; the blob repeats a failure anywhere.
 # New examples are sought at the desk; a merge is judged by the same ones every time.
@@ -33,8 +32,8 @@ settings.load_profile("house")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with the rung its folder stands for, so `-m 'not chaos'` needs no marks by hand.
 
-    Who wants the machine alone comes first: later it would keep a worker waiting for the other one's long test. Who
-    mostly waits, and long, comes soon after those, but not while another worker may still have some of them to do.
+    Who wants the machine alone comes first: later it would keep a worker waiting for the other one's long test. Chaos
+    that mostly waits takes longest, so it comes next.
     """
     for item in items:
         if item.get_closest_marker("long") is not None and not IS_LONG:
@@ -42,9 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for folder in MARKED_FOLDERS:
             if folder in item.path.relative_to(ROOT).parts:
                 item.add_marker(folder)
-    alone, idle = [each for each in items if is_alone(each)], [each for each in items if is_idle(each)]
-    rest = [each for each in items if not is_alone(each) and not is_idle(each)]
-    items[:] = [*alone, *rest[:BEFORE_IDLE], *idle, *rest[BEFORE_IDLE:]]
+    items.sort(key=lambda item: 0 if is_alone(item) else 1 if is_idle_chaos(item) else 2)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Know how many want the machine alone, after `-k` and `-m` have chosen."""
+    session.config.stash[ALONE] = sum(is_alone(item) for item in session.items)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -63,11 +65,24 @@ def is_idle(item: pytest.Item) -> bool:
     return item.get_closest_marker("waits") is not None
 
 
+def is_idle_chaos(item: pytest.Item) -> bool:
+    """Return whether the test waits for minutes: begun too early, it keeps those waiting that want to be alone."""
+    return is_idle(item) and item.get_closest_marker("chaos") is not None
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Wait for the test's turn on this machine, before its time-out begins to count."""
+    done = item.config._tmp_path_factory.getbasetemp().parent / "done-alone"  # type: ignore[attr-defined]  # all share it
+    if is_idle_chaos(item) and hasattr(item.config, "workerinput"):
+        wait_for_lines(done, item.config.stash[ALONE])
     with turn(alone=is_alone(item), idle=is_idle(item)):
-        return (yield)
+        try:
+            return (yield)
+        finally:
+            if is_alone(item):
+                with done.open("a") as lines:
+                    lines.write(f"{item.nodeid}\n")
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,13 @@ import fcntl
 import os
 import random
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 CORES = len(os.sched_getaffinity(0))
+LOOK_EVERY_S = 0.02
 
 
 @contextmanager
@@ -37,17 +39,22 @@ def turn(*, alone: bool, idle: bool = False, folder: Path | None = None) -> Iter
             yield
 
 
+def wait_for_lines(file: Path, count: int) -> None:
+    """Return once the file has so many lines, which other processes write."""
+    while count and (not file.exists() or len(file.read_text().splitlines()) < count):
+        time.sleep(LOOK_EVERY_S)
+
+
 @contextmanager
 def _core(place: Path) -> Iterator[None]:
-    """Hold a free core; with none free, one at random: the kernel hands it on in the order of asking."""
-    for number in random.sample(range(CORES), CORES):
-        with place.with_suffix(f".core-{number}").open("w") as core:
-            try:
-                fcntl.flock(core, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield
-            return
-    with place.with_suffix(f".core-{random.randrange(CORES)}").open("w") as core:
-        fcntl.flock(core, fcntl.LOCK_EX)
-        yield
+    """Hold a free core, whichever is free first."""
+    while True:
+        for number in random.sample(range(CORES), CORES):
+            with place.with_suffix(f".core-{number}").open("w") as core:
+                try:
+                    fcntl.flock(core, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                yield
+                return
+        time.sleep(random.uniform(0.0, LOOK_EVERY_S))

@@ -39,6 +39,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     running = getattr(item, "funcargs", {}).get("system")
     if report.when == "call" and report.failed and isinstance(running, RunningSystem) and running.log.exists():
-        lines = running.log.read_text().splitlines()[-LOG_LINES:]
+        lines = running.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
         report.sections.append(("the end of system.log", "\n".join(lines)))
     return report

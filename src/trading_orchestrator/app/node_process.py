@@ -123,7 +123,6 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
 
     async def ready() -> None:
         os.write(ready_fd, f"{READY}\n".encode())
-        collect_seldom()  # once more: what the console imported stays as well
         held = [row.holder for row in await store.leases()]
         await asyncio.to_thread(clear_dead, incarnations_dir(config.data_dir), keep=held)
         await tell_unlimited(cluster, ceilings, partial(ceiling_of, os.getpid()))

@@ -89,7 +89,7 @@ class HeldLease:
                 due_ns = asked_ns + self._ttl_ns // 12
                 continue
             self._expires_ns = row.expires_ns
-            due_ns = asked_ns + self._ttl_ns // 3
+            due_ns = self._expires_ns - self._ttl_ns * 2 // 3
 
     async def _watch_expiry(self) -> None:
         """A task of its own, because a renewal may hang for longer than the lease lives."""
@@ -126,17 +126,15 @@ class LeaseKeeper:
         self.holder = holder
         self.ttl_s = ttl_s
 
-    async def claim(self, lease: str, *, predecessor_dead: bool = False) -> HeldLease:
+    async def claim(self, lease: str, *, dead_holder: str = "") -> HeldLease:
         """Take the lease and keep it renewed until it is released or lost.
 
         Args:
-            predecessor_dead: say it only with proof (its incarnation lock was free).
+            dead_holder: whose process is proved gone (its incarnation lock was free); another's lease stays his.
 
         Raises:
             LeaseHeld: another holder's lease is unexpired.
             StorageUnavailable, CommitUnknown: claim again; a claim that did land only raised the epoch.
         """
-        row = await self._store.claim_lease(
-            lease, holder=self.holder, ttl_s=self.ttl_s, predecessor_dead=predecessor_dead
-        )
+        row = await self._store.claim_lease(lease, holder=self.holder, ttl_s=self.ttl_s, dead_holder=dead_holder)
         return HeldLease(self._store, self._clock, row, ttl_s=self.ttl_s)

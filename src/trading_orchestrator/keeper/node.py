@@ -124,7 +124,9 @@ class Node:
         """
         if lease != CONSOLE:
             may = lease not in self._homes or not await self._is_somebody_at_home(lease)
-            self._place(lease).taking_since_ns = self._clock.monotonic_ns() if may else None
+            place = self._place(lease)
+            if may and place.taking_since_ns is None:
+                place.taking_since_ns = self._clock.monotonic_ns()
             return may
         await self._clock.sleep(DESKS_FIRST_S)
         if self._is_taking_a_desk():

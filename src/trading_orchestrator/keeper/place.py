@@ -46,7 +46,7 @@ class Place:
     may_fail_alone: its failure does not end the node (the console); a desk's does, and a fresh process takes over.
     tried: set once its first start has ended, either way; READY and the places behind it wait for that and no longer.
     settled: set once the node either acts or stands by, warm: from then on it can take over.
-    taking_since_ns: the instant (Clock.monotonic_ns) since which it is about to act, claiming or beginning; else None.
+    taking_since_ns: since when (Clock.monotonic_ns) it tries to act, however often; None when it acts or stands by.
     """
 
     tenancy: Tenancy
@@ -86,7 +86,6 @@ class Place:
                 wait_s = max(backoff.next_s(), getattr(error, "retry_after_s", None) or 0.0)
                 log.warning("%s could not start (%s); trying again in %.2f s", self.lease, error, wait_s)
                 self.tenancy.held_up(error.message)
-                self.taking_since_ns = None
                 self.tried.set()
                 await self.clock.sleep(wait_s)
             except Exception:  # a page that fails must not end the node that trades

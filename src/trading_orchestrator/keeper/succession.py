@@ -101,7 +101,8 @@ class Heirs:
 
     async def _claim(self, lease: str, how: Succession, row: LeaseRow | None) -> HeldLease:
         try:
-            return await self._leases.claim(lease, predecessor_dead=how is Succession.PROVED_DEATH)
+            dead = row.holder if row is not None and how is Succession.PROVED_DEATH else ""
+            return await self._leases.claim(lease, dead_holder=dead)
         except StorageLocked:
             if how is Succession.EXPIRED and row is not None and row.holder != self._leases.holder:
                 log.error("%s of %s ran out, and the journal is locked", lease, row.holder)

@@ -61,9 +61,9 @@ class ShakyStore:
         await self._leave_the_disk(armed)
         return written
 
-    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
+    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, dead_holder: str = "") -> LeaseRow:
         await self._reach_the_disk(may_strike=False)
-        return await self._store.claim_lease(name, holder=holder, ttl_s=ttl_s, predecessor_dead=predecessor_dead)
+        return await self._store.claim_lease(name, holder=holder, ttl_s=ttl_s, dead_holder=dead_holder)
 
     async def renew_lease(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow:
         await self._reach_the_disk(may_strike=False)

@@ -201,11 +201,17 @@ class FactStore(Protocol):
         """
         ...
 
-    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
-        """Take the lease: raises its epoch by one. `predecessor_dead` may be said only with proof (incarnation lock).
+    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, dead_holder: str = "") -> LeaseRow:
+        """Take the lease: raises its epoch by one.
+
+        The row's `expires_ns` is on the caller's `Clock.boot_ns`, also where an engine has a clock of its own.
+
+        Args:
+            dead_holder: whose process is proved gone (incarnation lock). It says nothing of whoever else holds the
+                lease by now.
 
         Raises:
-            LeaseHeld: unexpired and held by another, and no proof of death was given.
+            LeaseHeld: unexpired and held by another, who is not the one proved dead.
         """
         ...
 

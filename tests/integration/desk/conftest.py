@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.leases import holder_of
 from tests.venue_process import VenueProcess
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
@@ -89,7 +90,7 @@ class Floor:
     async def take(self, desk: Desk, succession: Succession = Succession.FIRST) -> None:
         """Seat the desk; whoever held the lease before is held to be dead."""
         keeper = LeaseKeeper(self.store, self.clock, holder=f"node-{len(self.held)}")
-        held = await keeper.claim(desk.lease, predecessor_dead=True)
+        held = await keeper.claim(desk.lease, dead_holder=await holder_of(self.store, desk.lease))
         self.held.append(held)
         await desk.take(Seat(held, succession))
 

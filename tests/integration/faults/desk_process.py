@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from tests.integration.desk.conftest import ACCOUNT, Seat
+from tests.leases import holder_of
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
 from trading_orchestrator.brokers.ccxt.config import CcxtConfig
@@ -70,7 +71,8 @@ async def trade(spec: DeskSpec) -> None:
     loop.add_reader(sys.stdin.fileno(), lambda: os._exit(3))
     await desk.warm()
     say("warm")
-    held = await LeaseKeeper(store, clock, holder=spec.node).claim(desk.lease, predecessor_dead=spec.predecessor_dead)
+    dead = await holder_of(store, desk.lease) if spec.predecessor_dead else ""
+    held = await LeaseKeeper(store, clock, holder=spec.node).claim(desk.lease, dead_holder=dead)
     await desk.take(Seat(held, Succession.PROVED_DEATH if held.epoch > 1 else Succession.FIRST))
     say("trading", epoch=held.epoch)
     while not stop.is_set():

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from tests.chaos.judge import Evidence, JournalFact, read_journal, wrongs
 from tests.integration.desk.conftest import ACCOUNT, Seat
 from tests.integration.faults.first_quote import FromTheNextTick
+from tests.leases import holder_of
 from tests.venue_process import VenueProcess
 from trading_orchestrator.brokers.ccxt.broker import CcxtBroker
 from trading_orchestrator.brokers.ccxt.client import CcxtClient
@@ -102,15 +103,15 @@ class Scene:
         desk = self._desk(settings or {}, f"{STRATEGIES}:{strategy}", params)
         await desk.warm()
         keeper = LeaseKeeper(self.store, self._clock, holder=f"node-{len(self._held)}")
-        held = await self._claim(keeper, desk.lease, predecessor_dead=succession is Succession.PROVED_DEATH)
+        held = await self._claim(keeper, desk.lease, is_dead=succession is Succession.PROVED_DEATH)
         self._held.append(held)
         await desk.take(Seat(held, Succession.FIRST if held.epoch == 1 else succession))
         return desk
 
-    async def _claim(self, keeper: LeaseKeeper, lease: str, *, predecessor_dead: bool) -> HeldLease:
+    async def _claim(self, keeper: LeaseKeeper, lease: str, *, is_dead: bool) -> HeldLease:
         while True:
             try:
-                return await keeper.claim(lease, predecessor_dead=predecessor_dead)
+                return await keeper.claim(lease, dead_holder=await holder_of(self.store, lease) if is_dead else "")
             except LeaseHeld:
                 await asyncio.sleep(0.05)
 

@@ -49,9 +49,9 @@ class SqliteEngine:
 DESK = "desk/paper"
 
 
-async def fence_for(store: FactStore, lease: str = DESK, *, holder: str = "first", dead: bool = False) -> Fence:
+async def fence_for(store: FactStore, lease: str = DESK, *, holder: str = "first", dead: str = "") -> Fence:
     """Claim the lease and return the fence it gives."""
-    row = await store.claim_lease(lease, holder=holder, ttl_s=3.0, predecessor_dead=dead)
+    row = await store.claim_lease(lease, holder=holder, ttl_s=3.0, dead_holder=dead)
     return Fence(lease, row.epoch)
 
 

@@ -125,7 +125,7 @@ async def test_what_landed_despite_the_error_is_answered_as_landed(liar: Writer,
 
 
 async def test_a_claim_that_landed_despite_the_error_is_answered_as_landed(liar: Writer, store: SqliteStore) -> None:
-    outcome = liar.commit([ClaimLease("desk/paper", "first", 3_000_000_000, False)])[0]
+    outcome = liar.commit([ClaimLease("desk/paper", "first", 3_000_000_000, "")])[0]
 
     assert [outcome.value] == list(await store.leases())
 

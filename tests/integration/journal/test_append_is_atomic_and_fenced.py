@@ -36,7 +36,7 @@ async def test_a_fact_reads_back_as_it_was_answered_and_its_hash_holds(store: Fa
 
 async def test_a_stale_epoch_writes_neither_facts_nor_rows(store: FactStore) -> None:
     old = await fence_for(store, holder="first")
-    new = await fence_for(store, holder="second", dead=True)
+    new = await fence_for(store, holder="second", dead="first")
 
     with pytest.raises(StaleEpoch) as refused:
         await append_number(store, 1, old, Put("positions", "EURUSD", 1))

@@ -43,7 +43,7 @@ async def test_a_claim_among_appends_fences_exactly_those_that_follow_it(store: 
 
     before, claimed, after = await asyncio.gather(
         append_number(store, 1, fence),
-        fence_for(store, holder="second", dead=True),
+        fence_for(store, holder="second", dead="first"),
         append_number(store, 2, fence),
         return_exceptions=True,
     )

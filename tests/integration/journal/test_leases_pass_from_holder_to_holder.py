@@ -56,14 +56,30 @@ async def test_a_step_of_the_wall_clock_moves_no_lease(store: FactStore, clock: 
 async def test_proof_of_death_takes_an_unexpired_lease(store: FactStore) -> None:
     await store.claim_lease(DESK, holder="first", ttl_s=3.0)
 
-    row = await store.claim_lease(DESK, holder="second", ttl_s=3.0, predecessor_dead=True)
+    row = await store.claim_lease(DESK, holder="second", ttl_s=3.0, dead_holder="first")
 
     assert ("second", 2) == (row.holder, row.epoch)
 
 
+async def test_proof_of_one_death_takes_nothing_from_his_heir(engine: Engine) -> None:
+    stores = [await engine.open() for _ in range(3)]
+    await stores[0].claim_lease(DESK, holder="first", ttl_s=3.0)
+
+    outcomes = await asyncio.gather(
+        *(
+            store.claim_lease(DESK, holder=f"node{index}", ttl_s=3.0, dead_holder="first")
+            for index, store in enumerate(stores)
+        ),
+        return_exceptions=True,
+    )
+
+    assert 2 == sum(isinstance(outcome, LeaseHeld) for outcome in outcomes)
+    assert [2] == [row.epoch for row in await stores[0].leases()]
+
+
 async def test_who_was_replaced_can_neither_renew_nor_release(store: FactStore) -> None:
     old = await store.claim_lease(DESK, holder="first", ttl_s=3.0)
-    new = await store.claim_lease(DESK, holder="second", ttl_s=3.0, predecessor_dead=True)
+    new = await store.claim_lease(DESK, holder="second", ttl_s=3.0, dead_holder="first")
 
     with pytest.raises(StaleEpoch):
         await store.renew_lease(DESK, holder="first", epoch=old.epoch, ttl_s=3.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.leases import holder_of
 from tests.unit.desk.strategies import Moody
 from tests.unit.desk.world import LEASE, TestSeat, World
 from trading_orchestrator.app.desk_watch import offer_trading_repairs, watch_desk, watch_standby
@@ -307,7 +308,8 @@ async def strategy_stuck(host: NodeLike) -> tuple[str, Health]:
 
 async def strategy_looping(host: NodeLike) -> tuple[str, Health]:
     await host.world.warm(host.node)
-    row = await host.world.store.claim_lease(LEASE, holder="n", ttl_s=3.0, predecessor_dead=True)
+    dead = await holder_of(host.world.store, LEASE)
+    row = await host.world.store.claim_lease(LEASE, holder="n", ttl_s=3.0, dead_holder=dead)
     host.node.seat = TestSeat(row.epoch, Succession.PROVED_DEATH)
     host.node.seat.hung_in = "s"
     await host.world.until_done(host.node.desk.take(host.node.seat))

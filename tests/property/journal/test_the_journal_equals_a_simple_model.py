@@ -33,7 +33,7 @@ class Append:
 class Claim:
     node: str
     lease: str
-    dead: bool
+    dead: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ appends = st.builds(
     st.lists(st.sampled_from(STREAMS), min_size=1, max_size=4),
     st.dictionaries(st.sampled_from("xyz"), st.none() | st.integers(0, 9), max_size=3),
 )
-claims = st.builds(Claim, nodes, leases, st.booleans())
+claims = st.builds(Claim, nodes, leases, st.just("") | nodes)
 others = (
     st.builds(Renew, nodes, leases)
     | st.builds(Release, nodes, leases)
@@ -101,9 +101,9 @@ class Model:
     def is_stale(self, fence: Fence) -> bool:
         return fence.lease not in self.leases or self.leases[fence.lease].epoch != fence.epoch
 
-    def is_free(self, node: str, lease: str) -> bool:
+    def is_free(self, node: str, lease: str, dead: str) -> bool:
         held = self.leases.get(lease)
-        return held is None or held.holder == node or held.expires_ns <= self.clock.boot_ns()
+        return held is None or held.holder in (node, dead) or held.expires_ns <= self.clock.boot_ns()
 
     def write(self, step: Append, epoch: int) -> None:
         self.facts += [(stream, epoch) for stream in step.streams]
@@ -158,10 +158,10 @@ class Run:
             self.model.write(step, fence.epoch)
 
     async def claim(self, step: Claim) -> None:
-        free = step.dead or self.model.is_free(step.node, step.lease)
+        free = self.model.is_free(step.node, step.lease, step.dead)
         try:
             row = await self.stores[step.node].claim_lease(
-                step.lease, holder=step.node, ttl_s=TTL_S, predecessor_dead=step.dead
+                step.lease, holder=step.node, ttl_s=TTL_S, dead_holder=step.dead
             )
         except LeaseHeld:
             assert not free

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.leases import holder_of
 from tests.unit.desk.strategies import Moody
 from tests.unit.desk.world import LEASE, Node, TestSeat, World
 from trading_orchestrator.brokers.simulated.faults import Effect
@@ -329,7 +330,8 @@ async def test_who_kept_the_node_before_is_watched_under_a_name_of_its_own(tmp_p
     async with await World.open(tmp_path) as world:
         heir = world.node("Moody")
         await world.warm(heir)
-        row = await world.store.claim_lease(LEASE, holder="n", ttl_s=3.0, predecessor_dead=True)
+        dead = await holder_of(world.store, LEASE)
+        row = await world.store.claim_lease(LEASE, holder="n", ttl_s=3.0, dead_holder=dead)
         heir.seat = TestSeat(row.epoch, Succession.PROVED_DEATH)
         heir.seat.hung_in = "s"
         await world.until_done(heir.desk.take(heir.seat))

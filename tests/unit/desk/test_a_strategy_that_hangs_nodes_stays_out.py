@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.leases import holder_of
 from tests.unit.desk.world import LEASE, Node, TestSeat, World
 from trading_orchestrator.kernel.tenancy import Succession
 from trading_orchestrator.trading.facts import DeskModeChanged, StrategyBlamed
@@ -16,7 +17,8 @@ async def succeed(world: World, *, hung_in: str) -> Node:
         world.nodes[-1].crash()
     heir = world.node("Turner", {"turns": "bbbb"})
     await world.warm(heir)
-    row = await world.store.claim_lease(LEASE, holder=f"n{len(world.nodes)}", ttl_s=3.0, predecessor_dead=True)
+    dead = await holder_of(world.store, LEASE)
+    row = await world.store.claim_lease(LEASE, holder=f"n{len(world.nodes)}", ttl_s=3.0, dead_holder=dead)
     heir.seat = TestSeat(row.epoch, Succession.PROVED_DEATH)
     heir.seat.hung_in = hung_in
     await world.until_done(heir.desk.take(heir.seat))

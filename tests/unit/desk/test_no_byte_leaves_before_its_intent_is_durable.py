@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.leases import holder_of
 from tests.unit.desk.world import LEASE, World
 from trading_orchestrator.brokers.simulated.faults import Effect
 from trading_orchestrator.errors import OrchestratorError
@@ -89,7 +90,8 @@ async def test_an_answer_that_could_not_be_journaled_is_found_again(tmp_path: Pa
 async def test_a_stale_epoch_sends_nothing(tmp_path: Path) -> None:
     async with await World.open(tmp_path) as world:
         node = await world.start(world.node("Buyer", {"orders": 5}))
-        await world.store.claim_lease(LEASE, holder="another", ttl_s=3.0, predecessor_dead=True)
+        dead = await holder_of(world.store, LEASE)
+        await world.store.claim_lease(LEASE, holder="another", ttl_s=3.0, dead_holder=dead)
 
         for number in range(5):
             await world.quote(f"1.{1000 + number}")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests.leases import holder_of
 from tests.unit.desk.world import LEASE, Node, World
 from trading_orchestrator.cli.main import build
 from trading_orchestrator.errors import Refused
@@ -129,7 +130,8 @@ async def test_damage_is_written_over_and_what_no_fact_explains_goes(
             Put("trades", "sim/EUR/USDT/999", {"state": "booked"}),
         ]
         await world.store.append([NewFact("cluster", "rows.damaged", {})], node="test", fence=None, puts=wrong)
-        row = await world.store.claim_lease(LEASE, holder="operator", ttl_s=60, predecessor_dead=True)
+        dead = await holder_of(world.store, LEASE)
+        row = await world.store.claim_lease(LEASE, holder="operator", ttl_s=60, dead_holder=dead)
         rebuilt = await rebuild_rows(world.store, "paper", node="operator", fence=Fence(LEASE, row.epoch))
 
         after = await rows(world)
@@ -152,7 +154,7 @@ async def _prepared(folder: Path) -> None:
 async def _held_by(folder: Path, holder: str) -> None:
     """Let a node hold the desk's lease by the real clock, which the command reads."""
     store = await open_store(folder / "journal.db", clock=SystemClock())
-    await store.claim_lease(LEASE, holder=holder, ttl_s=60, predecessor_dead=True)
+    await store.claim_lease(LEASE, holder=holder, ttl_s=60, dead_holder=await holder_of(store, LEASE))
     await store.close()
 
 

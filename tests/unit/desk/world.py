@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tests.leases import holder_of
 from trading_orchestrator.brokers.port import NewOrder, OrderReport
 from trading_orchestrator.brokers.simulated.broker import SimulatedBroker
 from trading_orchestrator.brokers.simulated.faults import Effect, Fault, FaultScript
@@ -206,7 +207,8 @@ class World:
         await self.until_done(node.desk.warm())
 
     async def take(self, node: Node, succession: Succession = Succession.FIRST) -> None:
-        row = await self.store.claim_lease(LEASE, holder=node.desk.name, ttl_s=3.0, predecessor_dead=True)
+        dead = await holder_of(self.store, LEASE)
+        row = await self.store.claim_lease(LEASE, holder=node.desk.name, ttl_s=3.0, dead_holder=dead)
         node.seat = TestSeat(row.epoch, succession)
         await self.until_done(node.desk.take(node.seat))
 

@@ -25,7 +25,7 @@ class Leases:
         """How long the journal's lock is waited for before the row is written, and its commit after that."""
         self.fails: Callable[[], OrchestratorError | None] = lambda: None
 
-    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
+    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, dead_holder: str = "") -> LeaseRow:
         return await self._written(name, holder, 5, ttl_s)
 
     async def renew_lease(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow:

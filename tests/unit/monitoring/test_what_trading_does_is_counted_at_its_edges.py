@@ -56,8 +56,8 @@ class Store(EmptyStore):
         await self._clock.sleep(0.02)
         return []
 
-    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
-        return LeaseRow(name, holder, 1, 0, "")
+    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, dead_holder: str = "") -> LeaseRow:
+        return LeaseRow(name, holder, 1, self._clock.boot_ns() + int(ttl_s * 1e9), "")
 
     async def release_lease(self, name: str, *, holder: str, epoch: int) -> None:
         pass
@@ -159,7 +159,7 @@ class Stolen(Store):
     async def renew_lease(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow:
         if self._refusal is not None:
             raise self._refusal
-        return LeaseRow(name, holder, epoch, 0, "")
+        return LeaseRow(name, holder, epoch, self._clock.boot_ns() + int(ttl_s * 1e9), "")
 
 
 OF_THE_DESK = {

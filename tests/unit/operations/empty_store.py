@@ -39,7 +39,7 @@ class EmptyStore:
     async def wait_change(self, after_pos: int, timeout_s: float) -> int:
         return after_pos
 
-    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
+    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, dead_holder: str = "") -> LeaseRow:
         return LeaseRow(name, holder, 1, 0, "")
 
     async def renew_lease(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow:

@@ -81,20 +81,18 @@ class MeteredStore:
         self._note_desks(puts)
         return written
 
-    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
-        asked_ns = self._clock.boot_ns()
-        row = await self._store.claim_lease(name, holder=holder, ttl_s=ttl_s, predecessor_dead=predecessor_dead)
-        self._renewed(name, asked_ns, ttl_s)
+    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, dead_holder: str = "") -> LeaseRow:
+        row = await self._store.claim_lease(name, holder=holder, ttl_s=ttl_s, dead_holder=dead_holder)
+        self._renewed(row, ttl_s)
         return row
 
     async def renew_lease(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow:
-        asked_ns = self._clock.boot_ns()
         try:
             row = await self._store.renew_lease(name, holder=holder, epoch=epoch, ttl_s=ttl_s)
         except (StaleEpoch, Broken):  # it is another's
             self._forget(name)
             raise
-        self._renewed(name, asked_ns, ttl_s)
+        self._renewed(row, ttl_s)
         return row
 
     async def release_lease(self, name: str, *, holder: str, epoch: int) -> None:
@@ -109,10 +107,11 @@ class MeteredStore:
         for metric, _ in OF_DESK.values():
             self._meter.forget(metric, desk=desk)
 
-    def _renewed(self, lease: str, asked_ns: int, ttl_s: float) -> None:
-        self._ends_ns[lease] = asked_ns + int(ttl_s * 1e9)
+    def _renewed(self, row: LeaseRow, ttl_s: float) -> None:
+        lease, written_ns = row.name, row.expires_ns - int(ttl_s * 1e9)
+        self._ends_ns[lease] = row.expires_ns
         described = "Since the lease was last confirmed ours; at three quarters of its TTL we stop acting"
-        age_s = self._while_held(lease, lambda: (self._clock.boot_ns() - asked_ns) / 1e9)
+        age_s = self._while_held(lease, lambda: (self._clock.boot_ns() - written_ns) / 1e9)
         self._meter.watch(LEASE_AGE, described, age_s, lease=lease)
 
     def _while_held(self, lease: str, read: Callable[[], float]) -> Callable[[], float]:

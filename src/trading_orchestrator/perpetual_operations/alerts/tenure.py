@@ -59,8 +59,9 @@ class Tenure:
             row = await self._row()
             how = self._claimable(row)
             if how is not None:
+                dead = row.holder if row is not None and how == "proved_death" else ""
                 with suppress(LeaseHeld):  # another was faster
-                    held = await self._leases.claim(LEASE, predecessor_dead=how == "proved_death")
+                    held = await self._leases.claim(LEASE, dead_holder=dead)
                     await self._say("claimed", LeaseMove(LEASE, held.epoch, how))
                     self.held_by = self.holder
                     return held

@@ -255,11 +255,9 @@ class IncidentLog:
             PlaceHeld: it has not.
         """
         holder = next((row.holder for row in await self._store.leases() if row.name == self._lease), "")
-        dead = bool(holder) and holder != self._node and self._is_gone(holder)
+        dead = holder if holder and holder != self._node and self._is_gone(holder) else ""
         try:
-            row = await self._store.claim_lease(
-                self._lease, holder=self._node, ttl_s=LEASE_TTL_S, predecessor_dead=dead
-            )
+            row = await self._store.claim_lease(self._lease, holder=self._node, ttl_s=LEASE_TTL_S, dead_holder=dead)
         except LeaseHeld as error:
             raise PlaceHeld(error.message, holder=holder) from None
         return row.epoch

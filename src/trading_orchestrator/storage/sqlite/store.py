@@ -99,8 +99,8 @@ class SqliteStore:
     async def wait_change(self, after_pos: int, timeout_s: float) -> int:
         return await self._watch.wait(after_pos, timeout_s)
 
-    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, predecessor_dead: bool = False) -> LeaseRow:
-        return await self._committer.submit(ClaimLease(name, holder, _ns(ttl_s), predecessor_dead))
+    async def claim_lease(self, name: str, *, holder: str, ttl_s: float, dead_holder: str = "") -> LeaseRow:
+        return await self._committer.submit(ClaimLease(name, holder, _ns(ttl_s), dead_holder))
 
     async def renew_lease(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow:
         return await self._committer.submit(RenewLease(name, holder, epoch, _ns(ttl_s)))

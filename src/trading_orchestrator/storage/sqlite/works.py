@@ -46,11 +46,11 @@ class ClaimLease(msgspec.Struct, frozen=True):
     name: str
     holder: str
     ttl_ns: int
-    predecessor_dead: bool
+    dead_holder: str
 
     def apply(self, transaction: WriteTransaction) -> LeaseRow:
         row, now_ns = transaction.lease(self.name), transaction.boot_ns
-        if row is not None and row.holder != self.holder and not self.predecessor_dead:
+        if row is not None and row.holder not in (self.holder, self.dead_holder):
             self._refuse_if_alive(row, now_ns, transaction.boot_id)
         epoch = row.epoch + 1 if row else 1
         claimed = LeaseRow(self.name, self.holder, epoch, now_ns + self.ttl_ns, transaction.boot_id)
