@@ -123,8 +123,7 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
 
     async def ready() -> None:
         os.write(ready_fd, f"{READY}\n".encode())
-        held = [row.holder for row in await store.leases()]
-        await asyncio.to_thread(clear_dead, incarnations_dir(config.data_dir), keep=held)
+        await _tidy(store, spec.node, incarnations_dir(config.data_dir))
         await tell_unlimited(cluster, ceilings, partial(ceiling_of, os.getpid()))
 
     async def hand_over(because: str) -> bool:
@@ -187,6 +186,14 @@ async def _run(spec: NodeSpec, ready_fd: int, keeper_fd: int) -> None:
         await store.close()
         beating.cancel()
         incarnation.close()
+
+
+async def _tidy(store: FactStore, node: str, incarnations: Path) -> None:
+    """Clear away the files of nodes that died, and on a standby what the console imported from the collector's way."""
+    held = [row.holder for row in await store.leases()]
+    if node not in held:  # what a desk that trades has built does not stay
+        collect_seldom()
+    await asyncio.to_thread(clear_dead, incarnations, keep=held)
 
 
 def _trading_routes(store: SqliteStore) -> Sequence[APIRouter]:
