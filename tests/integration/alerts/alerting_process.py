@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.leases import holder_of
 from trading_orchestrator.kernel.clock import SystemClock
 from trading_orchestrator.kernel.faultpoint import HoldingFaultPoint
 from trading_orchestrator.perpetual_operations.alerts import engine
@@ -69,7 +68,7 @@ async def run(journal: Path, hold_dir: Path, url: str, mail_port: int, mode: str
     engine.SWEEP_EVERY_NS = 300_000_000
     clock = SystemClock()
     store = await open_store(journal, clock=clock)
-    lease = await store.claim_lease(LEASE, holder="n", ttl_s=600, dead_holder=await holder_of(store, LEASE))
+    lease = await store.claim_lease(LEASE, holder="n", ttl_s=600)
     mail = EmailConfig(host="127.0.0.1", port=mail_port, tls="none", sender="a@b.xyz", to=("c@d.xyz",))
     sms = AppriseConfig(url=SMS, gateway_url=url.replace("/hook", "/gate"))
     board = Switchboard(

@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -122,11 +123,13 @@ class Life:
         try:
             async with asyncio.timeout(within_s):
                 while not (held := list(self._folder.glob(f"{point}.held.*"))):
+                    assert process.returncode is None, "the process ended by itself"
                     await SystemClock().sleep(0.005)
         except TimeoutError:
             raise AssertionError(f"the point {point} was never reached") from None
         finally:
-            os.kill(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
             said, _ = await process.communicate()
         assert [f"{point}.held.{process.pid}"] == [path.name for path in held]
         assert -signal.SIGKILL == process.returncode

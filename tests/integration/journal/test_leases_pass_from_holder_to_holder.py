@@ -45,6 +45,16 @@ async def test_a_renewal_pushes_the_expiry_out(store: FactStore, clock: VirtualC
     assert 2_000_000_000 == renewed.expires_ns - row.expires_ns
 
 
+async def test_a_row_tells_its_end_on_the_holders_own_clock(store: FactStore, clock: VirtualClock) -> None:
+    """A holder stops by it, and whoever waits claims by it."""
+    began_ns = clock.boot_ns()
+    row = await store.claim_lease(DESK, holder="first", ttl_s=3.0)
+    await clock.advance(1.0)
+    renewed = await store.renew_lease(DESK, holder="first", epoch=row.epoch, ttl_s=3.0)
+
+    assert (began_ns + 3_000_000_000, began_ns + 4_000_000_000) == (row.expires_ns, renewed.expires_ns)
+
+
 async def test_a_step_of_the_wall_clock_moves_no_lease(store: FactStore, clock: VirtualClock) -> None:
     await store.claim_lease(DESK, holder="first", ttl_s=3.0)
     for by_ns in (7_200_000_000_000, -14_400_000_000_000):
