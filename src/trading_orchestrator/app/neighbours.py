@@ -69,7 +69,16 @@ class Neighbours:
         for node in others:
             if node not in self._waits:
                 self._waits[node] = asyncio.get_running_loop().create_task(self._outlive(node), name=f"outlive {node}")
+        if not others:
+            await self._hear_how()
         return self._judged(others)
+
+    async def _hear_how(self) -> None:
+        """Wait for the note on an end that has only just been proved, or a hang would be told as a death."""
+        for _ in range(NOTE_LOOKS + 1):
+            if not self._waits:
+                return
+            await self._clock.sleep(NOTE_EVERY_S)
 
     async def wait_for_another(self) -> str:
         """Return once another node is ready, in a sentence; the keeper starts one, and this proves it.

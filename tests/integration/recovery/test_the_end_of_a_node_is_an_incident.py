@@ -113,6 +113,24 @@ async def test_what_ended_it_is_told_by_its_keeper_or_its_last_sign_of_life(
     assert (HealthState.DEGRADED, failure) == await host.standby()
 
 
+async def test_a_hang_that_is_asked_about_before_it_is_noted_is_not_told_as_a_death(host: Host) -> None:
+    await host.comes("b-1")
+    await host.standby()
+    host.living["b-1"].beat()
+    await host.clock.advance(1.6)
+    host.living.pop("b-1").close()
+
+    asked = asyncio.create_task(host.standby())
+    await asyncio.sleep(0.02)
+    note_ending(path_of(host.folder, "b-1"), STOOD_STILL)
+    async with asyncio.timeout(WITHIN_S):
+        while not asked.done():
+            await asyncio.sleep(0.01)  # a thread waits in the lock
+            await host.clock.advance(0.01)
+
+    assert (HealthState.DEGRADED, "node.hang") == await asked
+
+
 async def test_a_hang_names_the_strategy_that_had_the_loop(host: Host) -> None:
     await host.comes("b-1")
     await host.standby()
