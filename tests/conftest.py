@@ -49,6 +49,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[ALONE] = sum(is_alone(item) for item in session.items)
 
 
+@pytest.hookimpl(optionalhook=True)  # a debugger wants no xdist
 def pytest_xdist_auto_num_workers() -> int:
     """More workers than cores, for tests that mostly wait; `turn` keeps the others to a core each."""
     return CORES + 2
