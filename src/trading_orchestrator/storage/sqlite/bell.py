@@ -34,7 +34,7 @@ class Bell:
 
 
 class BellPoller:
-    """Listens to the bell: months of silence cost a simulation nothing. It asks once what stood there before.
+    """Listens to the bell: months of silence cost a simulation nothing. It asks when the bell brought no news.
 
     What rings reaches a waiter as late as a poll may find it, and in the waiter's own process.
     """
@@ -44,7 +44,6 @@ class BellPoller:
         self._bell = bell
         self._clock = clock
         self._heard = 0
-        self._asked = False
         self._saw: Callable[[int], None] | None = None
         self._own: Context = copy_context()
         self._timer: Timer | None = None
@@ -56,10 +55,8 @@ class BellPoller:
         if self._bell.newest > self._heard:
             self._heard = self._bell.newest
             saw(self._heard)
-        elif not self._asked:
-            self._asked = True
-            if (newest := self._poll.newest()) is not None:
-                saw(newest)
+        elif (newest := self._poll.newest()) is not None:
+            saw(newest)
 
     def stop(self) -> None:
         if self._saw is not None:
